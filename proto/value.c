@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packed values: written with msgpack-c's packer, read with our own cursor.
+ *
+ * Why our own reader: msgpack-c's unpacker builds a tree in allocated memory and stops at nesting 32, while here a
+ * value is read in place, often only in part, and may be nested as deep as its reader allows. Both ends are held
+ * against msgpack-c in tests/unit/proto/value_test.c. */
+#include "proto/value.h"
+
+#include <assert.h>
+#include <math.h>
+#include <msgpack.h>
+#include <string.h>
+
+#include "proto/json.h"
+#include "proto/key.h"
+#include "proto/troupe_errors.h"
+
+#define EXT_UNDEFINED 1
+#define EXT_BIGINT    2
+#define EXT_DATE      3
+#define EXT_SET       4
+#define EXT_JSMAP     5
+#define EXT_TYPED     6
+#define EXT_JSON      7
+
+#define SAFE_INTEGER_MAX ((int64_t)1 << 53)
+#define EXT_HEAD_MAX     6
+
+/* ---- reading */
+
+struct tr_cursor tr_cursor(struct troupe_value v)
+{
+	const uint8_t *at = v.data;
+
+	return (struct tr_cursor){ at, at ? at + v.size : at };
+}
+
+static size_t left(const struct tr_cursor *c)
+{
+	return (size_t)(c->end - c->at);
+}
+
+/* A big endian number of `size` bytes; the caller has seen that they are there. */
+static uint64_t take(struct tr_cursor *c, unsigned size)
+{
+	uint64_t n = 0;
+
+	while (size--)
+		n = n << 8 | *c->at++;
+	return n;
+}
+
+static int take_bytes(struct tr_cursor *c, struct tr_item *ret, enum tr_kind kind, uint64_t size)
+{
+	if (size > left(c))
+		return TROUPE_EBADVALUE;
+	ret->kind = kind;
+	ret->data = (const char *)c->at;
+	ret->size = (size_t)size;
+	c->at += size;
+	return 0;
+}
+
+static int take_integer(struct tr_item *ret, int64_t n)
+{
+	ret->kind = TR_INT;
+	ret->integer = n;
+	ret->number = (double)n;
+	return 0;
+}
+
+static int take_double(struct tr_item *ret, enum tr_kind kind, uint64_t bits)
+{
+	ret->kind = kind;
+	memcpy(&ret->number, &bits, sizeof(bits));
+	return 0;
+}
+
+static int take_single(struct tr_item *ret, uint64_t bits)
+{
+	uint32_t half = (uint32_t)bits;
+	float number;
+
+	memcpy(&number, &half, sizeof(number));
+	ret->kind = TR_FLOAT;
+	ret->number = (double)number;
+	return 0;
+}
+
+static int take_count(struct tr_item *ret, enum tr_kind kind, uint64_t count)
+{
+	ret->kind = kind;
+	ret->count = (uint32_t)count;
+	return 0;
+}
+
+static bool canonical_bigint(const char *text, size_t size)
+{
+	size_t sign = size && text[0] == '-';
+
+	if (size == sign || (text[sign] == '0' && size > 1))
+		return false;
+	for (size_t i = sign; i < size; i++)
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+	return true;
+}
+
+/* Bytes of one element of the typed array with this CBOR tag, 0 for a tag that JavaScript has no array for. */
+static unsigned element_size(uint8_t tag)
+{
+	static const uint8_t sizes[] = {
+		/* 64 */ 1, 2, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 2, 4, 8, 2, 4, 8, 0, 2, 4, 8, 0
+	};
+
+	return tag >= 64 && tag < 64 + sizeof(sizes) ? sizes[tag - 64] : 0;
+}
+
+static int check_ext(struct tr_item *ret, uint8_t type)
+{
+	struct tr_cursor payload = { (const uint8_t *)ret->data, (const uint8_t *)ret->data + ret->size };
+
+	switch (type) {
+	case EXT_UNDEFINED:
+		ret->kind = TR_UNDEFINED;
+		return ret->size ? TROUPE_EBADVALUE : 0;
+	case EXT_BIGINT:
+		ret->kind = TR_BIGINT;
+		return canonical_bigint(ret->data, ret->size) ? 0 : TROUPE_EBADVALUE;
+	case EXT_DATE:
+		return ret->size == 8 ? take_double(ret, TR_DATE, take(&payload, 8)) : TROUPE_EBADVALUE;
+	case EXT_SET:
+	case EXT_JSMAP:
+		ret->kind = type == EXT_SET ? TR_SET : TR_JSMAP;
+		return ret->size ? 0 : TROUPE_EBADVALUE;
+	case EXT_TYPED:
+		if (!ret->size)
+			return TROUPE_EBADVALUE;
+		ret->kind = TR_TYPED;
+		ret->tag = *(const uint8_t *)ret->data++;
+		ret->size--;
+		return tr_typed_fits(ret->tag, ret->size) ? 0 : TROUPE_EBADVALUE;
+	case EXT_JSON:
+		ret->kind = TR_JSON;
+		return ret->size ? 0 : TROUPE_EBADVALUE;
+	}
+	return TROUPE_EBADVALUE;
+}
+
+static int take_ext(struct tr_cursor *c, struct tr_item *ret, uint64_t size)
+{
+	uint8_t type;
+	int err;
+
+	if (!left(c))
+		return TROUPE_EBADVALUE;
+	type = *c->at++;
+	err = take_bytes(c, ret, TR_JSON, size);
+	return err ? err : check_ext(ret, type);
+}
+
+/* The heads c0 to df: a type byte with `argument` after it, as wide as the table below says. */
+static int take_wide(struct tr_cursor *c, struct tr_item *ret, uint8_t head, uint64_t argument)
+{
+	switch (head) {
+	case 0xc0: ret->kind = TR_NIL; return 0;
+	case 0xc2: case 0xc3:
+		ret->kind = TR_BOOL;
+		ret->boolean = head & 1;
+		return 0;
+	case 0xc4: case 0xc5: case 0xc6: return take_bytes(c, ret, TR_BIN, argument);
+	case 0xc7: case 0xc8: case 0xc9: return take_ext(c, ret, argument);
+	case 0xca: return take_single(ret, argument);
+	case 0xcb: return take_double(ret, TR_FLOAT, argument);
+	case 0xcc: case 0xcd: case 0xce: case 0xcf:
+		return argument <= INT64_MAX ? take_integer(ret, (int64_t)argument) : TROUPE_EBADVALUE;
+	case 0xd0: return take_integer(ret, (int8_t)argument);
+	case 0xd1: return take_integer(ret, (int16_t)argument);
+	case 0xd2: return take_integer(ret, (int32_t)argument);
+	case 0xd3: return take_integer(ret, (int64_t)argument);
+	case 0xd4: case 0xd5: case 0xd6: case 0xd7: case 0xd8:
+		return take_ext(c, ret, (uint64_t)1 << (head - 0xd4));
+	case 0xd9: case 0xda: case 0xdb: return take_bytes(c, ret, TR_STR, argument);
+	case 0xdc: case 0xdd: return take_count(ret, TR_ARRAY, argument);
+	case 0xde: case 0xdf: return take_count(ret, TR_MAP, argument);
+	}
+	return TROUPE_EBADVALUE;
+}
+
+int tr_next(struct tr_cursor *c, struct tr_item *ret)
+{
+	static const uint8_t widths[32] = {
+		/* c0 */ 0, 0, 0, 0, 1, 2, 4, 1, 2, 4, 4, 8, 1, 2, 4, 8,
+		/* d0 */ 1, 2, 4, 8, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4
+	};
+	uint8_t head;
+
+	if (!left(c))
+		return TROUPE_EBADVALUE;
+	head = *c->at++;
+	if (head < 0x80 || head >= 0xe0)
+		return take_integer(ret, (int8_t)head);
+	if (head < 0x90)
+		return take_count(ret, TR_MAP, head & 0x0f);
+	if (head < 0xa0)
+		return take_count(ret, TR_ARRAY, head & 0x0f);
+	if (head < 0xc0)
+		return take_bytes(c, ret, TR_STR, head & 0x1f);
+	if (widths[head - 0xc0] > left(c))
+		return TROUPE_EBADVALUE;
+	return take_wide(c, ret, head, take(c, widths[head - 0xc0]));
+}
+
+int tr_skip(struct tr_cursor *c, struct troupe_value *ret)
+{
+	const uint8_t *start = c->at;
+	uint64_t items = 1;
+	struct tr_item item;
+
+	while (items--) {
+		int err = tr_next(c, &item);
+
+		if (err)
+			return err;
+		if (item.kind == TR_ARRAY)
+			items += item.count;
+		else if (item.kind == TR_MAP)
+			items += (uint64_t)item.count * 2;
+		/* Each takes a byte at least. This also keeps the sum from running over. */
+		if (items > left(c))
+			return TROUPE_EBADVALUE;
+	}
+	if (ret)
+		*ret = (struct troupe_value){ start, (size_t)(c->at - start) };
+	return 0;
+}
+
+bool tr_typed_fits(uint8_t tag, size_t size)
+{
+	unsigned element = element_size(tag);
+
+	return element && size % element == 0;
+}
+
+/* ---- checking */
+
+static int check_item(struct tr_cursor *c, unsigned depth);
+
+static int check_array(struct tr_cursor *c, uint32_t count, unsigned depth)
+{
+	int err = depth ? 0 : TROUPE_EBADVALUE;
+
+	while (!err && count--)
+		err = check_item(c, depth - 1);
+	return err;
+}
+
+static int check_map(struct tr_cursor *c, uint32_t pairs, unsigned depth)
+{
+	int err = depth ? 0 : TROUPE_EBADVALUE;
+
+	while (!err && pairs--) {
+		struct tr_cursor key = *c;
+		struct tr_item item;
+
+		err = tr_next(&key, &item);
+		if (!err && item.kind != TR_STR)
+			err = TROUPE_EBADVALUE;
+		if (!err)
+			err = check_item(c, depth - 1);
+		if (!err)
+			err = check_item(c, depth - 1);
+	}
+	return err;
+}
+
+/* A Set's or Map's payload: one array and nothing else. */
+static int check_wrapped(const struct tr_item *item, unsigned depth)
+{
+	struct tr_cursor c = tr_cursor((struct troupe_value){ item->data, item->size });
+	struct tr_item array;
+	int err = tr_next(&c, &array);
+
+	if (err || array.kind != TR_ARRAY || (item->kind == TR_JSMAP && array.count % 2))
+		return TROUPE_EBADVALUE;
+	err = check_array(&c, array.count, depth);
+	return err || left(&c) ? TROUPE_EBADVALUE : 0;
+}
+
+static int check_item(struct tr_cursor *c, unsigned depth)
+{
+	struct tr_item item;
+	int err = tr_next(c, &item);
+
+	if (err)
+		return err;
+	switch (item.kind) {
+	case TR_ARRAY: return check_array(c, item.count, depth);
+	case TR_MAP:   return check_map(c, item.count, depth);
+	case TR_STR:   return tr_utf8_valid(item.data, item.size) ? 0 : TROUPE_EBADVALUE;
+	case TR_SET:
+	case TR_JSMAP: return check_wrapped(&item, depth);
+	case TR_JSON:  return tr_json_check((struct troupe_text){ item.data, item.size }, TR_JSON_KEPT_DEPTH, NULL);
+	default:       return 0;
+	}
+}
+
+int tr_value_check(struct troupe_value v, unsigned depth)
+{
+	struct tr_cursor c = tr_cursor(v);
+	int err = check_item(&c, depth);
+
+	return err || left(&c) ? TROUPE_EBADVALUE : 0;
+}
+
+/* ---- looking up */
+
+bool tr_value_member(struct troupe_value v, const char *name, struct troupe_value *ret)
+{
+	struct tr_cursor c = tr_cursor(v);
+	size_t size = strlen(name);
+	struct troupe_value member;
+	struct tr_item map, key;
+	bool found = false;
+
+	if (tr_next(&c, &map) || map.kind != TR_MAP)
+		return false;
+	while (map.count--) {
+		struct tr_cursor at_key = c;
+
+		if (tr_skip(&c, NULL) || tr_next(&at_key, &key) || tr_skip(&c, &member))
+			return false;
+		if (key.kind != TR_STR || key.size != size || memcmp(key.data, name, size) != 0)
+			continue;
+		*ret = member;
+		found = true;
+	}
+	return found;
+}
+
+bool tr_value_element(struct troupe_value v, uint32_t index, struct troupe_value *ret)
+{
+	struct tr_cursor c = tr_cursor(v);
+	struct tr_item array;
+
+	if (tr_next(&c, &array) || array.kind != TR_ARRAY || index >= array.count)
+		return false;
+	while (index--)
+		if (tr_skip(&c, NULL))
+			return false;
+	return tr_skip(&c, ret) == 0;
+}
+
+bool tr_value_text(struct troupe_value v, struct troupe_text *ret)
+{
+	struct tr_cursor c = tr_cursor(v);
+	struct tr_item item;
+
+	if (tr_next(&c, &item) || item.kind != TR_STR)
+		return false;
+	*ret = (struct troupe_text){ item.data, item.size };
+	return true;
+}
+
+bool tr_value_integer(struct troupe_value v, int64_t *ret)
+{
+	struct tr_cursor c = tr_cursor(v);
+	struct tr_item item;
+
+	if (tr_next(&c, &item))
+		return false;
+	if (item.kind != TR_INT && (item.kind != TR_FLOAT || item.number != trunc(item.number)))
+		return false;
+	if (!(fabs(item.number) <= (double)SAFE_INTEGER_MAX))
+		return false;
+	*ret = item.kind == TR_INT ? item.integer : (int64_t)item.number;
+	return true;
+}
+
+/* ---- writing */
+
+static int append(void *bytes, const char *data, size_t size)
+{
+	struct tr_bytes *b = bytes;
+
+	tr_bytes_put(b, data, size);
+	return b->failed ? -1 : 0;
+}
+
+static msgpack_packer packer(struct tr_bytes *b)
+{
+	msgpack_packer p;
+
+	msgpack_packer_init(&p, b, append);
+	return p;
+}
+
+/* MessagePack has no length beyond 32 bits. */
+static bool packable(struct tr_bytes *b, size_t size)
+{
+	if (size > UINT32_MAX)
+		b->failed = true;
+	return !b->failed;
+}
+
+void tr_put_nil(struct tr_bytes *b)
+{
+	msgpack_packer p = packer(b);
+
+	msgpack_pack_nil(&p);
+}
+
+static void put_ext(struct tr_bytes *b, int8_t type, const void *data, size_t size)
+{
+	msgpack_packer p = packer(b);
+
+	if (!packable(b, size))
+		return;
+	msgpack_pack_ext(&p, size, type);
+	msgpack_pack_ext_body(&p, data, size);
+}
+
+void tr_put_undefined(struct tr_bytes *b)
+{
+	put_ext(b, EXT_UNDEFINED, NULL, 0);
+}
+
+void tr_put_bool(struct tr_bytes *b, bool v)
+{
+	msgpack_packer p = packer(b);
+
+	if (v)
+		msgpack_pack_true(&p);
+	else
+		msgpack_pack_false(&p);
+}
+
+void tr_put_int(struct tr_bytes *b, int64_t v)
+{
+	msgpack_packer p = packer(b);
+
+	if (v >= -SAFE_INTEGER_MAX && v <= SAFE_INTEGER_MAX)
+		msgpack_pack_int64(&p, v);
+	else
+		msgpack_pack_double(&p, (double)v);
+}
+
+void tr_put_float(struct tr_bytes *b, double v)
+{
+	msgpack_packer p = packer(b);
+
+	if (fabs(v) <= (double)SAFE_INTEGER_MAX && v == trunc(v) && !(v == 0 && signbit(v)))
+		msgpack_pack_int64(&p, (int64_t)v);
+	else
+		msgpack_pack_double(&p, isnan(v) ? (double)NAN : v); /* one NaN, so that equal values have equal bytes */
+}
+
+void tr_put_str(struct tr_bytes *b, const char *data, size_t size)
+{
+	msgpack_packer p = packer(b);
+
+	if (!packable(b, size))
+		return;
+	msgpack_pack_str(&p, size);
+	msgpack_pack_str_body(&p, data, size);
+}
+
+void tr_put_text(struct tr_bytes *b, const char *text)
+{
+	if (text)
+		tr_put_str(b, text, strlen(text));
+	else
+		tr_put_nil(b);
+}
+
+void tr_put_bin(struct tr_bytes *b, const void *data, size_t size)
+{
+	msgpack_packer p = packer(b);
+
+	if (!packable(b, size))
+		return;
+	msgpack_pack_bin(&p, size);
+	msgpack_pack_bin_body(&p, data, size);
+}
+
+void tr_put_bigint(struct tr_bytes *b, const char *decimal, size_t size)
+{
+	put_ext(b, EXT_BIGINT, decimal, size);
+}
+
+void tr_put_date(struct tr_bytes *b, double ms)
+{
+	uint8_t payload[8];
+	uint64_t bits;
+
+	if (isnan(ms))
+		ms = NAN;
+	memcpy(&bits, &ms, sizeof(bits));
+	for (int i = 0; i < 8; i++)
+		payload[i] = (uint8_t)(bits >> (56 - 8 * i));
+	put_ext(b, EXT_DATE, payload, sizeof(payload));
+}
+
+void tr_put_typed(struct tr_bytes *b, uint8_t tag, const void *data, size_t size)
+{
+	msgpack_packer p = packer(b);
+
+	if (size == SIZE_MAX || !packable(b, size + 1))
+		return;
+	msgpack_pack_ext(&p, size + 1, EXT_TYPED);
+	tr_bytes_put_byte(b, tag);
+	tr_bytes_put(b, data, size);
+}
+
+void tr_put_json(struct tr_bytes *b, const char *text, size_t size)
+{
+	put_ext(b, EXT_JSON, text, size);
+}
+
+void tr_put_array(struct tr_bytes *b, uint32_t count)
+{
+	msgpack_packer p = packer(b);
+
+	msgpack_pack_array(&p, count);
+}
+
+void tr_put_map(struct tr_bytes *b, uint32_t pairs)
+{
+	msgpack_packer p = packer(b);
+
+	msgpack_pack_map(&p, pairs);
+}
+
+void tr_put_value(struct tr_bytes *b, struct troupe_value v)
+{
+	tr_bytes_put(b, v.data, v.size);
+}
+
+/* ---- heads that are written after what they announce */
+
+struct late_head { uint8_t bytes[EXT_HEAD_MAX]; size_t size; };
+
+static int append_head(void *head, const char *data, size_t size)
+{
+	struct late_head *h = head;
+
+	assert(size <= sizeof(h->bytes) - h->size);
+	memcpy(h->bytes + h->size, data, size);
+	h->size += size;
+	return 0;
+}
+
+/* Puts the head in the place of the `replaced` bytes at `start`, and moves what follows to make them fit. */
+static void insert_head(struct tr_bytes *b, size_t start, size_t replaced, const struct late_head *head)
+{
+	size_t content = b->size - start - replaced;
+
+	if (head->size > replaced && !tr_bytes_reserve(b, head->size - replaced))
+		return;
+	if (head->size != replaced)
+		memmove(b->data + start + head->size, b->data + start + replaced, content);
+	memcpy(b->data + start, head->bytes, head->size);
+	b->size = start + head->size + content;
+}
+
+size_t tr_put_open(struct tr_bytes *b)
+{
+	size_t start = b->size;
+
+	tr_bytes_put_byte(b, 0x90); /* enough for 15 elements, as most have */
+	return start;
+}
+
+void tr_put_close_array(struct tr_bytes *b, size_t start, uint32_t count)
+{
+	struct late_head head = { .size = 0 };
+	msgpack_packer p;
+
+	if (b->failed)
+		return;
+	msgpack_packer_init(&p, &head, append_head);
+	msgpack_pack_array(&p, count);
+	insert_head(b, start, 1, &head);
+}
+
+void tr_put_close_map(struct tr_bytes *b, size_t start, uint32_t pairs)
+{
+	struct late_head head = { .size = 0 };
+	msgpack_packer p;
+
+	if (b->failed)
+		return;
+	msgpack_packer_init(&p, &head, append_head);
+	msgpack_pack_map(&p, pairs);
+	insert_head(b, start, 1, &head);
+}
+
+void tr_put_wrap(struct tr_bytes *b, size_t start, enum tr_kind set_or_jsmap)
+{
+	struct late_head head = { .size = 0 };
+	msgpack_packer p;
+
+	if (b->failed || !packable(b, b->size - start))
+		return;
+	msgpack_packer_init(&p, &head, append_head);
+	msgpack_pack_ext(&p, b->size - start, set_or_jsmap == TR_SET ? EXT_SET : EXT_JSMAP);
+	insert_head(b, start, 0, &head);
+}
