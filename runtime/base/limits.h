@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every bound in Troupe, and what happens when it is reached. Sizes in bytes, times in milliseconds.
+ * design.md 6 has the reasons; spec/rivetkit-client.md 13 what the official server does. */
+#ifndef TR_BASE_LIMITS_H
+#define TR_BASE_LIMITS_H
+
+/* ---- HTTP, at the front desk */
+#define TR_HTTP_HEAD_BYTES_MAX        (64 * 1024)        /* 431, closed */
+#define TR_HTTP_HEADERS_MAX           128                /* 431, closed */
+#define TR_HTTP_HEAD_TIME_MS          10000              /* from the first byte of a head to its last: 408, closed */
+#define TR_HTTP_IDLE_TIME_MS          75000              /* kept-alive without a request: closed in silence */
+#define TR_HTTP_BODY_TIME_MS          30000              /* a body without progress: 408, closed */
+#define TR_HTTP_ACTION_BYTES_MAX      (64 * 1024)        /* 400 message.incoming_too_long */
+#define TR_HTTP_CONTROL_BYTES_MAX     (6 * 1024 * 1024)  /* 413, closed. 4 MiB of base64 input must fit */
+#define TR_HTTP_CONNECTIONS_MAX       65536              /* accepting pauses until one goes */
+
+/* ---- messages */
+#define TR_MESSAGE_IN_BYTES_MAX       (64 * 1024)        /* closed 1011 message.incoming_too_long */
+#define TR_MESSAGE_OUT_BYTES_MAX      (1024 * 1024)      /* message.outgoing_too_long to the caller */
+#define TR_DEPTH_MAX                  64                 /* nesting of arguments, input, parameters: an error */
+#define TR_KEY_PART_BYTES_MAX         128                /* 400 actor.key_too_large */
+#define TR_KEY_BYTES_MAX              1024               /* 400 actor.key_too_large */
+#define TR_NAME_BYTES_MAX             128                /* of actions, events, actor kinds: an error that says so */
+#define TR_PARAMS_BYTES_MAX           (16 * 1024)        /* JSON text: error frame and close request.connection_params_too_large */
+#define TR_INPUT_BYTES_MAX            (4 * 1024 * 1024)  /* base64 text of an actor's input: 400 */
+#define TR_SUBSCRIPTIONS_MAX          256                /* names of one connection: closed actor.overloaded */
+
+/* ---- connections and actors */
+#define TR_OUTBOX_BYTES_MAX           (1024 * 1024)      /* of a client: closed message.backlog_full, it comes back. A frame larger */
+#define TR_OUTBOX_FRAMES_MAX          1024               /* than this is taken when the outbox is empty */
+#define TR_MAILBOX_MAX                1024               /* messages waiting, and calls unanswered, of an actor: actor.overloaded */
+#define TR_ACTION_TIME_MS             60000              /* an action that holds on to its call: actor.action_timed_out, unless the
+                                                            action is marked .slow */
+#define TR_IDLE_MS                    30000              /* without connection, call, turn or hold: the actor sleeps */
+#define TR_REPLAY_SETTLE_MS           40                 /* a resuming client's subscriptions are gathered this long, or until its first call */
+#define TR_REPLAY_PAGE_BYTES          (128 * 1024)       /* of log read at once for one resuming client */
+#define TR_REPLAY_PAGE_EVENTS         256
+#define TR_GETEVENTS_MAX              1000               /* a larger limit is an error; default 100 */
+#define TR_GETEVENTS_BYTES            (768 * 1024)       /* a page ends early so that it fits TR_MESSAGE_OUT_BYTES_MAX */
+#define TR_PING_MS                    30000              /* a client silent this long is pinged */
+#define TR_PONG_MS                    30000              /* and dropped when it stays silent this long */
+#define TR_CLOSE_MS                   5000               /* for the peer's Close frame, then the socket is dropped */
+#define TR_REFUSAL_DELAY_MS           1000               /* first delay of a refused connection's Close; doubles for one address ... */
+#define TR_REFUSAL_DELAY_MAX_MS       30000              /* ... up to this (spec/rivetkit-client.md 9.4) */
+
+/* ---- store */
+#define TR_BATCH_BYTES_MAX            (64 * 1024 * 1024) /* one commit; input is not read meanwhile, so it bounds memory only */
+#define TR_MAP_BYTES_START            (64 * 1024 * 1024) /* LMDB map: doubles when it is full */
+#define TR_MAP_BYTES_MAX              ((size_t)1 << 40)  /* then storage.full */
+
+/* ---- sandbox */
+#define TR_PROMPT_BYTES_MAX           (2 * 1024 * 1024 - 4096) /* encoded envelope: prompt.too_large (spec/sandbox-agent.md 5.4) */
+#define TR_PROMPTS_QUEUED_MAX         256                /* of a session: actor.overloaded */
+#define TR_PROMPT_ID_BYTES_MAX        128                /* request.invalid */
+#define TR_STREAM_EVENT_BYTES_MAX     (64 * 1024 * 1024) /* one SSE event: logged as _troupe/oversize, content dropped */
+#define TR_EVENT_CLIENT_BYTES_MAX     (960 * 1024)       /* an event too large for a frame: clients get its payload as {truncated} (F38) */
+#define TR_REPLAY_TEXT_MAX            12000              /* characters of history given to a new agent session */
+#define TR_HTTP_REPLY_BYTES_MAX       (66 * 1024 * 1024) /* body of an answer of the sandbox: the request fails */
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One live actor, as the rest of the core and the session port see it: turns, its own durable items, and being kept
+ * awake. Everything else an actor can do is in troupe.h. */
+#ifndef TR_CORE_ACTOR_H
+#define TR_CORE_ACTOR_H
+
+#include "runtime/core/ports.h"
+
+/* Runs `run` as one turn of the actor, from the loop (a stream's data, a timer). Inside a turn of the same actor it just
+ * calls run. Returns what run returned; negative: everything that run wrote, published and sent is undone. */
+int tr_actor_turn(struct troupe_actor *a, int (*run)(struct troupe_actor *a, void *arg), void *arg);
+
+/* The actor's own durable items (at most 400 bytes of key). In a turn; written with its commit. Keys beginning "session/"
+ * belong to the session port. */
+void tr_actor_put(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size);
+void tr_actor_delete(struct troupe_actor *a, struct troupe_text key);
+
+/* Reading what is committed (see the store port). The callback comes as a turn of the actor; not at all if the actor has
+ * gone by then. */
+void tr_actor_get(struct troupe_actor *a, struct troupe_text key,
+                  void (*on_value)(struct troupe_actor *a, void *arg, int rc, struct troupe_value value), void *arg);
+void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
+                   void (*on_item)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
+                                   struct troupe_value value), void *arg);
+
+/* In a turn: `then` is called from the loop once what this turn wrote is durable (rc 0), in its place among the messages
+ * that the turn sends. If the commit fails, or the turn is undone, it is called with rc negative; the actor is then
+ * dropped (its session closed) right after. Also called when the actor has gone: arg must outlive it. */
+void tr_actor_after(struct troupe_actor *a, void (*then)(void *arg, int rc), void *arg);
+
+/* Work that must go on without clients (a running turn, queued prompts): while held, the actor does not sleep, and it is
+ * woken again at the next start of the server. Durable with the turn's commit. In a turn. */
+void tr_actor_hold(struct troupe_actor *a);
+void tr_actor_release(struct troupe_actor *a);
+
+uint64_t tr_actor_num(const struct troupe_actor *a);
+
+#endif

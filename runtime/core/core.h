@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The heart, as the gate and main see it: kinds are registered, requests and connections come in, and once for each turn
+ * of the loop everything that was written is committed and everything that was held back is released.
+ *
+ * One thread. Nothing here blocks but the store's commit. */
+#ifndef TR_CORE_CORE_H
+#define TR_CORE_CORE_H
+
+#include "proto/client.h"
+#include "runtime/core/ports.h"
+
+struct tr_core;
+struct tr_conn; /* one live connection, from tr_conn_open until tr_conn_closed */
+
+struct tr_core_options {
+	struct tr_store           store;
+	struct tr_clock           clock;
+	const struct tr_sessions *sessions; /* lent for the core's life; NULL: no agents here */
+};
+
+/* 0 or TROUPE_ENOMEM. */
+int tr_core_new(struct tr_core **ret, const struct tr_core_options *o);
+/* Everything must be closed by then (see tr_core_drain). Takes NULL, returns NULL. */
+struct tr_core *tr_core_free(struct tr_core *core);
+
+/* Registers a kind, checking its form: TROUPE_EINVAL with the reason in the log when it is not filled in right. The kind is
+ * lent for the core's life. Before the first request. */
+int tr_core_register(struct tr_core *core, const struct troupe_kind *kind);
+
+/* Wakes the actors that have work to do without clients. Once, after registration. */
+void tr_core_start(struct tr_core *core);
+
+/* The end of a turn of the loop: commits what was written since the last, releases what was held back. Call it after each
+ * round of events; costs nothing when nothing happened. */
+void tr_core_turn_end(struct tr_core *core);
+
+/* Closes every connection (1001 ws.going_away), puts every actor to sleep, commits; on_done comes from the loop when all is
+ * durable and every connection has gone. New requests are answered TROUPE_EDRAINING from then on. */
+void tr_core_drain(struct tr_core *core, void (*on_done)(void *arg), void *arg);
+
+/* For /health and the log. */
+struct tr_core_counts { size_t actors, conns, calls; };
+void tr_core_count(const struct tr_core *core, struct tr_core_counts *ret);
+
+/* ------------------------------------------------------------------ requests */
+
+/* Which actor: by id (then nothing else counts but name, if given: another name is ENOTFOUND), or by name and canonical
+ * key. Lent for the call. */
+struct tr_address {
+	struct troupe_text  id;     /* size 0: by key */
+	struct troupe_text  name;
+	struct troupe_text  key;    /* canonical: proto/key.h */
+	bool                create; /* getOrCreate; else a missing actor is ENOTFOUND */
+	struct troupe_value input;  /* for create; size 0: none */
+};
+
+/* An error on its way to a client. Texts are lent for the callback. Internal errors are already masked. */
+struct tr_failure {
+	int                 error;
+	struct troupe_text  group, code, message;
+	struct troupe_value metadata;
+	int                 status;   /* HTTP */
+	const struct tr_client_actor *actor; /* NULL: no actor was reached */
+};
+
+/* Control routes: spec/rivetkit-client.md 3. failure NULL: it worked. */
+typedef void tr_on_row(void *arg, const struct tr_failure *failure, const struct tr_actor_row *row, bool created);
+void tr_core_resolve(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg); /* get, getOrCreate */
+void tr_core_create(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg);  /* EDUPLICATE: metadata
+                                                                  { existing_actor_id, key } */
+void tr_core_destroy(struct tr_core *core, struct troupe_text id, tr_on_row *on_row, void *arg);       /* ENOTFOUND */
+/* Rows of a kind (name.size 0: of all) with num > after; on_row for each, then once with row NULL. */
+void tr_core_list(struct tr_core *core, struct troupe_text name, uint64_t after, unsigned limit, tr_on_row *on_row, void *arg);
+
+/* A stateless action: admit, run, answer. output is a packed value (size 0: undefined). on_answer comes exactly once, from
+ * tr_core_turn_end or later, unless the request is abandoned. */
+struct tr_action_request {
+	struct tr_address   to;
+	struct troupe_text  action;
+	struct troupe_value args;   /* a packed array */
+	struct troupe_value params; /* size 0: none */
+};
+struct tr_http_call;
+struct tr_http_call *tr_core_action(struct tr_core *core, const struct tr_action_request *rq,
+	void (*on_answer)(void *arg, const struct tr_failure *failure, struct troupe_value output,
+	                  const struct tr_client_actor *actor), void *arg);
+/* The requester has gone: on_answer will not come. What runs goes on. */
+void tr_core_abandon(struct tr_http_call *call);
+
+/* ------------------------------------------------------------------ live connections */
+
+struct tr_conn_request {
+	struct tr_address   to;
+	enum tr_encoding    encoding;
+	struct troupe_value params; /* size 0: none. `since` (a number) in it resumes: design.md 4.3 */
+};
+
+/* The WebSocket is open (101 is out). Never fails: a refusal is an Error frame and a close through ops. The request is
+ * copied; peer and ops are lent until tr_conn_closed. ops may be called from inside. */
+struct tr_conn *tr_conn_open(struct tr_core *core, const struct tr_conn_request *rq, const struct tr_peer_ops *ops, void *peer);
+/* A connection that is refused before it has an actor: the gate found the request bad. Error frame, then close. */
+void tr_conn_refuse(struct tr_core *core, enum tr_encoding e, int error, const char *message,
+                    const struct tr_peer_ops *ops, void *peer);
+/* One whole message. Bytes are lent. */
+void tr_conn_message(struct tr_conn *c, const void *data, size_t size, bool text);
+/* There is room in the outbox again. */
+void tr_conn_drained(struct tr_conn *c);
+/* The socket has gone: no call of ops for this peer from here on. Takes the connection away. */
+void tr_conn_closed(struct tr_conn *c);
+
+#endif

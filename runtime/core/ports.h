@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the heart needs of the world: four small structs of functions. store and clock are given once, to tr_core_new;
+ * a peer comes with each connection; session is given once and may be NULL (then troupe_session_open fails).
+ *
+ * The store's form is asynchronous: results come by callback, perhaps before the call returns. Memory passed to a
+ * callback is lent for its duration. Callbacks of one store come in the order of the requests. */
+#ifndef TR_CORE_PORTS_H
+#define TR_CORE_PORTS_H
+
+#include "proto/value.h"
+#include "runtime/troupe.h"
+
+/* ------------------------------------------------------------------ store */
+
+/* Who an actor is; never changes. num is the store's short name for it, never used twice. */
+struct tr_actor_row {
+	uint64_t    num;
+	const char *id;         /* 30 characters [0-9a-z] */
+	const char *name;       /* of its kind */
+	const char *key;        /* canonical (proto/key.h) */
+	int64_t     created_ms;
+};
+
+enum tr_op_kind {
+	TR_OP_CREATE,  /* the actor: key holds "id\0name\0key\0", seq its created_ms */
+	TR_OP_DESTROY, /* the actor, its state, log, items and busy mark. May take effect on the bulk of it later, but is
+	                  never seen again, also after a crash */
+	TR_OP_STATE,   /* value: its kept fields, replacing the former */
+	TR_OP_APPEND,  /* value: one log entry, at seq; seqs of an actor come without holes */
+	TR_OP_PUT,     /* an item of the actor's own: key, value */
+	TR_OP_DELETE,  /* the item `key`; it may be missing */
+	TR_OP_BUSY,    /* this actor has work that goes on without clients: wake it at the next start */
+	TR_OP_IDLE     /* no longer */
+};
+
+/* key and value lie in the batch's bytes, at these places. */
+struct tr_op {
+	enum tr_op_kind kind;
+	uint64_t        actor;
+	uint64_t        seq;
+	size_t          key_at, key_size;     /* items: at most 400 bytes */
+	size_t          value_at, value_size;
+};
+
+struct tr_batch {
+	struct tr_op   *ops;
+	size_t          count, room;
+	struct tr_bytes bytes;
+};
+
+struct tr_log_entry { uint64_t seq; struct troupe_value value; };
+
+struct tr_store_ops {
+	/* By id when id is not NULL, else by name and canonical key. rc: 0, TROUPE_ENOTFOUND, TROUPE_ESTORE. seq: of its
+	 * newest log entry, 0 for none; state.size 0: none was stored. */
+	void (*find)(void *ctx, const char *id, const char *name, const char *key,
+	             void (*on_found)(void *arg, int rc, const struct tr_actor_row *row, struct troupe_value state, uint64_t seq),
+	             void *arg);
+	/* Rows in order of num, > after, at most limit; name NULL: of every kind. on_row once for each, then once with row NULL. */
+	void (*list)(void *ctx, const char *name, uint64_t after, unsigned limit,
+	             void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg);
+	/* Log entries with seq > after, oldest first; stops before max_events or max_bytes is passed, but gives one at least when
+	 * there is one. more: there are others behind these. */
+	void (*read_log)(void *ctx, uint64_t actor, uint64_t after, unsigned max_events, size_t max_bytes,
+	                 void (*on_page)(void *arg, int rc, const struct tr_log_entry *entries, size_t count, bool more), void *arg);
+	/* Items of an actor: one (rc TROUPE_ENOTFOUND), or all whose key begins with prefix, in byte order, then once with
+	 * key.data NULL. */
+	void (*get)(void *ctx, uint64_t actor, struct troupe_text key,
+	            void (*on_value)(void *arg, int rc, struct troupe_value value), void *arg);
+	void (*scan)(void *ctx, uint64_t actor, struct troupe_text prefix,
+	             void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg);
+	/* Actors marked busy; as list. */
+	void (*busy)(void *ctx, void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg);
+	/* All of the batch or nothing, durable before on_done: rc 0, TROUPE_EFULL, TROUPE_ESTORE. The batch is lent until
+	 * on_done. One commit at a time. */
+	void (*commit)(void *ctx, const struct tr_batch *batch, void (*on_done)(void *arg, int rc), void *arg);
+	/* Does a bounded piece (a few ms) of what destroyed actors left to delete. True: there is more. */
+	bool (*clean)(void *ctx);
+};
+
+struct tr_store {
+	const struct tr_store_ops *ops;
+	void       *ctx;
+	uint64_t    next_actor; /* the first num that was never used */
+	uint64_t    boots;      /* how often this data was opened, 1 the first time: the actors' generation */
+	const char *epoch;      /* names this data directory for ever: [0-9a-z]{16} */
+};
+
+/* ------------------------------------------------------------------ clock */
+
+struct tr_timer;
+
+struct tr_clock_ops {
+	int64_t (*now_ms)(void *ctx);  /* since 1970 */
+	int64_t (*mono_ms)(void *ctx); /* only ever grows */
+	/* fire is called from the loop, never from inside these. A timer fires once for each set. */
+	struct tr_timer *(*timer_new)(void *ctx, void (*fire)(void *arg), void *arg);
+	void (*timer_set)(struct tr_timer *t, int64_t delay_ms); /* again: replaces; negative: off */
+	struct tr_timer *(*timer_free)(struct tr_timer *t);      /* takes NULL, returns NULL */
+};
+
+struct tr_clock { const struct tr_clock_ops *ops; void *ctx; };
+
+/* ------------------------------------------------------------------ peer */
+
+/* One encoded message, shared by reference among the outboxes of all who get it. In front of data there are
+ * TR_FRAME_ROOM bytes that the gate may overwrite (a WebSocket header: server frames are not masked, so it is the
+ * same for all). One thread only. */
+#define TR_FRAME_ROOM 16
+struct tr_frame {
+	unsigned refs;
+	bool     text;  /* a text message, else binary */
+	size_t   size;
+	uint8_t  bytes[]; /* TR_FRAME_ROOM, then the payload */
+};
+static inline uint8_t *tr_frame_payload(struct tr_frame *f) { return f->bytes + TR_FRAME_ROOM; }
+struct tr_frame *tr_frame_new(const void *payload, size_t size, bool text); /* refs 1 */
+struct tr_frame *tr_frame_ref(struct tr_frame *f);
+struct tr_frame *tr_frame_unref(struct tr_frame *f); /* takes NULL, returns NULL */
+
+struct tr_peer_ops {
+	/* Puts it into the peer's outbox, which takes a reference. When the outbox is full the peer closes itself with
+	 * message.backlog_full (tr_conn_closed follows from the loop, not from inside). */
+	void (*send)(void *peer, struct tr_frame *f);
+	/* Bytes that wait in the outbox. When it falls below half of TR_OUTBOX_BYTES_MAX after having been above, or empties,
+	 * the gate calls tr_conn_drained. */
+	size_t (*backlog)(void *peer);
+	/* After what was sent: a Close frame, then the end; delay_ms before it (spec 9.4). tr_conn_closed follows. The
+	 * reason is at most 123 bytes. Once; nothing is sent after it. */
+	void (*close)(void *peer, int code, const char *reason, int delay_ms);
+};
+
+/* ------------------------------------------------------------------ session */
+
+/* troupe_session_open and its kin go here; each as troupe.h says. The session does its durable work through
+ * runtime/core/actor.h. */
+struct tr_session_ops {
+	int (*open)(void *ctx, struct troupe_session **ret, struct troupe_actor *a, const struct troupe_session_options *o);
+	struct troupe_session *(*close)(struct troupe_session *s);
+	int (*prompt)(struct troupe_session *s, struct troupe_call *call, const struct troupe_prompt *p);
+	int (*respond)(struct troupe_session *s, struct troupe_call *call, const char *permission_id, const char *reply,
+	               const char *user_id);
+	void (*info)(const struct troupe_session *s, struct troupe_session_info *ret);
+};
+
+struct tr_sessions { const struct tr_session_ops *ops; void *ctx; };
+
+#endif

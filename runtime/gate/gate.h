@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The front desk: one listening socket, HTTP/1.1 on it, and the way from a request to the core.
+ * Plain requests are answered here by way of the core; upgrades are handed to ws.h, socket and all. */
+#ifndef TR_GATE_GATE_H
+#define TR_GATE_GATE_H
+
+#include <event2/event.h>
+
+#include "runtime/core/core.h"
+
+struct tr_gate;
+
+struct tr_gate_options {
+	struct event_base *base;
+	struct tr_core    *core;
+	int                listen_fd; /* bound and listening; stays the caller's */
+	const char        *version;   /* for /metadata */
+	/* Values of Origin that may use this server from a browser besides the same host and loopback; a list that ends with
+	 * NULL; may be NULL; "*" allows all. */
+	const char *const *origins;
+	const char        *token;     /* clients must show it (x-rivet-token, @token, rvt-token, rivet_token., Authorization:
+	                                 Bearer on control routes); NULL: no token is asked for */
+};
+
+int tr_gate_new(struct tr_gate **ret, const struct tr_gate_options *o);
+/* No new connections from here on (they wait in the listening socket for the next process); kept-alive connections close
+ * after the answer they wait for. */
+void tr_gate_stop(struct tr_gate *gate);
+struct tr_gate *tr_gate_free(struct tr_gate *gate);
+/* Call after each tr_core_turn_end. */
+void tr_gate_flush(struct tr_gate *gate);
+
+#endif

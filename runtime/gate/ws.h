@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* WebSockets: libwebsockets as the engine for frames, fragments, UTF-8, pings and closes, inside the worker's libevent
+ * loop; the outbox of each client is ours and bounded. The front desk hands over sockets whose upgrade request it has
+ * read; from there on a connection is a peer of the core (runtime/core/ports.h). design.md 3 tells how and why. */
+#ifndef TR_GATE_WS_H
+#define TR_GATE_WS_H
+
+#include <event2/event.h>
+
+#include "runtime/core/core.h"
+
+struct tr_ws;
+
+int tr_ws_new(struct tr_ws **ret, struct event_base *base, struct tr_core *core);
+/* Drops what is still open (the core has heard tr_conn_closed of each by then). Takes NULL, returns NULL. */
+struct tr_ws *tr_ws_free(struct tr_ws *ws);
+
+/* An upgrade request, as the front desk read it. Everything is lent for the call and copied. */
+struct tr_ws_upgrade {
+	struct troupe_text     key;        /* Sec-WebSocket-Key; the desk has checked that the head is a correct upgrade */
+	bool                   rivet;      /* offered subprotocol "rivet": it is answered */
+	struct tr_conn_request request;    /* what to open once the handshake is out ... */
+	int                    error;      /* ... or, when not 0: refuse with this TROUPE_E code and sentence: spec 6.1 wants */
+	const char            *message;    /*     101 first, then Error frame and Close. NULL: the list's sentence */
+	struct troupe_text     address;    /* the peer's address, for throttling refusals and the log */
+	const void            *rest;       /* bytes that came behind the head */
+	size_t                 rest_size;
+};
+
+/* Takes the socket over, in every case (on failure it is closed). Non-blocking, TCP_NODELAY is set here. */
+void tr_ws_adopt(struct tr_ws *ws, int fd, const struct tr_ws_upgrade *up);
+
+size_t tr_ws_count(const struct tr_ws *ws);
+
+/* Frames that the core released in this turn leave now: call it after each tr_core_turn_end. */
+void tr_ws_flush(struct tr_ws *ws);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `troupe serve`'s options, from the command line and from TROUPE_... in the environment (the command line wins). */
+#ifndef TR_MAIN_OPTIONS_H
+#define TR_MAIN_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "runtime/base/log.h"
+
+struct tr_options {
+	char              host[256];    /* --listen HOST:PORT, 127.0.0.1:6420 */
+	char              port[6];
+	const char       *data;         /* --data, ./data */
+	const char       *sandbox;      /* --sandbox local|URL|none; "local" */
+	const char       *sandbox_token;/* --sandbox-token; NULL */
+	const char       *sandbox_agent;/* --sandbox-agent PATH; NULL: searched */
+	const char       *agent;        /* --agent NAME, "mock" */
+	const char       *cwd;          /* --cwd DIR, where agents work; NULL: DATA/work */
+	const char       *token;        /* --token; NULL */
+	const char       *origins[17];  /* --allow-origin, several; ends with NULL */
+	enum tr_log_level log_level;
+	bool              log_json;
+	bool              insecure, no_supervise;
+};
+
+enum tr_options_outcome { TR_OPTIONS_SERVE = 0, TR_OPTIONS_EXIT_OK = 1, TR_OPTIONS_EXIT_USAGE = 2 };
+
+/* 0: serve with *ret (texts are lent from argv and the environment). Else everything has been said (help and version on
+ * stdout, complaints on stderr, naming the bad value and what would do) and the program exits with 0 or 2. */
+int tr_options_parse(struct tr_options *ret, int argc, char **argv);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Troupe: write an actor in C, serve it to browsers.
+ *
+ * A *kind* is a form to fill in: a name, the fields that outlive a restart, hooks, actions. The runtime makes one
+ * actor for each key that somebody asks for, one at a time, and calls:
+ *
+ *   your code                     the runtime
+ *   create    <------------------ this key is asked for, for the first time ever
+ *   wake      <------------------ kept fields are loaded, someone is waiting
+ *   admit     <------------------ may this connection or HTTP call come in?
+ *   join      <------------------ a client connected             leave: it went
+ *   an action <------------------ one at a time: a kind needs no locks
+ *             ------------------> reply, fail, or keep the call and answer it later
+ *   sleep     <------------------ idle, or shutting down         kept fields are saved after it
+ *   destroy   <------------------ the key is gone for good
+ *
+ * Each of these calls is one *turn*. What a turn writes (kept fields, published events) is committed once, and only
+ * then does anybody hear of it: replies, events and prompts leave after the commit, in the order in which you made
+ * them. A turn that fails (a hook or action that returns a negative TROUPE_E... code) leaves no trace: kept fields,
+ * publications and broadcasts are undone; fields of your struct that are not kept are yours to put right.
+ *
+ * No hook may block. Everything here is called from the actor's own thread, inside a turn, unless it says otherwise.
+ * "Turn-lived" memory is lent until the present turn ends. */
+#ifndef TROUPE_H
+#define TROUPE_H
+
+#include "troupe_errors.h"
+#include "troupe_record.h"
+
+#define TROUPE_VERSION "0.1.0"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct troupe_actor;   /* one live actor; yours from create or wake until sleep or destroy returns */
+struct troupe_peer;    /* one client connection; from admit until leave returns */
+struct troupe_call;    /* one action call; until you have answered it */
+struct troupe_session; /* one coding agent; from open until close */
+
+/* ------------------------------------------------------------------ the form */
+
+/* Returned by an action that keeps its call, to answer it later from another turn of the same actor. */
+#define TROUPE_LATER 1
+
+struct troupe_action {
+	const char *name;                   /* on the wire */
+	int (*run)(struct troupe_actor *a, struct troupe_call *call);
+	                                    /* 0: answered, or there is nothing to say (the caller gets undefined);
+	                                       TROUPE_LATER; negative: the call fails with that error */
+	const struct troupe_record *takes;  /* checked before run is called; NULL: look at troupe_args_value */
+	bool positional;                    /* takes' fields are the arguments, in order. Else: one argument, an object */
+	bool slow;                          /* may keep its call for longer than 60 s (TR_ACTION_TIME_MS) */
+};
+
+struct troupe_kind {
+	const char *name;                       /* the first half of an address: workspace/42. [A-Za-z0-9._-], <= 128 */
+	size_t size;                            /* of your struct, which comes zeroed; 0: no struct */
+	const struct troupe_record *state;      /* the fields that outlive sleep, stored by wire name; NULL: none */
+	const void *initial;                    /* what a new actor's struct starts from; NULL: zeroes */
+	int  (*create)(struct troupe_actor *a); /* once ever; fill kept fields; troupe_input() is here. wake follows */
+	int  (*wake)(struct troupe_actor *a);   /* each time it comes to life */
+	void (*sleep)(struct troupe_actor *a);  /* close what wake opened. Not called when the process dies */
+	void (*destroy)(struct troupe_actor *a);/* instead of sleep, once; what it publishes nobody hears */
+	int  (*admit)(struct troupe_actor *a, struct troupe_peer *p); /* negative: refused with that error */
+	int  (*join)(struct troupe_actor *a, struct troupe_peer *p);  /* negative: refused as well. Not for HTTP calls */
+	void (*leave)(struct troupe_actor *a, struct troupe_peer *p); /* p is gone: it can be read, not sent to */
+	const struct troupe_action *actions;    /* ends with { 0 } */
+};
+
+/* ------------------------------------------------------------------ the actor */
+
+void       *troupe_self(struct troupe_actor *a);   /* your struct */
+const char *troupe_id(const struct troupe_actor *a);
+size_t      troupe_key_count(const struct troupe_actor *a);
+const char *troupe_key(const struct troupe_actor *a, size_t index); /* one part of the key; NULL: there is none */
+int64_t     troupe_now_ms(const struct troupe_actor *a);  /* since 1970; the same all through a turn */
+uint64_t    troupe_seq(const struct troupe_actor *a);     /* of the newest published event; 0: none yet */
+const char *troupe_epoch(const struct troupe_actor *a);   /* of the data directory: seqs of another epoch mean nothing */
+const char *troupe_uuid(struct troupe_actor *a);          /* a new random UUID; turn-lived */
+
+/* What the creator passed as `input`; size 0: nothing. In create only. */
+struct troupe_value troupe_input(const struct troupe_actor *a);
+
+/* Fills `into` from a packed object. Texts and values in it are turn-lived. TROUPE_EINVAL with a sentence that names
+ * the field: return it as it is. */
+int troupe_read(struct troupe_actor *a, const struct troupe_record *r, void *into, struct troupe_value object);
+
+/* Sets a text field of your struct (kept or not) to a copy that the actor owns, and frees the copy that the field held.
+ * NULL clears it. Never assign such a field another way; a text from `initial` or from the store counts as owned. */
+void troupe_set_text(struct troupe_actor *a, const char **field, const char *text);
+
+/* A packed array of `count` structs, for a troupe_value field; turn-lived. */
+struct troupe_value troupe_list(struct troupe_actor *a, const struct troupe_record *r, const void *items, size_t count);
+
+/* From create, wake, admit or join: fail with a sentence of your own. Returns `error`, for the hook to return. */
+int troupe_refuse(struct troupe_actor *a, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Puts the actor to its final end after this turn: destroy runs, connections are closed, state and log are deleted. */
+void troupe_destroy(struct troupe_actor *a);
+
+/* ------------------------------------------------------------------ events */
+
+/* Publish: appended to the log under the next seq, then sent to every connection that subscribed to `name`; one that was
+ * away gets it when it resumes. The event is one object: the record's fields, and `seq`. Returns the seq, or a negative
+ * error: EBIGOUT (larger than TR_MESSAGE_OUT_BYTES_MAX in an encoding may still happen later: such a client gets
+ * nothing of it and is closed), EINVAL (name too long).
+ * _value: an object gets `seq` added; anything else becomes { value, seq }. */
+int64_t troupe_publish(struct troupe_actor *a, const char *name, const struct troupe_record *r, const void *from);
+int64_t troupe_publish_value(struct troupe_actor *a, const char *name, struct troupe_value v);
+
+/* Broadcast: sent to every connection that subscribed, not logged. */
+int troupe_broadcast(struct troupe_actor *a, const char *name, const struct troupe_record *r, const void *from);
+int troupe_broadcast_value(struct troupe_actor *a, const char *name, struct troupe_value v);
+
+/* Sent to one connection, subscribed or not, not logged. */
+int troupe_send(struct troupe_peer *p, const char *name, const struct troupe_record *r, const void *from);
+
+/* ------------------------------------------------------------------ calls */
+
+/* The arguments: the struct that `takes` describes (it lives as long as the call); or as they came, a packed array. */
+const void         *troupe_args(const struct troupe_call *c);
+struct troupe_value troupe_args_value(const struct troupe_call *c);
+struct troupe_peer *troupe_caller(const struct troupe_call *c); /* NULL: an HTTP call, or the connection is gone */
+struct troupe_actor *troupe_call_actor(const struct troupe_call *c);
+
+/* Answer a call; each call exactly once, after which it is gone. Return 0, so an action may return them. */
+int troupe_reply(struct troupe_call *c, const struct troupe_record *r, const void *from);
+int troupe_reply_int(struct troupe_call *c, int64_t v);      /* beyond 2^53: as a double */
+int troupe_reply_value(struct troupe_call *c, struct troupe_value v); /* size 0: undefined */
+
+/* Answers with a page of the log: { events: [{ seq, name, data }], nextOffset, more }, events with seq > offset, at
+ * most `limit` (1 to TR_GETEVENTS_MAX). Only committed events are in it. Returns TROUPE_LATER. */
+int troupe_reply_events(struct troupe_call *c, uint64_t offset, uint32_t limit);
+
+/* Fail a call. In its action, `return troupe_fail(...)` fails the turn as well; called later, it just answers.
+ * The sentence is shown to the client. Returns `error`. */
+int troupe_fail(struct troupe_call *c, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The application's own error: group `user`, any code; metadata size 0: none. Returns TROUPE_EUSER. */
+int troupe_fail_user(struct troupe_call *c, const char *code, const char *message, struct troupe_value metadata);
+
+/* ------------------------------------------------------------------ connections */
+
+const char         *troupe_peer_id(const struct troupe_peer *p);     /* a UUID, new for each connection */
+struct troupe_value troupe_peer_params(const struct troupe_peer *p); /* size 0: none */
+const char         *troupe_peer_param(const struct troupe_peer *p, const char *name); /* a text parameter, or NULL */
+int64_t             troupe_peer_since_ms(const struct troupe_peer *p); /* when it joined */
+/* Walks the joined connections: NULL gives the first, NULL comes after the last. Do not publish or close while walking. */
+struct troupe_peer *troupe_peer_next(struct troupe_actor *a, const struct troupe_peer *p);
+size_t              troupe_peer_count(const struct troupe_actor *a);
+/* Closes it after what was sent to it; `reason` is free text, at most 123 bytes. leave will be called. */
+void                troupe_disconnect(struct troupe_peer *p, const char *reason);
+
+/* ------------------------------------------------------------------ the agent */
+
+/* What of a session others may want to see. Lent until the session's next turn. */
+struct troupe_session_info {
+	const char *agent;
+	const char *sandbox_id;    /* as given, or what the server's own sandbox is called */
+	const char *session_id;    /* ours: options.id */
+	const char *status;        /* "connecting", "ready", "running", "down" */
+	uint32_t    queued;        /* prompts waiting behind the running one */
+};
+
+struct troupe_prompt { const char *prompt_id, *user_id, *text; };
+
+/* A change to be told: name is "turn.state" or "sandbox.state" or "permission.request" or "permission.resolved", value an
+ * object as spec/sandbox-agent.md 5.11 names its states. */
+struct troupe_session_hooks {
+	/* A prompt was accepted as new: nothing of it is logged yet. Publish here what people should see of it. */
+	void (*on_prompt)(struct troupe_actor *a, struct troupe_session *s, const struct troupe_prompt *p);
+	/* One envelope, in stream order, exactly once (spec/sandbox-agent.md 4.2: a SessionEvent). Publish it: it is stored
+	 * in the same commit that notes it as received. */
+	void (*on_event)(struct troupe_actor *a, struct troupe_session *s, struct troupe_value event);
+	void (*on_change)(struct troupe_actor *a, struct troupe_session *s, const char *name, struct troupe_value value);
+};
+
+struct troupe_session_options {
+	const char *id;            /* "default"; at most 64 of [A-Za-z0-9._-] */
+	const char *agent;         /* "claude", "codex", "mock" ...; NULL: the server's --agent */
+	const char *base_url;      /* of a sandbox-agent server, http or https; NULL: the server's --sandbox */
+	const char *sandbox_id;    /* what getSessionInfo shows; NULL: from the provider */
+	const char *token;         /* bearer token for base_url; NULL: none */
+	struct troupe_session_hooks hooks;
+};
+
+/* In wake. Connects in the background: returns at once; the options are copied. EINVAL when they make no sense.
+ * What was open when the actor slept or the process died goes on: the stream from its last stored position, the running
+ * turn, the queue. */
+int troupe_session_open(struct troupe_session **ret, struct troupe_actor *a, const struct troupe_session_options *o);
+/* In sleep or destroy. Takes NULL, returns NULL. The agent goes on working; open calls were answered or are dropped. */
+struct troupe_session *troupe_session_close(struct troupe_session *s);
+
+/* Takes over the call: it is answered with { promptId, stopReason } when the turn ends, or with an error. The same
+ * prompt_id again is the same prompt: the call waits for it or gets its result, and on_prompt is not called. Texts are
+ * copied. Returns TROUPE_LATER or an error, for the action to return. The action must be marked slow. */
+int troupe_session_prompt(struct troupe_session *s, struct troupe_call *call, const struct troupe_prompt *p);
+
+/* Answers an open permission request: reply is "once", "always" or "reject". Takes over the call (answered with
+ * undefined once it is stored). EPERMISSION, ERESOLVED, EREPLY, EINVAL. */
+int troupe_session_respond(struct troupe_session *s, struct troupe_call *call, const char *permission_id,
+                           const char *reply, const char *user_id);
+
+void troupe_session_info(const struct troupe_session *s, struct troupe_session_info *ret);
+
+/* ------------------------------------------------------------------ serving */
+
+/* The whole program: options, supervisor, server, with these kinds (a list that ends with NULL). Returns the exit code.
+ * `troupe serve --help` tells the options. Called once, from main. */
+int troupe_main(int argc, char **argv, const struct troupe_kind *const *kinds);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
