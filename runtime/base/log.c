@@ -77,8 +77,9 @@ static void put_time(struct line *l)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
-	snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", utc.tm_year + 1900,
-	         utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000);
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+	line_put(l, text);
+	snprintf(text, sizeof text, ".%03uZ", (unsigned)(now.tv_nsec / 1000000) % 1000);
 	line_put(l, text);
 }
 

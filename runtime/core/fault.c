@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a code and a sentence to what the client is told. */
+#include "runtime/core/fault.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/mem.h"
+
+int tr_fault_vset(struct tr_fault *f, int error, const char *format, va_list args)
+{
+	tr_fault_clear(f);
+	f->error = error;
+	if (format) {
+		char text[1024];
+
+		vsnprintf(text, sizeof text, format, args);
+		f->message = tr_strdup(text);
+	}
+	return error;
+}
+
+int tr_fault_set(struct tr_fault *f, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	tr_fault_vset(f, error, format, args);
+	va_end(args);
+	return error;
+}
+
+void tr_fault_clear(struct tr_fault *f)
+{
+	free(f->user_code);
+	free(f->message);
+	tr_bytes_free(&f->metadata);
+	*f = (struct tr_fault){ 0 };
+}
+
+static struct troupe_text text_of(const char *s)
+{
+	return (struct troupe_text){ s, strlen(s) };
+}
+
+struct tr_failure tr_fault_failure(const struct tr_fault *f, const struct tr_client_actor *actor)
+{
+	const struct troupe_error_info *info = troupe_error_info(f->error);
+
+	return (struct tr_failure){
+		.error    = info->error,
+		.group    = text_of(info->group),
+		.code     = text_of(f->user_code ? f->user_code : info->code),
+		.message  = text_of(f->message ? f->message : info->sentence),
+		.metadata = tr_bytes_value(&f->metadata),
+		.status   = info->status,
+		.actor    = actor,
+	};
+}
+
+void tr_fault_reason(const struct tr_fault *f, char into[124])
+{
+	const struct troupe_error_info *info = troupe_error_info(f->error);
+
+	snprintf(into, 124, "%s.%s", info->group, f->user_code ? f->user_code : info->code);
+}
