@@ -21,7 +21,8 @@ static void read_back(FILE *file, char into[8192])
 /* Parses words separated by spaces, as the shell would give them; '_' alone stands for an empty word. */
 static int parse(const char *line)
 {
-	char words[1024], *argv[64] = { "troupe" }, *rest = words, *word;
+	static char words[1024]; /* lent to `got` */
+	char *argv[64] = { "troupe" }, *rest = words, *word;
 	FILE *out = tmpfile(), *err = tmpfile();
 	int kept[2] = { dup(1), dup(2) }, argc = 1, outcome;
 
