@@ -14,8 +14,9 @@ enum tr_cbor_mode {
  * "$" pairs are escaped, undefined, BigInt and bytes go as "$" forms... see the table there; integers beyond 32 bits
  * as doubles. */
 
-/* Appends the packed form of exactly one item (trailing bytes are an error). 0, or TROUPE_EBADVALUE with *why. On failure
- * nothing is added to `out`. */
+/* Appends the packed form of exactly one item (trailing bytes are an error). 0, TROUPE_EBADVALUE with *why (which may
+ * be NULL), or TROUPE_ENOMEM. On failure nothing is added to `out`. Text that is not UTF-8, which cbor-x makes of lone
+ * surrogates, gets U+FFFD, as in JavaScript. */
 int tr_cbor_decode(struct tr_bytes *out, const void *data, size_t size, enum tr_cbor_mode mode, unsigned depth,
                    const char **why);
 /* The same for one item at the start of the data: *used says how many bytes it took. */

@@ -13,7 +13,7 @@ enum tr_json_mode {
 /* Appends the packed form of one JSON text (white space around it is allowed). Numbers become what JavaScript's
  * JSON.parse makes of them. A lone surrogate escape (\ud800) becomes U+FFFD. Returns 0; TROUPE_EBADVALUE with *why
  * (static sentence; why may be NULL) when it is not JSON, nested deeper than `depth`, or holds an unknown "$" form
- * in COMPAT mode. On failure `out` keeps what it held before, nothing is added. */
+ * in COMPAT mode; TROUPE_ENOMEM when `out` failed. On failure `out` keeps what it held before, nothing is added. */
 int tr_json_decode(struct tr_bytes *out, struct troupe_text json, enum tr_json_mode mode, unsigned depth,
                    const char **why);
 

@@ -106,16 +106,6 @@ static bool canonical_bigint(const char *text, size_t size)
 	return true;
 }
 
-/* Bytes of one element of the typed array with this CBOR tag, 0 for a tag that JavaScript has no array for. */
-static unsigned element_size(uint8_t tag)
-{
-	static const uint8_t sizes[] = {
-		/* 64 */ 1, 2, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 2, 4, 8, 2, 4, 8, 0, 2, 4, 8, 0
-	};
-
-	return tag >= 64 && tag < 64 + sizeof(sizes) ? sizes[tag - 64] : 0;
-}
-
 static int check_ext(struct tr_item *ret, uint8_t type)
 {
 	struct tr_cursor payload = { (const uint8_t *)ret->data, (const uint8_t *)ret->data + ret->size };
@@ -233,13 +223,6 @@ int tr_skip(struct tr_cursor *c, struct troupe_value *ret)
 	if (ret)
 		*ret = (struct troupe_value){ start, (size_t)(c->at - start) };
 	return 0;
-}
-
-bool tr_typed_fits(uint8_t tag, size_t size)
-{
-	unsigned element = element_size(tag);
-
-	return element && size % element == 0;
 }
 
 /* ---- checking */
@@ -463,6 +446,20 @@ void tr_put_str(struct tr_bytes *b, const char *data, size_t size)
 		return;
 	msgpack_pack_str(&p, size);
 	msgpack_pack_str_body(&p, data, size);
+}
+
+char *tr_put_str_room(struct tr_bytes *b, size_t size)
+{
+	msgpack_packer p = packer(b);
+	uint8_t *room;
+
+	if (!packable(b, size))
+		return NULL;
+	msgpack_pack_str(&p, size);
+	room = tr_bytes_reserve(b, size);
+	if (room)
+		b->size += size;
+	return (char *)room;
 }
 
 void tr_put_text(struct tr_bytes *b, const char *text)

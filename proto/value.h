@@ -76,6 +76,9 @@ void tr_put_int(struct tr_bytes *b, int64_t v); /* beyond 2^53 it is written as 
 void tr_put_float(struct tr_bytes *b, double v); /* whole and |v| <= 2^53 (not -0): written as an integer */
 void tr_put_str(struct tr_bytes *b, const char *data, size_t size);
 void tr_put_text(struct tr_bytes *b, const char *text); /* NUL-terminated; NULL is written as nil */
+/* Announces a string of `size` bytes and lends the place for them, to be filled before anything else is written. NULL
+ * when that failed. */
+char *tr_put_str_room(struct tr_bytes *b, size_t size);
 void tr_put_bin(struct tr_bytes *b, const void *data, size_t size);
 void tr_put_bigint(struct tr_bytes *b, const char *decimal, size_t size); /* canonical: see ext 2 */
 void tr_put_date(struct tr_bytes *b, double ms);
