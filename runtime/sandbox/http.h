@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Outgoing HTTP/1.1 on the worker's loop: libcurl's multi interface, driven by libevent.
+ *
+ * What curl reports is kept until curl has returned, and told then. So every callback below may start, cancel and leave
+ * any request, its own included, and none comes from inside a function of this header.
+ *
+ * Only http and https, no redirects, no proxy to loopback addresses. The token goes into the Authorization header and
+ * nowhere else. */
+#ifndef TR_SANDBOX_HTTP_H
+#define TR_SANDBOX_HTTP_H
+
+#include <event2/event.h>
+
+#include "proto/bytes.h"
+#include "proto/troupe_record.h"
+
+struct tr_http;
+struct tr_http_request; /* from start until on_end was called, or it was cancelled or left */
+
+enum tr_http_end {
+	TR_HTTP_DONE,      /* an answer came, whole; its status may be anything */
+	TR_HTTP_NOT_SENT,  /* nobody can have read anything of the request: no address, no connection, no TLS */
+	TR_HTTP_BROKEN,    /* the connection failed after something had been sent */
+	TR_HTTP_TIMED_OUT,
+	TR_HTTP_TOO_BIG    /* the body passed its limit */
+};
+
+struct tr_http_answer {
+	enum tr_http_end   end;
+	int                status; /* 0: no head came */
+	struct troupe_text body;   /* what of it came; empty for a stream that was opened */
+	const char        *why;    /* a few words for the log, static */
+};
+
+struct tr_http_options {
+	const char      *method;         /* static */
+	const char      *url;
+	const char      *token;          /* NULL: none. The caller has checked that it has no control characters */
+	const char      *accept;         /* NULL: anything */
+	const char      *last_event_id;  /* NULL: none */
+	struct tr_bytes *body;           /* JSON; taken over and emptied. NULL: none */
+	bool             own_connection; /* never sent twice, which curl does by itself on a reused connection that died */
+	int              time_ms;        /* for all of it; 0: no limit */
+	size_t           body_max;       /* 0: TR_HTTP_REPLY_BYTES_MAX */
+
+	/* An event stream: when the head has come with 200 and text/event-stream, and then its bytes as they come. An answer that is
+	 * no event stream is collected, and both are not called. NULL: collect the body. */
+	void (*on_open)(void *arg);
+	void (*on_data)(void *arg, const void *data, size_t size);
+	/* Once, from the loop; the request is gone then. The answer is lent. */
+	void (*on_end)(void *arg, const struct tr_http_answer *answer);
+	void *arg;
+};
+
+struct tr_http *tr_http_new(struct event_base *base);
+/* Ends whatever was left; no callback comes any more. Takes NULL, returns NULL. */
+struct tr_http *tr_http_free(struct tr_http *h);
+
+/* Never fails: what cannot be started ends as NOT_SENT. */
+struct tr_http_request *tr_http_start(struct tr_http *h, const struct tr_http_options *o);
+/* The connection is closed, on_end does not come. Takes NULL, returns NULL. */
+struct tr_http_request *tr_http_cancel(struct tr_http_request *r);
+/* Nobody listens any more, but it may end by itself within the time. Takes NULL, returns NULL. */
+struct tr_http_request *tr_http_leave(struct tr_http_request *r, int time_ms);
+
+/* Is this an address that requests may be sent to: http or https, a host, perhaps a port and a path, nothing else? */
+bool tr_http_url_valid(const char *url);
+
+#endif
