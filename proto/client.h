@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client protocol's messages (spec/rivetkit-client.md 5 to 8) in its three encodings, to and from packed values.
  * All encoders append one whole message (WebSocket payload or HTTP body) to `out`; 0, TROUPE_EBADVALUE for a value
- * that is no packed value, TROUPE_ENOMEM when `out` failed. */
+ * that is no packed value, TROUPE_ENOMEM when `out` failed. On failure nothing is added. Texts that are not UTF-8 go
+ * out with U+FFFD in place of what is not: no frame is one that the client would drop (spec 6.4). All decoders add
+ * nothing on failure, and give TROUPE_ENOMEM, too, when their output failed.
+ *
+ * Envelopes are the official server's, byte for byte. One rule for each kind covers all recordings:
+ *   json         members in alphabetical order
+ *   cbor frames  members in the order of the schema, actionId last; id, actionId and generation as 1b + 8 bytes
+ *   cbor bodies  (HTTP) members in alphabetical order; generation in its shortest form
+ *   bare         fields in the order of the schema, version 4 */
 #ifndef TR_PROTO_CLIENT_H
 #define TR_PROTO_CLIENT_H
 
@@ -27,8 +35,9 @@ struct tr_client_message {
 };
 
 /* One WebSocket message. Everything in *ret lies in `arena`, which the caller clears or frees when done (it is appended
- * to and must not be written to meanwhile). 0, or TROUPE_EMESSAGE with *why (static) when it is not of the schema or
- * args are nested deeper than `depth`. JSON: id as ["$BigInt","n"] or a number. BARE: versions 1 to 4. */
+ * to and must not be written to meanwhile). 0, or TROUPE_EMESSAGE with *why (static, never NULL) when it is not of the
+ * schema or args are nested deeper than `depth`; then *ret is unspecified. id may be ["$BigInt","n"] (json), 1b + 8
+ * bytes (cbor) or a plain number, up to 2^64-1. BARE: versions 1 to 4. */
 int tr_client_decode(enum tr_encoding e, const void *data, size_t size, unsigned depth, struct tr_bytes *arena,
                      struct tr_client_message *ret, const char **why);
 
@@ -51,7 +60,7 @@ struct tr_client_actor { struct troupe_text id; uint64_t generation; struct trou
 
 struct tr_client_error {
 	struct troupe_text            group, code, message;
-	struct troupe_value           metadata; /* size 0: none */
+	struct troupe_value           metadata; /* size 0 or undefined: left out */
 	bool                          has_action_id;
 	uint64_t                      action_id;
 	const struct tr_client_actor *actor;    /* NULL: left out */
@@ -60,7 +69,7 @@ struct tr_client_error {
 int tr_client_encode_init(enum tr_encoding e, struct tr_bytes *out, struct troupe_text actor_id, struct troupe_text connection_id);
 /* output.size 0 is sent as undefined. */
 int tr_client_encode_response(enum tr_encoding e, struct tr_bytes *out, uint64_t action_id, struct troupe_value output);
-/* args: a packed array. */
+/* args: a packed array; TROUPE_EBADVALUE for anything else. */
 int tr_client_encode_event(enum tr_encoding e, struct tr_bytes *out, struct troupe_text name, struct troupe_value args);
 int tr_client_encode_error(enum tr_encoding e, struct tr_bytes *out, const struct tr_client_error *err);
 

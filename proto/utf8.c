@@ -61,11 +61,12 @@ static const uint8_t *skip_ascii(const uint8_t *at, const uint8_t *end)
 
 bool tr_utf8_valid(const char *data, size_t size)
 {
-	const uint8_t *at = (const uint8_t *)data, *end = at + size;
+	const uint8_t *at = (const uint8_t *)data, *end;
 	bool valid = true;
 
 	if (!size)
 		return true;
+	end = at + size;
 	while (valid && (at = skip_ascii(at, end)) < end)
 		at += step(at, end, &valid);
 	return valid;
@@ -73,12 +74,13 @@ bool tr_utf8_valid(const char *data, size_t size)
 
 void tr_utf8_put_clean(struct tr_bytes *out, struct troupe_text text)
 {
-	const uint8_t *at = (const uint8_t *)text.data, *start = at, *end = at + text.size;
+	const uint8_t *at = (const uint8_t *)text.data, *start = at, *end;
 	bool valid;
 	size_t taken;
 
 	if (!text.size)
 		return;
+	end = at + text.size;
 	while ((at = skip_ascii(at, end)) < end) {
 		taken = step(at, end, &valid);
 		if (!valid) {
