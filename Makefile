@@ -55,7 +55,7 @@ $(OUT)/%.o: %.c
 
 $(OUT)/libtroupe.a: $(LIB_OBJ)
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar qcs $@ $^
 $(OUT)/troupe: $(ACTOR_OBJ) $(OUT)/libtroupe.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $^ $(LIBS)

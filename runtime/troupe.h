@@ -56,7 +56,8 @@ struct troupe_action {
 struct troupe_kind {
 	const char *name;                       /* the first half of an address: workspace/42. [A-Za-z0-9._-], <= 128 */
 	size_t size;                            /* of your struct, which comes zeroed; 0: no struct */
-	const struct troupe_record *state;      /* the fields that outlive sleep, stored by wire name; NULL: none */
+	const struct troupe_record *state;      /* the fields that outlive sleep, stored by wire name; NULL: none. Numbers,
+	                                           bool and const char *. One added later must be an option or have a default */
 	const void *initial;                    /* what a new actor's struct starts from; NULL: zeroes */
 	int  (*create)(struct troupe_actor *a); /* once ever; fill kept fields; troupe_input() is here. wake follows */
 	int  (*wake)(struct troupe_actor *a);   /* each time it comes to life */
@@ -143,7 +144,7 @@ int troupe_fail_user(struct troupe_call *c, const char *code, const char *messag
 
 const char         *troupe_peer_id(const struct troupe_peer *p);     /* a UUID, new for each connection */
 struct troupe_value troupe_peer_params(const struct troupe_peer *p); /* size 0: none */
-const char         *troupe_peer_param(const struct troupe_peer *p, const char *name); /* a text parameter, or NULL */
+const char         *troupe_peer_param(const struct troupe_peer *p, const char *name); /* a text parameter, or NULL; turn-lived */
 int64_t             troupe_peer_since_ms(const struct troupe_peer *p); /* when it joined */
 /* Walks the joined connections: NULL gives the first, NULL comes after the last. Do not publish or close while walking. */
 struct troupe_peer *troupe_peer_next(struct troupe_actor *a, const struct troupe_peer *p);

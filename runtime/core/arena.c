@@ -7,7 +7,8 @@
 
 #include "runtime/base/mem.h"
 
-#define CHUNK_BYTES 1000
+#define FIRST_BYTES  240  /* a connection's parameters, a call's arguments: mostly small, and there are many */
+#define CHUNK_BYTES 4000
 
 struct tr_arena_chunk {
 	struct tr_arena_chunk *older;
@@ -22,8 +23,10 @@ void *tr_pool_alloc(struct tr_pool *p, size_t size)
 
 	size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
 	if (!c || c->room - c->used < size) {
-		size_t room = size > CHUNK_BYTES ? size : CHUNK_BYTES;
+		size_t room = c ? CHUNK_BYTES : FIRST_BYTES;
 
+		if (room < size)
+			room = size;
 		c = tr_alloc(sizeof *c + room);
 		c->room = room;
 		c->older = p->chunks;

@@ -134,6 +134,11 @@ struct tr_peer_ops {
 
 /* troupe_session_open and its kin go here; each as troupe.h says. The session does its durable work through
  * runtime/core/actor.h. */
+struct tr_sessions;
+struct tr_session_base { struct troupe_actor *actor; const struct tr_sessions *port; };
+
+/* A port's own struct troupe_session begins with a struct tr_session_base, which the core fills in before open
+ * returns to the kind. close may come outside a turn (the actor is dropped): it writes nothing. */
 struct tr_session_ops {
 	int (*open)(void *ctx, struct troupe_session **ret, struct troupe_actor *a, const struct troupe_session_options *o);
 	struct troupe_session *(*close)(struct troupe_session *s);

@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One live actor and its turns.
+ *
+ * A turn is begun, one function of the kind (or of its session) runs, and it is ended: well, and the kept fields that
+ * changed go to the ledger with everything else; or badly, and the ledger, the log's number and the kept fields are what they
+ * were before. Nothing that a turn says leaves before the ledger is committed. */
+#include "runtime/core/actor.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/key.h"
+#include "proto/record.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/core/live.h"
+
+/* ------------------------------------------------------------------ texts that the actor owns */
+
+struct owned_text { struct tr_list link; char text[]; };
+
+static const char *text_own(struct troupe_actor *a, const char *text)
+{
+	size_t size = strlen(text) + 1;
+	struct owned_text *o = tr_alloc(sizeof *o + size);
+
+	memcpy(o->text, text, size);
+	tr_list_push(&a->texts, &o->link);
+	return o->text;
+}
+
+static void text_disown(struct troupe_actor *a, const char *text)
+{
+	for (struct tr_list *at = a->texts.next; at != &a->texts; at = at->next) {
+		struct owned_text *o = tr_container(at, struct owned_text, link);
+
+		if (o->text == text) {
+			tr_list_remove(&o->link);
+			free(o);
+			return;
+		}
+	}
+}
+
+void troupe_set_text(struct troupe_actor *a, const char **field, const char *text)
+{
+	const char *old = *field;
+
+	*field = text ? text_own(a, text) : NULL; /* first: text may be the old one */
+	if (old)
+		text_disown(a, old);
+}
+
+/* ------------------------------------------------------------------ kept fields */
+
+static const char **kept_text(struct troupe_actor *a, size_t i)
+{
+	const struct troupe_field *f = &a->kind->state->fields[i];
+
+	return f->type == TROUPE_CSTRING ? (const char **)(void *)((char *)a->self + f->offset) : NULL;
+}
+
+static void each_kept_text(struct troupe_actor *a, void (*what)(struct troupe_actor *, const char **))
+{
+	for (size_t i = 0; a->kind->state && i < a->kind->state->count; i++) {
+		const char **text = kept_text(a, i);
+
+		if (text && *text)
+			what(a, text);
+	}
+}
+
+static void drop_text(struct troupe_actor *a, const char **text)
+{
+	text_disown(a, *text);
+	*text = NULL;
+}
+
+static void adopt_text(struct troupe_actor *a, const char **text)
+{
+	*text = text_own(a, *text);
+}
+
+int tr_actor_load(struct troupe_actor *a, struct troupe_value state)
+{
+	struct tr_pool pool = { 0 };
+	struct tr_arena arena = tr_pool_arena(&pool);
+	char why[256] = "";
+	int rc = 0;
+
+	each_kept_text(a, drop_text);
+	if (state.size == 0 && a->kind->initial)
+		memcpy(a->self, a->kind->initial, a->kind->size);
+	else if (state.size > 0 && a->kind->state)
+		rc = tr_record_decode(a->kind->state, a->self, state, &arena, why, sizeof why);
+	if (rc == 0)
+		each_kept_text(a, adopt_text);
+	else
+		tr_error("actor.state", "kind=%s id=%s reason=\"%s\"", a->kind->name, a->row.id, why);
+	tr_pool_free(&pool);
+	if (rc < 0)
+		return TROUPE_EINTERNAL;
+	tr_bytes_clear(&a->saved);
+	tr_bytes_put(&a->saved, state.data, state.size);
+	return 0;
+}
+
+static void state_save(struct troupe_actor *a)
+{
+	struct tr_core *core = a->core;
+	struct tr_bytes *now = &core->scratch;
+
+	if (!a->kind->state)
+		return;
+	tr_bytes_clear(now);
+	tr_record_encode(a->kind->state, a->self, 0, now);
+	if (now->size == a->saved.size && (now->size == 0 || memcmp(now->data, a->saved.data, now->size) == 0))
+		return;
+	tr_ledger_write(&core->ledger, TR_OP_STATE, a->row.num, 0, NULL, 0, now->data, now->size);
+	tr_bytes_clear(&a->saved);
+	tr_bytes_put(&a->saved, now->data, now->size);
+}
+
+/* The saved bytes are this turn's only if it ended well, so after a bad turn they are still the former. */
+static void state_restore(struct troupe_actor *a)
+{
+	struct tr_bytes saved = a->saved;
+
+	if (!a->kind->state || saved.size == 0)
+		return;
+	a->saved = (struct tr_bytes){ 0 };
+	if (tr_actor_load(a, tr_bytes_value(&saved)) < 0)
+		a->doomed = true; /* our own bytes: a bug, told by load. The next commit failure or sleep ends it */
+	tr_bytes_free(&saved);
+}
+
+/* ------------------------------------------------------------------ life */
+
+struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind *kind, const struct tr_actor_row *row,
+                                  uint64_t seq)
+{
+	struct troupe_actor *a = tr_alloc(sizeof *a);
+
+	a->core = core;
+	a->kind = kind;
+	a->seq = seq;
+	a->released = seq;
+	a->row = *row;
+	a->row.id = tr_strdup(row->id);
+	a->row.name = kind->name;
+	a->row.key = tr_strdup(row->key);
+	a->label = (struct tr_client_actor){
+		.id = { a->row.id, strlen(a->row.id) }, .generation = core->o.store.boots,
+		.key = { a->row.key, strlen(a->row.key) },
+	};
+	if (kind->size > 0)
+		a->self = tr_alloc(kind->size);
+	tr_list_init(&a->texts);
+	tr_list_init(&a->peers);
+	tr_list_init(&a->calls);
+	tr_list_init(&a->reads);
+	tr_list_init(&a->waiters);
+	tr_list_init(&a->idle_link);
+	tr_list_push(&core->actors, &a->link);
+	core->actor_count++;
+	return a;
+}
+
+/* A read of the store that has not come back finds nobody home. */
+struct pending { struct tr_list link; struct troupe_actor *actor; void *callback; void *arg; };
+
+void tr_actor_free(struct troupe_actor *a)
+{
+	assert(tr_list_empty(&a->peers) && tr_list_empty(&a->calls) && !a->topics);
+	while (a->session_count > 0)
+		troupe_session_close(a->sessions[0]);
+	free(a->sessions);
+	while (!tr_list_empty(&a->reads)) {
+		struct pending *p = tr_container(a->reads.next, struct pending, link);
+
+		p->actor = NULL;
+		tr_list_remove(&p->link);
+	}
+	while (!tr_list_empty(&a->texts)) {
+		struct owned_text *o = tr_container(a->texts.next, struct owned_text, link);
+
+		tr_list_remove(&o->link);
+		free(o);
+	}
+	tr_list_remove(&a->idle_link);
+	tr_list_remove(&a->link);
+	a->core->actor_count--;
+	tr_bytes_free(&a->saved);
+	tr_fault_clear(&a->refusal);
+	free(a->self);
+	free((char *)(uintptr_t)a->row.id);
+	free((char *)(uintptr_t)a->row.key);
+	free(a);
+}
+
+static bool is_idle(const struct troupe_actor *a)
+{
+	return a->life == TR_AWAKE && a->peer_count == 0 && a->call_count == 0 && a->holds == 0;
+}
+
+void tr_actor_touch(struct troupe_actor *a)
+{
+	struct tr_core *core = a->core;
+	const struct tr_clock *clock = &core->o.clock;
+	bool first = tr_list_empty(&core->idle);
+
+	tr_list_remove(&a->idle_link);
+	if (!is_idle(a))
+		return;
+	a->idle_since_ms = clock->ops->mono_ms(clock->ctx);
+	tr_list_push(&core->idle, &a->idle_link);
+	if (first)
+		clock->ops->timer_set(core->idle_timer, TR_IDLE_MS);
+}
+
+/* ------------------------------------------------------------------ turns */
+
+static void turn_begin(struct troupe_actor *a, const struct troupe_call *running)
+{
+	struct tr_core *core = a->core;
+
+	assert(!core->turning);
+	core->turning = a;
+	core->running = running;
+	core->now_ms = core->o.clock.ops->now_ms(core->o.clock.ctx);
+	a->before.seq = a->seq;
+	a->before.holds = a->holds;
+	a->before.busy = a->busy;
+	a->before.destroying = a->destroying;
+	a->before.mark = tr_ledger_mark(&core->ledger);
+}
+
+static void turn_undo(struct troupe_actor *a, int rc)
+{
+	tr_ledger_undo(&a->core->ledger, a->before.mark, rc, a->core->running);
+	a->seq = a->before.seq;
+	a->holds = a->before.holds;
+	a->busy = a->before.busy;
+	a->destroying = a->before.destroying;
+	state_restore(a);
+}
+
+static void turn_end(struct troupe_actor *a, int rc)
+{
+	struct tr_core *core = a->core;
+
+	if (rc < 0)
+		turn_undo(a, rc);
+	else
+		state_save(a);
+	core->turning = NULL;
+	core->running = NULL;
+	tr_pool_reset(&core->turn_pool);
+	tr_actor_touch(a);
+}
+
+int tr_actor_turn_for(struct troupe_actor *a, const struct troupe_call *running,
+                      int (*run)(struct troupe_actor *a, void *arg), void *arg)
+{
+	int rc;
+
+	turn_begin(a, running);
+	rc = run(a, arg);
+	turn_end(a, rc);
+	return rc;
+}
+
+int tr_actor_turn(struct troupe_actor *a, int (*run)(struct troupe_actor *a, void *arg), void *arg)
+{
+	int rc;
+
+	if (a->core->turning == a)
+		return run(a, arg);
+	rc = tr_actor_turn_for(a, NULL, run, arg);
+	tr_actor_settle(a);
+	return rc;
+}
+
+void tr_actor_settle(struct troupe_actor *a)
+{
+	if (a->destroying && a->life == TR_AWAKE)
+		tr_roster_retire(a, true);
+}
+
+/* ------------------------------------------------------------------ durable items */
+
+void tr_actor_put(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size)
+{
+	assert(a->core->turning == a);
+	tr_ledger_write(&a->core->ledger, TR_OP_PUT, a->row.num, 0, key.data, key.size, value, size);
+}
+
+void tr_actor_delete(struct troupe_actor *a, struct troupe_text key)
+{
+	assert(a->core->turning == a);
+	tr_ledger_write(&a->core->ledger, TR_OP_DELETE, a->row.num, 0, key.data, key.size, NULL, 0);
+}
+
+static struct pending *pending_new(struct troupe_actor *a, void *callback, void *arg)
+{
+	struct pending *p = tr_alloc(sizeof *p);
+
+	p->actor = a;
+	p->callback = callback;
+	p->arg = arg;
+	tr_list_push(&a->reads, &p->link);
+	return p;
+}
+
+static void pending_free(struct pending *p)
+{
+	tr_list_remove(&p->link);
+	free(p);
+}
+
+/* What the store found, on its way into a turn. */
+struct found { struct pending *pending; int rc; struct troupe_text key; struct troupe_value value; };
+
+typedef void on_value(struct troupe_actor *, void *, int, struct troupe_value);
+typedef void on_item(struct troupe_actor *, void *, int, struct troupe_text, struct troupe_value);
+
+static int value_turn(struct troupe_actor *a, void *arg)
+{
+	const struct found *f = arg;
+
+	((on_value *)(uintptr_t)f->pending->callback)(a, f->pending->arg, f->rc, f->value);
+	return 0;
+}
+
+static int item_turn(struct troupe_actor *a, void *arg)
+{
+	const struct found *f = arg;
+
+	((on_item *)(uintptr_t)f->pending->callback)(a, f->pending->arg, f->rc, f->key, f->value);
+	return 0;
+}
+
+static void got_value(void *arg, int rc, struct troupe_value value)
+{
+	struct found f = { .pending = arg, .rc = rc, .value = value };
+
+	if (f.pending->actor)
+		tr_actor_turn(f.pending->actor, value_turn, &f);
+	pending_free(f.pending);
+}
+
+static void got_item(void *arg, int rc, struct troupe_text key, struct troupe_value value)
+{
+	struct found f = { .pending = arg, .rc = rc, .key = key, .value = value };
+
+	if (f.pending->actor)
+		tr_actor_turn(f.pending->actor, item_turn, &f);
+	if (!key.data)
+		pending_free(f.pending);
+}
+
+void tr_actor_get(struct troupe_actor *a, struct troupe_text key,
+                  void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_value value), void *arg)
+{
+	struct tr_store *store = &a->core->o.store;
+
+	store->ops->get(store->ctx, a->row.num, key, got_value, pending_new(a, (void *)(uintptr_t)callback, arg));
+}
+
+void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
+                   void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
+                                    struct troupe_value value), void *arg)
+{
+	struct tr_store *store = &a->core->o.store;
+
+	store->ops->scan(store->ctx, a->row.num, prefix, got_item, pending_new(a, (void *)(uintptr_t)callback, arg));
+}
+
+void tr_actor_after(struct troupe_actor *a, void (*then)(void *arg, int rc), void *arg)
+{
+	struct tr_release *r;
+
+	assert(a->core->turning == a);
+	r = tr_ledger_hold(&a->core->ledger, TR_RELEASE_AFTER, a);
+	r->after.then = then;
+	r->after.arg = arg;
+}
+
+void tr_actor_hold(struct troupe_actor *a)
+{
+	assert(a->core->turning == a);
+	a->holds++;
+	if (a->busy)
+		return;
+	a->busy = true;
+	tr_ledger_write(&a->core->ledger, TR_OP_BUSY, a->row.num, 0, NULL, 0, NULL, 0);
+}
+
+void tr_actor_release(struct troupe_actor *a)
+{
+	assert(a->core->turning == a && a->holds > 0);
+	if (--a->holds > 0)
+		return;
+	a->busy = false;
+	tr_ledger_write(&a->core->ledger, TR_OP_IDLE, a->row.num, 0, NULL, 0, NULL, 0);
+}
+
+uint64_t tr_actor_num(const struct troupe_actor *a)
+{
+	return a->row.num;
+}
+
+/* ------------------------------------------------------------------ what an author asks of it */
+
+void *troupe_self(struct troupe_actor *a)
+{
+	return a->self;
+}
+
+const char *troupe_id(const struct troupe_actor *a)
+{
+	return a->row.id;
+}
+
+size_t troupe_key_count(const struct troupe_actor *a)
+{
+	return tr_key_count(a->label.key);
+}
+
+const char *troupe_key(const struct troupe_actor *a, size_t index)
+{
+	struct tr_bytes part = { 0 };
+	char *text = NULL;
+
+	if (tr_key_part(&part, a->label.key, index))
+		text = tr_pool_text(&a->core->turn_pool, (struct troupe_text){ (char *)part.data, part.size });
+	tr_bytes_free(&part);
+	return text;
+}
+
+int64_t troupe_now_ms(const struct troupe_actor *a)
+{
+	return a->core->now_ms;
+}
+
+uint64_t troupe_seq(const struct troupe_actor *a)
+{
+	return a->seq;
+}
+
+const char *troupe_epoch(const struct troupe_actor *a)
+{
+	return a->core->o.store.epoch;
+}
+
+const char *troupe_uuid(struct troupe_actor *a)
+{
+	char *uuid = tr_pool_alloc(&a->core->turn_pool, 37);
+
+	tr_random_uuid(uuid);
+	return uuid;
+}
+
+struct troupe_value troupe_input(const struct troupe_actor *a)
+{
+	return a->input;
+}
+
+int troupe_read(struct troupe_actor *a, const struct troupe_record *r, void *into, struct troupe_value object)
+{
+	struct tr_arena arena = tr_pool_arena(&a->core->turn_pool);
+	char why[256];
+	int rc = tr_record_decode(r, into, object, &arena, why, sizeof why);
+
+	return rc == TROUPE_EINVAL ? troupe_refuse(a, rc, "%s", why) : rc;
+}
+
+struct troupe_value troupe_list(struct troupe_actor *a, const struct troupe_record *r, const void *items, size_t count)
+{
+	struct tr_bytes packed = { 0 };
+	struct troupe_value copy;
+
+	tr_put_array(&packed, (uint32_t)count);
+	for (size_t i = 0; i < count; i++)
+		tr_record_encode(r, (const char *)items + i * r->size, 0, &packed);
+	copy = tr_pool_value(&a->core->turn_pool, tr_bytes_value(&packed));
+	tr_bytes_free(&packed);
+	return copy;
+}
+
+int troupe_refuse(struct troupe_actor *a, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	tr_fault_vset(&a->refusal, error, format, args);
+	va_end(args);
+	return error;
+}
+
+void tr_actor_take_fault(struct troupe_actor *a, int rc, struct tr_fault *f)
+{
+	if (a->refusal.error == rc) {
+		*f = a->refusal;
+		a->refusal = (struct tr_fault){ 0 };
+		return;
+	}
+	tr_fault_clear(&a->refusal);
+	tr_fault_set(f, rc, NULL);
+}
+
+void troupe_destroy(struct troupe_actor *a)
+{
+	assert(a->core->turning == a);
+	a->destroying = true;
+}
+
+/* ------------------------------------------------------------------ sessions: through the port */
+
+/* What every port's session begins with. */
+static struct tr_session_base *base_of(struct troupe_session *s)
+{
+	return (struct tr_session_base *)(void *)s;
+}
+
+int troupe_session_open(struct troupe_session **ret, struct troupe_actor *a, const struct troupe_session_options *o)
+{
+	const struct tr_sessions *port = a->core->o.sessions;
+	struct troupe_session *s;
+	int rc;
+
+	if (!port)
+		return troupe_refuse(a, TROUPE_ESANDBOX, "This server runs without a sandbox (--sandbox none).");
+	rc = port->ops->open(port->ctx, &s, a, o);
+	if (rc < 0)
+		return rc;
+	a->sessions = tr_realloc(a->sessions, (a->session_count + 1) * sizeof *a->sessions);
+	a->sessions[a->session_count++] = s;
+	*base_of(s) = (struct tr_session_base){ .actor = a, .port = port };
+	*ret = s;
+	return 0;
+}
+
+struct troupe_session *troupe_session_close(struct troupe_session *s)
+{
+	struct troupe_actor *a;
+
+	if (!s)
+		return NULL;
+	a = base_of(s)->actor;
+	for (size_t i = 0; i < a->session_count; i++) {
+		if (a->sessions[i] == s)
+			a->sessions[i] = a->sessions[--a->session_count];
+	}
+	return base_of(s)->port->ops->close(s);
+}
+
+int troupe_session_prompt(struct troupe_session *s, struct troupe_call *call, const struct troupe_prompt *p)
+{
+	return base_of(s)->port->ops->prompt(s, call, p);
+}
+
+int troupe_session_respond(struct troupe_session *s, struct troupe_call *call, const char *permission_id,
+                           const char *reply, const char *user_id)
+{
+	return base_of(s)->port->ops->respond(s, call, permission_id, reply, user_id);
+}
+
+void troupe_session_info(const struct troupe_session *s, struct troupe_session_info *ret)
+{
+	((const struct tr_session_base *)(const void *)s)->port->ops->info(s, ret);
+}

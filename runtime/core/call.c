@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One action call: made, run, answered exactly once (now or from a later turn), told when what it wrote is durable. */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "proto/record.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/core/live.h"
+
+struct troupe_call *tr_call_new(struct troupe_actor *a, const struct troupe_action *action, struct troupe_value args)
+{
+	struct troupe_call *c = tr_alloc(sizeof *c);
+
+	c->actor = a;
+	c->action = action;
+	c->args = tr_pool_value(&c->pool, args);
+	tr_list_init(&c->deadline_link);
+	tr_list_push(&a->calls, &c->link);
+	a->call_count++;
+	a->core->call_count++;
+	return c;
+}
+
+static void call_free(struct troupe_call *c)
+{
+	struct troupe_actor *a = c->actor;
+
+	if (c->page)
+		c->page->call = NULL;
+	tr_list_remove(&c->link);
+	tr_list_remove(&c->deadline_link);
+	a->call_count--;
+	a->core->call_count--;
+	tr_fault_clear(&c->fault);
+	tr_frame_unref(c->frame);
+	tr_bytes_free(&c->output);
+	tr_pool_free(&c->pool);
+	if (c->conn)
+		tr_conn_unref(c->conn);
+	free(c);
+	tr_actor_touch(a);
+}
+
+/* ------------------------------------------------------------------ the answer */
+
+static void hold_answer(struct troupe_call *c)
+{
+	assert(!c->answered); /* a call is answered exactly once */
+	c->answered = true;
+	tr_ledger_hold(&c->actor->core->ledger, TR_RELEASE_ANSWER, c->actor)->call = c;
+}
+
+static void frame_error(struct troupe_call *c)
+{
+	struct tr_bytes *out = &c->actor->core->scratch;
+	struct tr_failure f = tr_fault_failure(&c->fault, &c->actor->label);
+	struct tr_client_error e = {
+		.group = f.group, .code = f.code, .message = f.message, .metadata = f.metadata,
+		.has_action_id = true, .action_id = c->id, .actor = f.actor,
+	};
+
+	tr_bytes_clear(out);
+	if (tr_client_encode_error(c->conn->encoding, out, &e) < 0 || out->size > TR_MESSAGE_OUT_BYTES_MAX) {
+		e.metadata = (struct troupe_value){ 0 }; /* it was the application's, and the only part that can be at fault */
+		tr_bytes_clear(out);
+		tr_client_encode_error(c->conn->encoding, out, &e);
+	}
+	tr_frame_unref(c->frame);
+	c->frame = tr_frame_new(out->data, out->size, c->conn->encoding == TR_ENC_JSON);
+}
+
+void tr_call_fail(struct troupe_call *c, struct tr_fault *fault)
+{
+	tr_fault_clear(&c->fault);
+	c->fault = *fault;
+	*fault = (struct tr_fault){ 0 };
+	if (c->conn && !c->told)
+		frame_error(c);
+	hold_answer(c);
+}
+
+static void frame_output(struct troupe_call *c, struct troupe_value v)
+{
+	struct tr_bytes *out = &c->actor->core->scratch;
+	int rc;
+
+	tr_bytes_clear(out);
+	rc = tr_client_encode_response(c->conn->encoding, out, c->id, v);
+	if (rc == 0 && out->size <= TR_MESSAGE_OUT_BYTES_MAX) {
+		c->frame = tr_frame_new(out->data, out->size, c->conn->encoding == TR_ENC_JSON);
+		return;
+	}
+	tr_fault_set(&c->fault, rc < 0 ? TROUPE_EINTERNAL : TROUPE_EBIGOUT, NULL);
+	frame_error(c);
+}
+
+int troupe_reply_value(struct troupe_call *c, struct troupe_value v)
+{
+	if (c->told)
+		; /* the time-out was the answer */
+	else if (c->conn)
+		frame_output(c, v);
+	else
+		tr_bytes_put(&c->output, v.data, v.size);
+	hold_answer(c);
+	return 0;
+}
+
+int troupe_reply(struct troupe_call *c, const struct troupe_record *r, const void *from)
+{
+	struct tr_bytes packed = { 0 };
+
+	tr_record_encode(r, from, 0, &packed);
+	troupe_reply_value(c, tr_bytes_value(&packed));
+	tr_bytes_free(&packed);
+	return 0;
+}
+
+int troupe_reply_int(struct troupe_call *c, int64_t v)
+{
+	uint8_t memory[16];
+	struct tr_bytes packed = { .data = memory, .room = sizeof memory, .max = sizeof memory };
+
+	tr_put_int(&packed, v);
+	return troupe_reply_value(c, tr_bytes_value(&packed));
+}
+
+int troupe_fail(struct troupe_call *c, int error, const char *format, ...)
+{
+	struct tr_fault fault = { 0 };
+	va_list args;
+
+	va_start(args, format);
+	tr_fault_vset(&fault, error, format, args);
+	va_end(args);
+	tr_call_fail(c, &fault);
+	return error;
+}
+
+int troupe_fail_user(struct troupe_call *c, const char *code, const char *message, struct troupe_value metadata)
+{
+	struct tr_fault fault = { 0 };
+
+	tr_fault_set(&fault, TROUPE_EUSER, "%s", message);
+	fault.user_code = tr_strdup(code);
+	tr_bytes_put(&fault.metadata, metadata.data, metadata.size);
+	tr_call_fail(c, &fault);
+	return TROUPE_EUSER;
+}
+
+void tr_call_take_back(struct troupe_call *c)
+{
+	c->answered = false;
+	c->frame = tr_frame_unref(c->frame);
+	tr_bytes_clear(&c->output);
+}
+
+void tr_call_spoil(struct troupe_call *c, int rc)
+{
+	tr_bytes_clear(&c->output);
+	tr_fault_set(&c->fault, rc, NULL);
+	if (c->conn && !c->told)
+		frame_error(c);
+}
+
+static void tell(struct troupe_call *c)
+{
+	if (c->conn) {
+		tr_conn_send(c->conn, c->frame);
+	} else if (c->fault.error) {
+		struct tr_failure f = tr_fault_failure(&c->fault, &c->actor->label);
+
+		tr_http_answer(c->http, &f, (struct troupe_value){ 0 }, &c->actor->label);
+	} else {
+		tr_http_answer(c->http, NULL, tr_bytes_value(&c->output), &c->actor->label);
+	}
+	c->told = true;
+}
+
+void tr_call_release(struct troupe_call *c)
+{
+	if (!c->told)
+		tell(c);
+	call_free(c);
+}
+
+/* ------------------------------------------------------------------ running it */
+
+static int read_args(struct troupe_call *c)
+{
+	const struct troupe_record *r = c->action->takes;
+	struct tr_arena arena = tr_pool_arena(&c->pool);
+	struct troupe_value object = { 0 };
+	char why[256] = "";
+	int rc;
+
+	if (!r)
+		return 0;
+	c->record = tr_pool_alloc(&c->pool, r->size);
+	if (c->action->positional)
+		rc = tr_record_decode_list(r, c->record, c->args, &arena, why, sizeof why);
+	else if (tr_value_element(c->args, 0, &object))
+		rc = tr_record_decode(r, c->record, object, &arena, why, sizeof why);
+	else
+		return troupe_refuse(c->actor, TROUPE_EINVAL, "%s: takes one argument, an object", c->action->name);
+	if (rc == TROUPE_EINVAL)
+		return troupe_refuse(c->actor, rc, "%s", why);
+	return rc;
+}
+
+static int run_turn(struct troupe_actor *a, void *arg)
+{
+	struct troupe_call *c = arg;
+	int rc = read_args(c);
+
+	return rc < 0 ? rc : c->action->run(a, c);
+}
+
+static void keep(struct troupe_call *c)
+{
+	struct tr_core *core = c->actor->core;
+	const struct tr_clock *clock = &core->o.clock;
+	bool first = tr_list_empty(&core->deadlines);
+
+	if (c->action->slow)
+		return;
+	c->deadline_ms = clock->ops->mono_ms(clock->ctx) + TR_ACTION_TIME_MS;
+	tr_list_push(&core->deadlines, &c->deadline_link);
+	if (first)
+		clock->ops->timer_set(core->deadline_timer, TR_ACTION_TIME_MS);
+}
+
+/* What its turn left to do. */
+static void conclude(struct troupe_call *c, int rc)
+{
+	struct tr_fault said = { 0 };
+
+	if (rc < 0) {
+		if (c->fault.error == rc) { /* troupe_fail's sentence; its answer was undone with the turn */
+			said = c->fault;
+			c->fault = (struct tr_fault){ 0 };
+		} else {
+			tr_actor_take_fault(c->actor, rc, &said);
+		}
+		tr_call_fail(c, &said);
+	} else if (c->answered) {
+		return;
+	} else if (rc == 0) {
+		troupe_reply_value(c, (struct troupe_value){ 0 });
+	} else {
+		keep(c);
+	}
+}
+
+void tr_call_run(struct troupe_call *c)
+{
+	struct troupe_actor *a = c->actor;
+
+	tr_fault_clear(&a->refusal);
+	conclude(c, tr_actor_turn_for(a, c, run_turn, c));
+	tr_actor_settle(a);
+}
+
+/* Calls whose actor keeps them too long: the client is told, the actor may still answer, to nobody. */
+void tr_calls_expire(void *arg)
+{
+	struct tr_core *core = arg;
+	const struct tr_clock *clock = &core->o.clock;
+	int64_t now = clock->ops->mono_ms(clock->ctx);
+
+	while (!tr_list_empty(&core->deadlines)) {
+		struct troupe_call *c = tr_container(core->deadlines.next, struct troupe_call, deadline_link);
+
+		if (c->deadline_ms > now) {
+			clock->ops->timer_set(core->deadline_timer, c->deadline_ms - now);
+			return;
+		}
+		tr_list_remove(&c->deadline_link);
+		if (c->answered)
+			continue;
+		tr_warn("action.timeout", "actor=%s action=%s", c->actor->row.id, c->action->name);
+		tr_fault_set(&c->fault, TROUPE_ETIMEDOUT, NULL);
+		if (c->conn)
+			frame_error(c);
+		tell(c);
+		c->frame = tr_frame_unref(c->frame);
+	}
+}
+
+/* ------------------------------------------------------------------ what an author asks of it */
+
+const void *troupe_args(const struct troupe_call *c)
+{
+	return c->record;
+}
+
+struct troupe_value troupe_args_value(const struct troupe_call *c)
+{
+	return c->args;
+}
+
+struct troupe_peer *troupe_caller(const struct troupe_call *c)
+{
+	return c->conn && c->conn->peer.actor ? &c->conn->peer : NULL;
+}
+
+struct troupe_actor *troupe_call_actor(const struct troupe_call *c)
+{
+	return c->actor;
+}
+
+/* ------------------------------------------------------------------ pages of the log */
+
+/* An event larger than a frame can carry is whole over HTTP only. */
+static void put_entry(struct tr_bytes *out, const struct tr_log_entry *e, bool whole)
+{
+	struct tr_logged logged = tr_event_read(e);
+
+	tr_put_map(out, 3);
+	tr_put_text(out, "seq");
+	tr_put_int(out, (int64_t)e->seq);
+	tr_put_text(out, "name");
+	tr_put_str(out, logged.name.data, logged.name.size);
+	tr_put_text(out, "data");
+	if (whole || logged.data.size <= TR_EVENT_CLIENT_BYTES_MAX)
+		tr_put_value(out, logged.data);
+	else
+		tr_event_shorten(out, logged.data);
+}
+
+static void on_page(void *arg, int rc, const struct tr_log_entry *entries, size_t count, bool more)
+{
+	struct tr_page *p = arg;
+	struct tr_bytes out = { 0 };
+
+	if (p->call)
+		p->call->page = NULL;
+	if (!p->call || rc < 0) {
+		if (p->call)
+			troupe_fail(p->call, rc, "The log could not be read.");
+		free(p);
+		return;
+	}
+	tr_put_map(&out, 3);
+	tr_put_text(&out, "events");
+	tr_put_array(&out, (uint32_t)count);
+	for (size_t i = 0; i < count; i++)
+		put_entry(&out, &entries[i], !p->call->conn);
+	tr_put_text(&out, "nextOffset");
+	tr_put_int(&out, (int64_t)(count > 0 ? entries[count - 1].seq : p->offset));
+	tr_put_text(&out, "more");
+	tr_put_bool(&out, more);
+	troupe_reply_value(p->call, tr_bytes_value(&out));
+	tr_bytes_free(&out);
+	free(p);
+}
+
+int troupe_reply_events(struct troupe_call *c, uint64_t offset, uint32_t limit)
+{
+	struct tr_store *store = &c->actor->core->o.store;
+	struct tr_page *p;
+
+	if (limit < 1 || limit > TR_GETEVENTS_MAX)
+		return troupe_fail(c, TROUPE_EINVAL, "limit: must be 1 to %d, is %u", TR_GETEVENTS_MAX, limit);
+	p = tr_alloc(sizeof *p);
+	p->call = c;
+	p->offset = offset;
+	c->page = p;
+	store->ops->read_log(store->ctx, c->actor->row.num, offset, limit, TR_GETEVENTS_BYTES, on_page, p);
+	return TROUPE_LATER;
+}

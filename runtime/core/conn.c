@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One live connection: from the open socket to its actor, message by message, until either goes
+ * (spec/rivetkit-client.md 6). */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/core/live.h"
+
+/* ------------------------------------------------------------------ lifetime */
+
+struct tr_conn *tr_conn_ref(struct tr_conn *c)
+{
+	c->refs++;
+	return c;
+}
+
+void tr_conn_unref(struct tr_conn *c)
+{
+	assert(c->refs > 0);
+	if (--c->refs > 0)
+		return;
+	assert(!c->gate && !c->peer.actor && !c->subs && !c->pump);
+	tr_pool_free(&c->pool);
+	free(c);
+}
+
+static struct tr_conn *conn_new(struct tr_core *core, enum tr_encoding e, const struct tr_peer_ops *ops, void *peer)
+{
+	struct tr_conn *c = tr_alloc(sizeof *c);
+
+	c->core = core;
+	c->ops = ops;
+	c->gate = peer;
+	c->refs = 1;
+	c->encoding = e;
+	c->live = true;
+	c->peer.conn = c;
+	tr_list_init(&c->peer.link);
+	tr_list_push(&core->conns, &c->link);
+	core->conn_count++;
+	return c;
+}
+
+/* ------------------------------------------------------------------ to the client */
+
+void tr_conn_send(struct tr_conn *c, struct tr_frame *f)
+{
+	if (c->gate && c->state == TR_CONN_OPEN)
+		c->ops->send(c->gate, f);
+}
+
+void tr_conn_hold_frame(struct tr_conn *c, struct tr_frame *f)
+{
+	struct tr_release *r = tr_ledger_hold(&c->core->ledger, TR_RELEASE_FRAME, c->peer.actor);
+
+	r->send.conn = tr_conn_ref(c);
+	r->send.frame = f;
+}
+
+void tr_conn_close_now(struct tr_conn *c, int code, const char *reason, int delay_ms)
+{
+	if (!c->gate || c->state == TR_CONN_CLOSING)
+		return;
+	c->state = TR_CONN_CLOSING;
+	c->ops->close(c->gate, code, reason, delay_ms);
+}
+
+static void hold_close(struct tr_conn *c, int code, const char *reason, int delay_ms)
+{
+	struct tr_release *r = tr_ledger_hold(&c->core->ledger, TR_RELEASE_CLOSE, NULL);
+
+	r->close.conn = tr_conn_ref(c);
+	r->close.code = code;
+	r->close.reason = tr_strdup(reason);
+	r->close.delay_ms = delay_ms;
+}
+
+static int leave_turn(struct troupe_actor *a, void *arg)
+{
+	if (a->kind->leave)
+		a->kind->leave(a, arg);
+	return 0;
+}
+
+/* Its actor does not count it any more; its calls go on, to nobody. */
+static void detach(struct tr_conn *c)
+{
+	struct troupe_actor *a = c->peer.actor;
+
+	if (!a)
+		return;
+	tr_replay_stop(c);
+	tr_conn_unsubscribe_all(c);
+	tr_list_remove(&c->peer.link);
+	a->peer_count--;
+	if (a->life == TR_AWAKE && !a->doomed)
+		tr_actor_turn(a, leave_turn, &c->peer);
+	c->peer.actor = NULL;
+	tr_actor_touch(a);
+}
+
+void tr_conn_shut(struct tr_conn *c, int code, const char *reason, int delay_ms)
+{
+	detach(c);
+	hold_close(c, code, reason, delay_ms);
+}
+
+static void error_frame(struct tr_conn *c, const struct tr_fault *fault)
+{
+	struct tr_bytes *out = &c->core->scratch;
+	struct tr_failure f = tr_fault_failure(fault, NULL);
+	struct tr_client_error e = { .group = f.group, .code = f.code, .message = f.message, .metadata = f.metadata };
+	struct tr_frame *frame;
+
+	tr_bytes_clear(out);
+	tr_client_encode_error(c->encoding, out, &e);
+	frame = tr_frame_new(out->data, out->size, c->encoding == TR_ENC_JSON);
+	c->ops->send(c->gate, frame);
+	tr_frame_unref(frame);
+}
+
+/* A refusal: Error frame, then Close with the same words. The ones by which a client comes back are plain closes, since an
+ * Error frame would reject the calls that it keeps for then (spec 9.2). */
+static void refuse(struct tr_conn *c, const struct tr_fault *fault)
+{
+	char reason[124];
+
+	if (!c->gate || c->state == TR_CONN_CLOSING)
+		return;
+	tr_fault_reason(fault, reason);
+	tr_debug("conn.refused", "reason=%s", reason);
+	if (fault->error == TROUPE_EDRAINING || fault->error == TROUPE_ERESTARTING || fault->error == TROUPE_ENOTFOUND) {
+		tr_conn_close_now(c, fault->error == TROUPE_EDRAINING ? 1001 : 1011, reason, TR_REFUSAL_DELAY_MS);
+		return;
+	}
+	error_frame(c, fault);
+	tr_conn_close_now(c, 1011, reason, TR_REFUSAL_DELAY_MS);
+}
+
+void tr_conn_refuse(struct tr_core *core, enum tr_encoding e, int error, const char *message,
+                    const struct tr_peer_ops *ops, void *peer)
+{
+	struct tr_conn c = { .core = core, .ops = ops, .gate = peer, .encoding = e };
+	struct tr_fault fault = { 0 };
+
+	tr_fault_set(&fault, error, message ? "%s" : NULL, message);
+	refuse(&c, &fault);
+	tr_fault_clear(&fault);
+}
+
+/* ------------------------------------------------------------------ joining */
+
+static void hold_init(struct tr_conn *c)
+{
+	struct tr_bytes *out = &c->core->scratch;
+
+	tr_bytes_clear(out);
+	tr_client_encode_init(c->encoding, out, c->peer.actor->label.id,
+	                      (struct troupe_text){ c->peer.id, strlen(c->peer.id) });
+	tr_conn_hold_frame(c, tr_frame_new(out->data, out->size, c->encoding == TR_ENC_JSON));
+}
+
+/* Init is held first: what the hooks send comes after it, and nothing is sent if they refuse. */
+static int join_turn(struct troupe_actor *a, void *arg)
+{
+	struct tr_conn *c = arg;
+	int rc = 0;
+
+	hold_init(c);
+	if (a->kind->admit)
+		rc = a->kind->admit(a, &c->peer);
+	if (rc < 0)
+		return rc;
+	tr_list_push(&a->peers, &c->peer.link);
+	a->peer_count++;
+	if (a->kind->join)
+		rc = a->kind->join(a, &c->peer);
+	if (rc >= 0)
+		return 0;
+	tr_list_remove(&c->peer.link);
+	a->peer_count--;
+	return rc;
+}
+
+static void resume_from_params(struct tr_conn *c, const struct troupe_actor *a)
+{
+	struct troupe_value since;
+	int64_t seq;
+
+	if (!tr_value_member(c->peer.params, "since", &since) || !tr_value_integer(since, &seq) || seq < 0)
+		return;
+	c->resumes = true;
+	c->since = (uint64_t)seq < a->seq ? (uint64_t)seq : a->seq; /* more: of a data directory that is gone */
+}
+
+static void on_actor(void *arg, struct tr_fault *fault, const struct tr_actor_row *row, struct troupe_actor *a, bool created)
+{
+	struct tr_conn *c = arg;
+	struct tr_fault refusal = { 0 };
+	int rc;
+
+	(void)row;
+	(void)created;
+	if (!c->gate || c->state != TR_CONN_SEEKING) { /* the client did not wait, or for no good */
+		tr_conn_unref(c);
+		return;
+	}
+	if (fault) {
+		refuse(c, fault);
+		tr_conn_unref(c);
+		return;
+	}
+	c->peer.actor = a;
+	c->peer.since_ms = c->core->o.clock.ops->now_ms(c->core->o.clock.ctx);
+	c->state = TR_CONN_OPEN;
+	resume_from_params(c, a);
+	tr_fault_clear(&a->refusal);
+	rc = tr_actor_turn(a, join_turn, c);
+	if (rc < 0) {
+		c->peer.actor = NULL;
+		c->state = TR_CONN_SEEKING;
+		tr_actor_take_fault(a, rc, &refusal);
+		refuse(c, &refusal);
+		tr_fault_clear(&refusal);
+	}
+	tr_conn_unref(c);
+}
+
+struct tr_conn *tr_conn_open(struct tr_core *core, const struct tr_conn_request *rq, const struct tr_peer_ops *ops, void *peer)
+{
+	struct tr_conn *c = conn_new(core, rq->encoding, ops, peer);
+	struct tr_fault fault = { 0 };
+
+	tr_random_uuid(c->peer.id);
+	c->peer.params = tr_pool_value(&c->pool, rq->params);
+	if (core->draining) {
+		tr_fault_set(&fault, TROUPE_EDRAINING, NULL);
+		refuse(c, &fault);
+		tr_fault_clear(&fault);
+		return c;
+	}
+	tr_roster_seek(core, &rq->to, TR_SEEK_WAKE, on_actor, tr_conn_ref(c));
+	return c;
+}
+
+/* ------------------------------------------------------------------ from the client */
+
+static void fail_action(struct tr_conn *c, uint64_t id, int error)
+{
+	struct tr_fault fault = { 0 };
+	struct tr_failure f;
+	struct tr_client_error e;
+	struct tr_bytes *out = &c->core->scratch;
+
+	tr_fault_set(&fault, error, NULL);
+	f = tr_fault_failure(&fault, &c->peer.actor->label);
+	e = (struct tr_client_error){ .group = f.group, .code = f.code, .message = f.message, .has_action_id = true,
+	                              .action_id = id, .actor = f.actor };
+	tr_bytes_clear(out);
+	tr_client_encode_error(c->encoding, out, &e);
+	tr_conn_hold_frame(c, tr_frame_new(out->data, out->size, c->encoding == TR_ENC_JSON));
+	tr_fault_clear(&fault);
+}
+
+static void on_action(struct tr_conn *c, const struct tr_client_message *m)
+{
+	struct troupe_actor *a = c->peer.actor;
+	const struct troupe_action *action = tr_kind_action(a->kind, m->name);
+	struct troupe_call *call;
+
+	tr_replay_start(c);
+	if (!action || a->call_count >= TR_MAILBOX_MAX) {
+		fail_action(c, m->id, action ? TROUPE_EOVERLOADED : TROUPE_EACTION);
+		return;
+	}
+	call = tr_call_new(a, action, m->args);
+	call->conn = tr_conn_ref(c);
+	call->id = m->id;
+	tr_call_run(call);
+}
+
+static void on_subscription(struct tr_conn *c, const struct tr_client_message *m)
+{
+	int rc = tr_conn_subscribe(c, m->name, m->subscribe);
+
+	if (rc == TROUPE_EOVERLOADED)
+		tr_conn_shut(c, 1011, "actor.overloaded", TR_REFUSAL_DELAY_MS);
+	else if (rc < 0)
+		tr_conn_shut(c, 1011, "actor.invalid_request", TR_REFUSAL_DELAY_MS);
+}
+
+void tr_conn_message(struct tr_conn *c, const void *data, size_t size, bool text)
+{
+	struct tr_client_message m;
+	const char *why = "";
+	int rc;
+
+	(void)text; /* json comes as text or binary, the others as binary; what decodes is what counts (spec 6.3) */
+	if (c->state == TR_CONN_CLOSING || (c->state == TR_CONN_OPEN && !c->peer.actor))
+		return; /* its Close frame is on the way */
+	tr_bytes_clear(&c->core->inbox);
+	rc = size > TR_MESSAGE_IN_BYTES_MAX ? TROUPE_EBIGIN
+	     : tr_client_decode(c->encoding, data, size, TR_DEPTH_MAX, &c->core->inbox, &m, &why);
+	if (rc < 0 || c->state != TR_CONN_OPEN) {
+		tr_debug("conn.message", "connection=%s refused=\"%s\"", c->peer.id, why);
+		tr_conn_shut(c, 1011, rc == TROUPE_EBIGIN ? "message.incoming_too_long" : "actor.invalid_request", 0);
+		return;
+	}
+	if (m.kind == TR_CLIENT_ACTION)
+		on_action(c, &m);
+	else
+		on_subscription(c, &m);
+}
+
+void tr_conn_drained(struct tr_conn *c)
+{
+	if (c->state == TR_CONN_OPEN && c->peer.actor)
+		tr_replay_more(c);
+}
+
+void tr_conn_closed(struct tr_conn *c)
+{
+	struct tr_core *core = c->core;
+
+	c->gate = NULL;
+	detach(c);
+	c->state = TR_CONN_CLOSING;
+	tr_list_remove(&c->link);
+	core->conn_count--;
+	tr_conn_unref(c);
+}
+
+/* ------------------------------------------------------------------ what an author asks of it */
+
+const char *troupe_peer_id(const struct troupe_peer *p)
+{
+	return p->id;
+}
+
+struct troupe_value troupe_peer_params(const struct troupe_peer *p)
+{
+	return p->params;
+}
+
+const char *troupe_peer_param(const struct troupe_peer *p, const char *name)
+{
+	struct troupe_value v;
+	struct troupe_text text;
+
+	if (!tr_value_member(p->params, name, &v) || !tr_value_text(v, &text) || memchr(text.data, 0, text.size))
+		return NULL;
+	return tr_pool_text(&p->actor->core->turn_pool, text);
+}
+
+int64_t troupe_peer_since_ms(const struct troupe_peer *p)
+{
+	return p->since_ms;
+}
+
+struct troupe_peer *troupe_peer_next(struct troupe_actor *a, const struct troupe_peer *p)
+{
+	struct tr_list *at = p ? p->link.next : a->peers.next;
+
+	return at == &a->peers ? NULL : tr_container(at, struct troupe_peer, link);
+}
+
+size_t troupe_peer_count(const struct troupe_actor *a)
+{
+	return a->peer_count;
+}
+
+/* Waits for its turn's commit: an undone turn disconnects nobody. */
+struct disconnect { struct tr_conn *conn; char reason[124]; };
+
+static void on_disconnect(void *arg, int rc)
+{
+	struct disconnect *d = arg;
+
+	if (rc == 0)
+		tr_conn_shut(d->conn, 1000, d->reason, 0);
+	tr_conn_unref(d->conn);
+	free(d);
+}
+
+void troupe_disconnect(struct troupe_peer *p, const char *reason)
+{
+	struct disconnect *d;
+
+	if (!p->actor || !p->conn)
+		return;
+	d = tr_alloc(sizeof *d);
+	d->conn = tr_conn_ref(p->conn);
+	strncpy(d->reason, reason ? reason : "", sizeof d->reason - 1);
+	tr_actor_after(p->actor, on_disconnect, d);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The heart's life, the control routes, and the drain. */
+#include "runtime/core/core.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/core/live.h"
+
+#define CLEAN_PAUSE_MS 20 /* between two pieces of deleting what destroyed actors left */
+
+static void clean(void *arg)
+{
+	struct tr_core *core = arg;
+
+	if (core->o.store.ops->clean(core->o.store.ctx))
+		core->o.clock.ops->timer_set(core->clean_timer, CLEAN_PAUSE_MS);
+}
+
+int tr_core_new(struct tr_core **ret, const struct tr_core_options *o)
+{
+	struct tr_core *core = tr_alloc(sizeof *core);
+	const struct tr_clock *clock = &o->clock;
+
+	core->o = *o;
+	core->next_actor = o->store.next_actor;
+	tr_list_init(&core->actors);
+	tr_list_init(&core->conns);
+	tr_list_init(&core->idle);
+	tr_list_init(&core->deadlines);
+	core->idle_timer = clock->ops->timer_new(clock->ctx, tr_roster_expire, core);
+	core->deadline_timer = clock->ops->timer_new(clock->ctx, tr_calls_expire, core);
+	core->clean_timer = clock->ops->timer_new(clock->ctx, clean, core);
+	*ret = core;
+	return 0;
+}
+
+struct tr_core *tr_core_free(struct tr_core *core)
+{
+	if (!core)
+		return NULL;
+	assert(core->actor_count == 0 && core->conn_count == 0 && core->ledger.count == 0);
+	core->o.clock.ops->timer_free(core->idle_timer);
+	core->o.clock.ops->timer_free(core->deadline_timer);
+	core->o.clock.ops->timer_free(core->clean_timer);
+	tr_ledger_free(&core->ledger);
+	tr_ledger_free(&core->flight);
+	tr_pool_free(&core->turn_pool);
+	tr_bytes_free(&core->scratch);
+	tr_bytes_free(&core->inbox);
+	tr_kinds_free(core);
+	free(core);
+	return NULL;
+}
+
+int tr_core_register(struct tr_core *core, const struct troupe_kind *kind)
+{
+	return tr_kind_add(core, kind);
+}
+
+/* ------------------------------------------------------------------ start */
+
+/* Rows come while the store reads; waking writes. So they are gathered first. */
+struct woken { struct tr_core *core; char (*ids)[31]; size_t count; };
+
+static void on_busy_actor(void *arg, struct tr_fault *fault, const struct tr_actor_row *row, struct troupe_actor *a, bool created)
+{
+	(void)arg;
+	(void)created;
+	if (fault)
+		tr_warn("actor.wake", "failed=%s", troupe_error_info(fault->error)->name);
+	else
+		tr_info("actor.resume", "kind=%s key=%s", row->name, row->key);
+	if (a)
+		a->busy = true; /* marked in the store: a sleep without a hold takes the mark away */
+}
+
+static void on_busy_row(void *arg, int rc, const struct tr_actor_row *row)
+{
+	struct woken *w = arg;
+
+	if (rc < 0)
+		tr_error("store.busy", "failed=%s", troupe_error_info(rc)->name);
+	if (rc == 0 && row) {
+		w->ids = tr_realloc(w->ids, (w->count + 1) * sizeof *w->ids);
+		for (size_t i = 0; i < sizeof *w->ids; i++) {
+			w->ids[w->count][i] = row->id[i];
+			if (!row->id[i])
+				break;
+		}
+		w->count++;
+		return;
+	}
+	for (size_t i = 0; i < w->count; i++) {
+		struct tr_address to = { .id = { w->ids[i], 30 } };
+
+		tr_roster_seek(w->core, &to, TR_SEEK_WAKE, on_busy_actor, NULL);
+	}
+	free(w->ids);
+	free(w);
+}
+
+void tr_core_start(struct tr_core *core)
+{
+	struct woken *w = tr_alloc(sizeof *w);
+
+	w->core = core;
+	core->o.store.ops->busy(core->o.store.ctx, on_busy_row, w);
+	core->o.clock.ops->timer_set(core->clean_timer, CLEAN_PAUSE_MS);
+}
+
+/* ------------------------------------------------------------------ turns of the loop, and the last of them */
+
+static void drained_if_empty(struct tr_core *core)
+{
+	if (!core->on_drained || core->conn_count > 0 || core->actor_count > 0 || core->committing)
+		return;
+	core->on_drained(core->drained_arg);
+	core->on_drained = NULL;
+}
+
+void tr_core_turn_end(struct tr_core *core)
+{
+	tr_ledger_settle(core);
+	if (core->draining)
+		drained_if_empty(core);
+}
+
+void tr_core_drain(struct tr_core *core, void (*on_done)(void *arg), void *arg)
+{
+	core->draining = true;
+	core->on_drained = on_done;
+	core->drained_arg = arg;
+	for (struct tr_list *at = core->actors.next, *next; at != &core->actors; at = next) {
+		struct troupe_actor *a = tr_container(at, struct troupe_actor, link);
+
+		next = at->next;
+		if (a->life == TR_AWAKE)
+			tr_roster_retire(a, false);
+	}
+	for (struct tr_list *at = core->conns.next; at != &core->conns; at = at->next) {
+		struct tr_conn *c = tr_container(at, struct tr_conn, link);
+
+		if (c->state == TR_CONN_SEEKING)
+			tr_conn_close_now(c, 1001, "ws.going_away", 0);
+	}
+}
+
+void tr_core_count(const struct tr_core *core, struct tr_core_counts *ret)
+{
+	*ret = (struct tr_core_counts){ core->actor_count, core->conn_count, core->call_count };
+}
+
+/* ------------------------------------------------------------------ control routes */
+
+struct request { struct tr_core *core; tr_on_row *on_row; void *arg; bool destroy; };
+
+static struct request *request_new(struct tr_core *core, tr_on_row *on_row, void *arg)
+{
+	struct request *r = tr_alloc(sizeof *r);
+
+	r->core = core;
+	r->on_row = on_row;
+	r->arg = arg;
+	return r;
+}
+
+/* Rows of actors that are new are true once they are committed: the answer is held until then. */
+struct row_answer { struct request *request; struct tr_pool pool; struct tr_actor_row row; bool created; };
+
+static void on_row_committed(void *arg, int rc)
+{
+	struct row_answer *w = arg;
+	struct request *r = w->request;
+	struct tr_fault fault = { 0 };
+
+	if (rc < 0) {
+		struct tr_failure f;
+
+		tr_fault_set(&fault, rc, NULL);
+		f = tr_fault_failure(&fault, NULL);
+		r->on_row(r->arg, &f, NULL, false);
+	} else {
+		r->on_row(r->arg, NULL, &w->row, w->created);
+	}
+	tr_pool_free(&w->pool);
+	free(w);
+	free(r);
+}
+
+static struct troupe_text text_of(const char *s)
+{
+	return (struct troupe_text){ s, s ? __builtin_strlen(s) : 0 };
+}
+
+static void on_sought(void *arg, struct tr_fault *fault, const struct tr_actor_row *row, struct troupe_actor *a, bool created)
+{
+	struct request *r = arg;
+	struct row_answer *w;
+	struct tr_release *held;
+
+	if (fault) {
+		struct tr_failure f = tr_fault_failure(fault, NULL);
+
+		r->on_row(r->arg, &f, NULL, false);
+		free(r);
+		return;
+	}
+	w = tr_alloc(sizeof *w);
+	w->request = r;
+	w->created = created;
+	w->row = *row;
+	w->row.id = tr_pool_text(&w->pool, text_of(row->id));
+	w->row.name = tr_pool_text(&w->pool, text_of(row->name));
+	w->row.key = tr_pool_text(&w->pool, text_of(row->key));
+	if (r->destroy)
+		tr_roster_retire(a, true);
+	held = tr_ledger_hold(&r->core->ledger, TR_RELEASE_AFTER, NULL);
+	held->actor = r->destroy ? NULL : a;
+	held->after.then = on_row_committed;
+	held->after.arg = w;
+}
+
+void tr_core_resolve(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg)
+{
+	tr_roster_seek(core, to, TR_SEEK_ROW, on_sought, request_new(core, on_row, arg));
+}
+
+void tr_core_create(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg)
+{
+	tr_roster_seek(core, to, TR_SEEK_NEW, on_sought, request_new(core, on_row, arg));
+}
+
+void tr_core_destroy(struct tr_core *core, struct troupe_text id, tr_on_row *on_row, void *arg)
+{
+	struct request *r = request_new(core, on_row, arg);
+
+	r->destroy = true;
+	tr_roster_seek(core, &(struct tr_address){ .id = id }, TR_SEEK_WAKE, on_sought, r);
+}
+
+static void on_listed(void *arg, int rc, const struct tr_actor_row *row)
+{
+	struct request *r = arg;
+	struct tr_fault fault = { 0 };
+	struct tr_failure f;
+
+	if (rc < 0) {
+		tr_fault_set(&fault, rc, NULL);
+		f = tr_fault_failure(&fault, NULL);
+		r->on_row(r->arg, &f, NULL, false);
+		tr_fault_clear(&fault);
+	} else {
+		r->on_row(r->arg, NULL, row, false);
+	}
+	if (rc < 0 || !row)
+		free(r);
+}
+
+void tr_core_list(struct tr_core *core, struct troupe_text name, uint64_t after, unsigned limit, tr_on_row *on_row, void *arg)
+{
+	struct tr_pool pool = { 0 };
+	const char *kind = name.size > 0 ? tr_pool_text(&pool, name) : NULL;
+
+	core->o.store.ops->list(core->o.store.ctx, kind, after, limit, on_listed, request_new(core, on_row, arg));
+	tr_pool_free(&pool);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The core's own objects: the core, a live actor, a connection, a call. Only runtime/core includes this.
+ *
+ *	core ──< actor ──< conn ──< sub >── topic
+ *	            └────< call
+ *
+ * Lifetimes. An actor lives from the roster's wake until its GONE is released (or its commit failed). A connection is
+ * counted: its socket, each call that it made and each held message has a reference. A call lives until its answer is
+ * released; its actor may answer only once. */
+#ifndef TR_CORE_LIVE_H
+#define TR_CORE_LIVE_H
+
+#include "runtime/base/list.h"
+#include "runtime/core/actor.h"
+#include "runtime/core/arena.h"
+#include "runtime/core/fault.h"
+#include "runtime/core/ledger.h"
+
+struct tr_core {
+	struct tr_core_options o;
+	struct tr_ledger ledger;   /* being gathered */
+	struct tr_ledger flight;   /* being committed */
+	bool             committing, draining;
+	struct troupe_actor *turning;     /* whose turn it is */
+	const struct troupe_call *running; /* whose action it is */
+	int64_t          now_ms;          /* of this turn */
+	uint64_t         next_actor;
+	struct tr_pool   turn_pool;
+	struct tr_bytes  scratch;         /* for encoding; nobody keeps anything here */
+	struct tr_bytes  inbox;           /* one decoded message */
+	void *kinds, *by_num, *by_id, *by_key; /* tsearch trees */
+	struct tr_list   actors, conns;
+	size_t           actor_count, conn_count, call_count;
+	struct tr_list   idle;            /* actors without anything to do, longest first */
+	struct tr_list   deadlines;       /* kept calls of actions that are not slow, oldest first */
+	struct tr_timer *idle_timer, *deadline_timer, *clean_timer;
+	void (*on_drained)(void *arg);
+	void *drained_arg;
+};
+
+enum tr_life {
+	TR_AWAKE,
+	TR_LEAVING /* slept or was destroyed; until that is committed, whoever asks for it waits */
+};
+
+struct troupe_actor {
+	struct tr_core           *core;
+	const struct troupe_kind *kind;
+	struct tr_actor_row       row;       /* texts are owned */
+	struct tr_client_actor    label;     /* for error messages; lends from row */
+	enum tr_life              life;
+	bool                      doomed;    /* its commit failed: to be dropped */
+	bool                      destroying; /* troupe_destroy was called */
+	bool                      busy;      /* marked so in the store */
+	unsigned                  holds;
+	uint64_t                  seq;       /* of the newest event, committed or not */
+	uint64_t                  released;  /* of the newest event that was sent to who is live */
+	void                     *self;
+	struct troupe_value       input;     /* during create */
+	struct tr_bytes           saved;     /* kept fields as last written */
+	struct tr_list            texts;     /* that troupe_set_text owns */
+	struct tr_fault           refusal;   /* why a hook fails */
+	struct tr_list            peers;     /* joined connections, by troupe_peer.link */
+	size_t                    peer_count;
+	struct tr_list            calls;     /* unanswered, by troupe_call.link */
+	size_t                    call_count;
+	struct tr_list            reads;     /* from the store, under way */
+	struct tr_list            waiters;   /* seeks that wait for it to be gone */
+	void                     *topics;    /* tsearch tree */
+	struct troupe_session   **sessions;
+	size_t                    session_count;
+	struct tr_list            link;      /* in core->actors */
+	struct tr_list            idle_link;
+	int64_t                   idle_since_ms;
+	struct { uint64_t seq; unsigned holds; bool busy, destroying; struct tr_mark mark; } before; /* the present turn */
+};
+
+struct troupe_peer {
+	struct troupe_actor *actor;   /* NULL: it left, or was never let in */
+	struct tr_conn      *conn;    /* NULL: an HTTP call */
+	char                 id[37];
+	struct troupe_value  params;
+	int64_t              since_ms;
+	struct tr_list       link;
+};
+
+struct tr_topic { char *name; struct tr_list subs; };
+
+struct tr_sub {
+	struct tr_conn  *conn;
+	struct tr_topic *topic;
+	struct tr_list   in_topic;
+	struct tr_sub   *sibling; /* of the same connection */
+	uint64_t         next;    /* the first seq that this connection has not had of this name */
+	bool             active;
+};
+
+enum tr_conn_state { TR_CONN_SEEKING, TR_CONN_OPEN, TR_CONN_CLOSING };
+
+struct tr_conn {
+	struct tr_core           *core;
+	struct troupe_peer        peer;
+	struct tr_pool            pool;
+	const struct tr_peer_ops *ops;
+	void                     *gate;     /* NULL: the socket has gone */
+	unsigned                  refs;
+	enum tr_encoding          encoding;
+	enum tr_conn_state        state;
+	struct tr_sub            *subs;
+	unsigned                  sub_count;
+	struct tr_list            link;
+	/* resuming (replay.c) */
+	bool                      resumes;  /* came with `since` */
+	bool                      live;     /* has had everything: events are sent as they are released */
+	bool                      settling; /* waits for more subscriptions before it reads */
+	bool                      reading;  /* a page is on its way */
+	uint64_t                  since;
+	uint64_t                  cursor;   /* the next seq to read from the log */
+	uint64_t                  page_from; /* the cursor when the page was asked for */
+	struct tr_timer          *pump;
+};
+
+struct tr_http_call;
+
+/* A page of the log on its way to a call. */
+struct tr_page { struct troupe_call *call; uint64_t offset; };
+
+struct troupe_call {
+	struct troupe_actor        *actor;
+	struct tr_conn             *conn;    /* owns a reference; NULL: HTTP */
+	uint64_t                    id;      /* the client's */
+	struct tr_http_call        *http;
+	const struct troupe_action *action;
+	struct troupe_value         args;
+	void                       *record;
+	struct tr_pool              pool;
+	struct tr_list              link, deadline_link;
+	int64_t                     deadline_ms;
+	bool                        answered; /* its actor has spoken; the answer may still be held back */
+	bool                        told;     /* the client has had its answer (a time-out came first) */
+	struct tr_fault             fault;    /* the answer: an error */
+	struct tr_frame            *frame;    /* the answer, or the error, for a connection */
+	struct tr_page             *page;     /* that it waits for */
+	struct tr_bytes             output;   /* the answer for HTTP; empty: undefined */
+};
+
+/* ---- actor.c */
+struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind *kind, const struct tr_actor_row *row,
+                                  uint64_t seq);
+/* Fills kept fields from stored state, or from kind->initial when there is none. */
+int  tr_actor_load(struct troupe_actor *a, struct troupe_value state);
+void tr_actor_free(struct troupe_actor *a);
+/* A turn in which a call runs; then tr_actor_settle, once the call has its answer. */
+int  tr_actor_turn_for(struct troupe_actor *a, const struct troupe_call *running,
+                       int (*run)(struct troupe_actor *a, void *arg), void *arg);
+void tr_actor_settle(struct troupe_actor *a); /* does what troupe_destroy asked for */
+void tr_actor_touch(struct troupe_actor *a); /* after anything that may have made it idle, or not */
+/* What a failed turn has to say: the refusal that its hook gave, or the list's sentence. Moves it to f. */
+void tr_actor_take_fault(struct troupe_actor *a, int rc, struct tr_fault *f);
+
+/* ---- call.c */
+struct troupe_call *tr_call_new(struct troupe_actor *a, const struct troupe_action *action, struct troupe_value args);
+/* Runs its action as a turn, and answers what can be answered now. */
+void tr_call_run(struct troupe_call *c);
+void tr_call_fail(struct troupe_call *c, struct tr_fault *fault); /* takes the fault; the answer is held in the ledger */
+void tr_call_release(struct troupe_call *c); /* the commit is through: tell, and forget the call */
+void tr_call_take_back(struct troupe_call *c); /* its answer was undone */
+void tr_call_spoil(struct troupe_call *c, int rc); /* its answer must not be told: it becomes this error */
+void tr_calls_expire(void *core);
+
+/* ---- http.c */
+void tr_http_answer(struct tr_http_call *h, const struct tr_failure *failure, struct troupe_value output,
+                    const struct tr_client_actor *actor);
+
+/* ---- event.c */
+void tr_event_release(struct troupe_actor *a, struct tr_event *e);
+struct tr_event *tr_event_unref(struct tr_event *e);
+/* A log entry is a packed array: name, when (ms), data. This is the only place that knows. */
+struct tr_logged { struct troupe_text name; int64_t at_ms; struct troupe_value data; };
+struct tr_logged tr_event_read(const struct tr_log_entry *entry);
+/* The frame of an event for one encoding; args: a packed array of one. Too large for a client: shortened. */
+struct tr_frame *tr_event_frame(struct tr_core *core, enum tr_encoding e, struct troupe_text name, struct troupe_value data);
+/* Appends data with every large member replaced by { truncated: true, bytes }: what a frame can carry of it
+ * (spec/sandbox-agent.md F38). */
+void tr_event_shorten(struct tr_bytes *out, struct troupe_value data);
+
+/* ---- conn.c */
+struct tr_conn *tr_conn_ref(struct tr_conn *c);
+void tr_conn_unref(struct tr_conn *c);
+void tr_conn_send(struct tr_conn *c, struct tr_frame *f); /* now; nothing when it is closing */
+void tr_conn_hold_frame(struct tr_conn *c, struct tr_frame *f); /* with the ledger; takes the reference */
+/* Leaves its actor (leave is called) and closes after what is held back. */
+void tr_conn_shut(struct tr_conn *c, int code, const char *reason, int delay_ms);
+void tr_conn_close_now(struct tr_conn *c, int code, const char *reason, int delay_ms);
+
+/* ---- subscription.c */
+int  tr_conn_subscribe(struct tr_conn *c, struct troupe_text name, bool on);
+void tr_conn_unsubscribe_all(struct tr_conn *c);
+struct tr_topic *tr_topic_find(struct troupe_actor *a, const char *name);
+
+/* ---- replay.c */
+void tr_replay_subscribed(struct tr_conn *c, struct tr_sub *s); /* a resuming connection subscribed */
+void tr_replay_start(struct tr_conn *c); /* its subscriptions are complete */
+void tr_replay_more(struct tr_conn *c);  /* there is room again */
+void tr_replay_stop(struct tr_conn *c);  /* it goes */
+
+/* ---- roster.c */
+enum tr_seek_mode {
+	TR_SEEK_WAKE, /* an awake actor; made when missing and to->create */
+	TR_SEEK_ROW,  /* only who it is; made when missing and to->create */
+	TR_SEEK_NEW   /* must be missing */
+};
+/* row and, but for SEEK_ROW of a sleeping actor, a; or why not. Lent for the call. */
+typedef void tr_on_seek(void *arg, struct tr_fault *fault, const struct tr_actor_row *row, struct troupe_actor *a, bool created);
+void tr_roster_seek(struct tr_core *core, const struct tr_address *to, enum tr_seek_mode mode, tr_on_seek *on_seek, void *arg);
+struct troupe_actor *tr_roster_by_num(struct tr_core *core, uint64_t num);
+void tr_roster_retire(struct troupe_actor *a, bool destroy); /* sleep or destroy hook, then GONE is held */
+void tr_roster_gone(struct troupe_actor *a);                 /* that was committed */
+void tr_roster_drop(struct troupe_actor *a, int rc);         /* its commit failed */
+void tr_roster_expire(void *core);                           /* puts the idle to sleep */
+
+/* ---- kind.c */
+int tr_kind_add(struct tr_core *core, const struct troupe_kind *kind);
+const struct troupe_kind *tr_kind_find(struct tr_core *core, const char *name);
+const struct troupe_action *tr_kind_action(const struct troupe_kind *kind, struct troupe_text name);
+void tr_kinds_free(struct tr_core *core);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Resuming: a connection that came with `since: N` gets every logged event after N of the names it subscribes to, oldest
+ * first across all names, and then goes on live, in one step (design.md 4.3).
+ *
+ * The log is read forward from `cursor`, a page at a time, as the outbox has room. Each subscription knows the first seq
+ * that it has not had (`next`), so a name that is subscribed later makes the cursor go back without repeating the others.
+ * While it reads, the connection is not `live`: events that are released pass it by, since it will read them.
+ * It goes live when a page ends the log: whatever was committed before that read was in it, whatever comes after
+ * will be released after. */
+#include <string.h>
+
+#include "runtime/core/live.h"
+
+static struct tr_sub *sub_of(struct tr_conn *c, struct troupe_text name)
+{
+	for (struct tr_sub *s = c->subs; s; s = s->sibling) {
+		if (strlen(s->topic->name) == name.size && memcmp(s->topic->name, name.data, name.size) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+/* A name that is not subscribed now but was: what passes it is not counted as had. */
+static void deliver(struct tr_conn *c, const struct tr_log_entry *entry)
+{
+	struct tr_logged l = tr_event_read(entry);
+	struct tr_sub *s = sub_of(c, l.name);
+	struct tr_frame *f;
+
+	if (!s || !s->active || entry->seq < s->next)
+		return;
+	s->next = entry->seq + 1;
+	f = tr_event_frame(c->core, c->encoding, l.name, l.data);
+	if (!f)
+		return;
+	tr_conn_send(c, f);
+	tr_frame_unref(f);
+}
+
+static void go_live(struct tr_conn *c)
+{
+	c->live = true;
+	for (struct tr_sub *s = c->subs; s; s = s->sibling) {
+		if (s->active && s->next < c->cursor)
+			s->next = c->cursor;
+	}
+}
+
+/* One page for each turn of the loop: a long history must not keep the others waiting. */
+static void read_soon(struct tr_conn *c)
+{
+	if (c->ops->backlog(c->gate) < TR_OUTBOX_BYTES_MAX / 2)
+		c->core->o.clock.ops->timer_set(c->pump, 0);
+}
+
+static void take_page(struct tr_conn *c, const struct tr_log_entry *entries, size_t count, bool more)
+{
+	if (c->cursor < c->page_from) { /* a name was subscribed while this was read: it begins earlier */
+		read_soon(c);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		deliver(c, &entries[i]);
+		c->cursor = entries[i].seq + 1;
+	}
+	if (more)
+		read_soon(c);
+	else
+		go_live(c);
+}
+
+static void on_page(void *arg, int rc, const struct tr_log_entry *entries, size_t count, bool more)
+{
+	struct tr_conn *c = arg;
+
+	c->reading = false;
+	if (rc == 0 && c->peer.actor)
+		take_page(c, entries, count, more);
+	else if (c->peer.actor)
+		tr_conn_shut(c, 1011, "actor.restarting", 0);
+	tr_conn_unref(c);
+}
+
+static void read_page(struct tr_conn *c)
+{
+	struct tr_store *store = &c->core->o.store;
+
+	c->settling = false;
+	if (c->reading || c->live || !c->peer.actor)
+		return;
+	c->reading = true;
+	c->page_from = c->cursor;
+	tr_conn_ref(c);
+	store->ops->read_log(store->ctx, c->peer.actor->row.num, c->cursor - 1, TR_REPLAY_PAGE_EVENTS,
+	                     TR_REPLAY_PAGE_BYTES, on_page, c);
+}
+
+static void on_pump(void *arg)
+{
+	read_page(arg);
+}
+
+/* What it has been sent so far, it has had. */
+static void leave_live(struct tr_conn *c, struct tr_sub *newest)
+{
+	for (struct tr_sub *s = c->subs; s; s = s->sibling) {
+		if (s != newest && s->active)
+			s->next = c->peer.actor->released + 1;
+	}
+	c->live = false;
+	c->cursor = newest->next;
+}
+
+void tr_replay_subscribed(struct tr_conn *c, struct tr_sub *s)
+{
+	const struct tr_clock *clock = &c->core->o.clock;
+
+	if (c->live)
+		leave_live(c, s);
+	else if (s->next < c->cursor)
+		c->cursor = s->next;
+	if (!c->pump)
+		c->pump = clock->ops->timer_new(clock->ctx, on_pump, c);
+	c->settling = true;
+	clock->ops->timer_set(c->pump, TR_REPLAY_SETTLE_MS);
+}
+
+void tr_replay_start(struct tr_conn *c)
+{
+	if (!c->settling)
+		return;
+	c->core->o.clock.ops->timer_set(c->pump, -1);
+	read_page(c);
+}
+
+void tr_replay_more(struct tr_conn *c)
+{
+	if (!c->live && !c->settling)
+		read_page(c);
+}
+
+void tr_replay_stop(struct tr_conn *c)
+{
+	if (c->pump)
+		c->pump = c->core->o.clock.ops->timer_free(c->pump);
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The roster: from an address to a live actor. It wakes on demand, puts the idle to sleep, and is the only place that makes
+ * and forgets actors.
+ *
+ * At most one live actor for each key. An actor that sleeps or is destroyed stays in the roster until that is committed:
+ * whoever asks for it meanwhile waits, and then looks again. */
+#include <assert.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/core/live.h"
+
+#define ID_CHARACTERS 30
+
+/* ------------------------------------------------------------------ three ways to find it */
+
+static int by_num(const void *a, const void *b)
+{
+	uint64_t x = ((const struct troupe_actor *)a)->row.num, y = ((const struct troupe_actor *)b)->row.num;
+
+	return (x > y) - (x < y);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct troupe_actor *)a)->row.id, ((const struct troupe_actor *)b)->row.id);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct tr_actor_row *x = &((const struct troupe_actor *)a)->row, *y = &((const struct troupe_actor *)b)->row;
+	int order = strcmp(x->key, y->key);
+
+	return order ? order : strcmp(x->name, y->name);
+}
+
+static struct troupe_actor *look_up(const struct tr_actor_row *row, void **tree, int (*order)(const void *, const void *))
+{
+	struct troupe_actor wanted = { .row = *row };
+	struct troupe_actor **found = tfind(&wanted, tree, order);
+
+	return found ? *found : NULL;
+}
+
+struct troupe_actor *tr_roster_by_num(struct tr_core *core, uint64_t num)
+{
+	return look_up(&(struct tr_actor_row){ .num = num }, &core->by_num, by_num);
+}
+
+static void enter(struct troupe_actor *a)
+{
+	tsearch(a, &a->core->by_num, by_num);
+	tsearch(a, &a->core->by_id, by_id);
+	tsearch(a, &a->core->by_key, by_key);
+}
+
+static void leave(struct troupe_actor *a)
+{
+	tdelete(a, &a->core->by_num, by_num);
+	tdelete(a, &a->core->by_id, by_id);
+	tdelete(a, &a->core->by_key, by_key);
+}
+
+/* ------------------------------------------------------------------ seeking */
+
+struct seek {
+	struct tr_core   *core;
+	struct tr_list    link;     /* in the waiters of an actor that leaves */
+	struct tr_pool    pool;
+	struct tr_address to;       /* copied */
+	char             *id, *name, *key;
+	enum tr_seek_mode mode;
+	tr_on_seek       *on_seek;
+	void             *arg;
+};
+
+static void seek_go(struct seek *s);
+
+static void seek_end(struct seek *s, struct tr_fault *fault, const struct tr_actor_row *row, struct troupe_actor *a, bool created)
+{
+	s->on_seek(s->arg, fault, row, a, created);
+	if (fault)
+		tr_fault_clear(fault);
+	tr_pool_free(&s->pool);
+	free(s);
+}
+
+static void seek_fail(struct seek *s, int error)
+{
+	struct tr_fault fault = { 0 };
+
+	tr_fault_set(&fault, error, NULL);
+	seek_end(s, &fault, NULL, NULL, false);
+}
+
+/* Metadata as the official server gives it (spec/rivetkit-client.md 3.6). */
+static void seek_taken(struct seek *s, const struct tr_actor_row *row)
+{
+	struct tr_fault fault = { 0 };
+
+	tr_fault_set(&fault, TROUPE_EDUPLICATE, NULL);
+	tr_put_map(&fault.metadata, 2);
+	tr_put_text(&fault.metadata, "existing_actor_id");
+	tr_put_text(&fault.metadata, row->id);
+	tr_put_text(&fault.metadata, "key");
+	tr_put_text(&fault.metadata, row->key);
+	seek_end(s, &fault, NULL, NULL, false);
+}
+
+static void seek_found(struct seek *s, struct troupe_actor *a)
+{
+	if (a->life == TR_LEAVING)
+		tr_list_push(&a->waiters, &s->link);
+	else if (s->name && strcmp(s->name, a->row.name) != 0)
+		seek_fail(s, TROUPE_ENOTFOUND);
+	else if (s->mode == TR_SEEK_NEW)
+		seek_taken(s, &a->row);
+	else
+		seek_end(s, NULL, &a->row, a, false);
+}
+
+static struct troupe_actor *seek_live(struct seek *s)
+{
+	struct tr_actor_row row = { .id = s->id, .name = s->name, .key = s->key };
+
+	if (s->id)
+		return look_up(&row, &s->core->by_id, by_id);
+	return look_up(&row, &s->core->by_key, by_key);
+}
+
+/* ------------------------------------------------------------------ coming to life */
+
+static int create_turn(struct troupe_actor *a, void *arg)
+{
+	struct tr_bytes who = { 0 };
+	int rc = 0;
+
+	(void)arg;
+	tr_bytes_put(&who, a->row.id, strlen(a->row.id) + 1);
+	tr_bytes_put(&who, a->row.name, strlen(a->row.name) + 1);
+	tr_bytes_put(&who, a->row.key, strlen(a->row.key) + 1);
+	tr_ledger_write(&a->core->ledger, TR_OP_CREATE, a->row.num, (uint64_t)a->row.created_ms, who.data, who.size, NULL, 0);
+	tr_bytes_free(&who);
+	if (a->kind->create)
+		rc = a->kind->create(a);
+	if (rc >= 0 && a->kind->wake)
+		rc = a->kind->wake(a);
+	return rc;
+}
+
+static int wake_turn(struct troupe_actor *a, void *arg)
+{
+	(void)arg;
+	return a->kind->wake ? a->kind->wake(a) : 0;
+}
+
+/* A hook refused: the actor never was. */
+static void stillborn(struct seek *s, struct troupe_actor *a, int rc)
+{
+	struct tr_fault fault = { 0 };
+
+	tr_actor_take_fault(a, rc, &fault);
+	tr_info("actor.refused", "kind=%s key=%s failed=%s", a->row.name, a->row.key, troupe_error_info(rc)->name);
+	a->life = TR_LEAVING;
+	leave(a);
+	tr_actor_free(a);
+	seek_end(s, &fault, NULL, NULL, false);
+}
+
+static void bring_up(struct seek *s, struct troupe_actor *a, struct troupe_value state, bool created)
+{
+	int rc = tr_actor_load(a, state);
+
+	enter(a);
+	if (rc == 0 && created)
+		a->input = s->to.input;
+	if (rc == 0)
+		rc = tr_actor_turn(a, created ? create_turn : wake_turn, NULL);
+	a->input = (struct troupe_value){ 0 };
+	if (rc < 0) {
+		stillborn(s, a, rc);
+		return;
+	}
+	tr_debug(created ? "actor.create" : "actor.wake", "kind=%s key=%s id=%s seq=%llu", a->row.name, a->row.key, a->row.id,
+	         (unsigned long long)a->seq);
+	seek_end(s, NULL, &a->row, a, created);
+}
+
+static void seek_create(struct seek *s, const struct troupe_kind *kind)
+{
+	struct tr_core *core = s->core;
+	char id[ID_CHARACTERS + 1];
+	struct tr_actor_row row = {
+		.num = core->next_actor++, .id = id, .name = kind->name, .key = s->key,
+		.created_ms = core->o.clock.ops->now_ms(core->o.clock.ctx),
+	};
+
+	tr_random_id(id, ID_CHARACTERS);
+	bring_up(s, tr_actor_new(core, kind, &row, 0), (struct troupe_value){ 0 }, true);
+}
+
+static void seek_missing(struct seek *s)
+{
+	const struct troupe_kind *kind = s->id ? NULL : tr_kind_find(s->core, s->name);
+
+	if (!s->id && !kind)
+		seek_fail(s, TROUPE_EKIND);
+	else if (s->id || (!s->to.create && s->mode != TR_SEEK_NEW))
+		seek_fail(s, TROUPE_ENOTFOUND);
+	else
+		seek_create(s, kind);
+}
+
+static void seek_stored(struct seek *s, const struct tr_actor_row *row, struct troupe_value state, uint64_t seq)
+{
+	const struct troupe_kind *kind = tr_kind_find(s->core, row->name);
+
+	if (s->name && strcmp(s->name, row->name) != 0) {
+		seek_fail(s, TROUPE_ENOTFOUND);
+	} else if (s->mode == TR_SEEK_NEW) {
+		seek_taken(s, row);
+	} else if (s->mode == TR_SEEK_ROW) {
+		seek_end(s, NULL, row, NULL, false);
+	} else if (!kind) {
+		seek_fail(s, TROUPE_EKIND);
+	} else {
+		bring_up(s, tr_actor_new(s->core, kind, row, seq), state, false);
+	}
+}
+
+static void on_found(void *arg, int rc, const struct tr_actor_row *row, struct troupe_value state, uint64_t seq)
+{
+	struct seek *s = arg;
+	struct troupe_actor *live = seek_live(s); /* another seek may have been faster */
+
+	if (!live && rc == 0)
+		live = tr_roster_by_num(s->core, row->num);
+	if (live)
+		seek_found(s, live);
+	else if (rc == 0)
+		seek_stored(s, row, state, seq);
+	else if (rc == TROUPE_ENOTFOUND)
+		seek_missing(s);
+	else
+		seek_fail(s, rc);
+}
+
+static void seek_go(struct seek *s)
+{
+	struct tr_store *store = &s->core->o.store;
+	struct troupe_actor *a = seek_live(s);
+
+	if (a)
+		seek_found(s, a);
+	else if (s->core->draining)
+		seek_fail(s, TROUPE_EDRAINING);
+	else
+		store->ops->find(store->ctx, s->id, s->name, s->key, on_found, s);
+}
+
+void tr_roster_seek(struct tr_core *core, const struct tr_address *to, enum tr_seek_mode mode, tr_on_seek *on_seek, void *arg)
+{
+	struct seek *s = tr_alloc(sizeof *s);
+
+	s->core = core;
+	s->mode = mode;
+	s->on_seek = on_seek;
+	s->arg = arg;
+	s->to = *to;
+	s->to.input = tr_pool_value(&s->pool, to->input);
+	if (to->id.size > 0)
+		s->id = tr_pool_text(&s->pool, to->id);
+	if (to->name.size > 0)
+		s->name = tr_pool_text(&s->pool, to->name);
+	s->key = tr_pool_text(&s->pool, to->key);
+	tr_list_init(&s->link);
+	if (!s->id && !s->name)
+		seek_fail(s, TROUPE_EKIND);
+	else
+		seek_go(s);
+}
+
+/* ------------------------------------------------------------------ going */
+
+static int sleep_turn(struct troupe_actor *a, void *arg)
+{
+	(void)arg;
+	if (a->kind->sleep)
+		a->kind->sleep(a);
+	if (a->busy && a->holds == 0) {
+		a->busy = false;
+		tr_ledger_write(&a->core->ledger, TR_OP_IDLE, a->row.num, 0, NULL, 0, NULL, 0);
+	}
+	return 0;
+}
+
+static int destroy_turn(struct troupe_actor *a, void *arg)
+{
+	(void)arg;
+	if (a->kind->destroy)
+		a->kind->destroy(a);
+	return 0;
+}
+
+static void answer_calls(struct troupe_actor *a, int error, const char *sentence)
+{
+	for (struct tr_list *at = a->calls.next; at != &a->calls; at = at->next) {
+		struct troupe_call *c = tr_container(at, struct troupe_call, link);
+		struct tr_fault fault = { 0 };
+
+		if (c->answered)
+			continue;
+		tr_fault_set(&fault, error, "%s", sentence);
+		tr_call_fail(c, &fault);
+	}
+}
+
+static void shut_peers(struct troupe_actor *a, int code, const char *reason)
+{
+	while (!tr_list_empty(&a->peers))
+		tr_conn_shut(tr_container(a->peers.next, struct troupe_peer, link)->conn, code, reason, 0);
+}
+
+void tr_roster_retire(struct troupe_actor *a, bool destroy)
+{
+	bool draining = a->core->draining;
+
+	answer_calls(a, TROUPE_EDRAINING, destroy ? "The actor was destroyed." : "The server is restarting.");
+	shut_peers(a, draining ? 1001 : 1000, draining ? "ws.going_away" : "");
+	a->life = TR_LEAVING;
+	tr_list_remove(&a->idle_link);
+	tr_actor_turn(a, destroy ? destroy_turn : sleep_turn, NULL);
+	if (destroy)
+		tr_ledger_write(&a->core->ledger, TR_OP_DESTROY, a->row.num, 0, NULL, 0, NULL, 0);
+	tr_ledger_hold(&a->core->ledger, TR_RELEASE_GONE, a);
+	tr_debug(destroy ? "actor.destroy" : "actor.sleep", "kind=%s key=%s", a->row.name, a->row.key);
+}
+
+/* Those who waited for it look again; the list is theirs, the actor is not there any more. */
+static void forget(struct troupe_actor *a)
+{
+	struct tr_list waiters;
+
+	tr_list_init(&waiters);
+	while (!tr_list_empty(&a->waiters)) {
+		struct tr_list *at = a->waiters.next;
+
+		tr_list_remove(at);
+		tr_list_push(&waiters, at);
+	}
+	leave(a);
+	tr_actor_free(a);
+	while (!tr_list_empty(&waiters)) {
+		struct seek *s = tr_container(waiters.next, struct seek, link);
+
+		tr_list_remove(&s->link);
+		seek_go(s);
+	}
+}
+
+void tr_roster_gone(struct troupe_actor *a)
+{
+	forget(a);
+}
+
+/* Nothing that it wrote since its last commit is true: it is forgotten as it is, without hooks, and read again when it is
+ * next asked for. Its clients come back by themselves and find what was committed. */
+void tr_roster_drop(struct troupe_actor *a, int rc)
+{
+	tr_warn("actor.drop", "kind=%s key=%s failed=%s", a->row.name, a->row.key, troupe_error_info(rc)->name);
+	a->doomed = true;
+	a->life = TR_LEAVING;
+	tr_ledger_purge(&a->core->ledger, a, rc);
+	while (!tr_list_empty(&a->peers))
+		tr_conn_shut(tr_container(a->peers.next, struct troupe_peer, link)->conn, 1011, "actor.restarting", 0);
+	while (!tr_list_empty(&a->calls)) {
+		struct troupe_call *c = tr_container(a->calls.next, struct troupe_call, link);
+
+		if (!c->told)
+			tr_call_spoil(c, rc);
+		tr_call_release(c);
+	}
+	forget(a);
+}
+
+void tr_roster_expire(void *arg)
+{
+	struct tr_core *core = arg;
+	const struct tr_clock *clock = &core->o.clock;
+	int64_t now = clock->ops->mono_ms(clock->ctx);
+
+	while (!tr_list_empty(&core->idle)) {
+		struct troupe_actor *a = tr_container(core->idle.next, struct troupe_actor, idle_link);
+		int64_t left = a->idle_since_ms + TR_IDLE_MS - now;
+
+		if (left > 0) {
+			clock->ops->timer_set(core->idle_timer, left);
+			return;
+		}
+		tr_roster_retire(a, false);
+	}
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one place that plugs the ports together, and the worker's loop: take what is ready, run the turns, commit once,
+ * release (design.md 2).
+ *
+ * Starting: data, sandbox, core, gate. Ending is the reverse: the gate takes no more, the core drains, the sandbox is
+ * stopped or left for the next process, and everything is given back. */
+#include "runtime/main/serve.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/core/core.h"
+#include "runtime/gate/gate.h"
+#include "runtime/main/clock.h"
+#include "runtime/sandbox/local.h"
+#include "runtime/sandbox/sandbox.h"
+#include "runtime/store/lmdb_store.h"
+
+struct server {
+	const struct tr_options *o;
+	struct event_base *base;
+	struct event      *signals[3];
+	struct tr_lmdb    *store;
+	struct tr_local   *local;
+	struct tr_sandbox *sandbox;
+	struct tr_core    *core;
+	struct tr_gate    *gate;
+	char               cwd[PATH_MAX];
+	bool               ending, keep_sandbox, drained, stopped;
+};
+
+/* ------------------------------------------------------------------ ending */
+
+static void on_stopped(void *arg)
+{
+	struct server *s = arg;
+
+	s->stopped = true;
+}
+
+static void on_drained(void *arg)
+{
+	struct server *s = arg;
+
+	s->drained = true;
+	if (s->local)
+		tr_local_stop(s->local, s->keep_sandbox, on_stopped, s);
+	else
+		s->stopped = true;
+}
+
+static void on_signal(evutil_socket_t signal, short what, void *arg)
+{
+	struct server *s = arg;
+
+	(void)what;
+	if (s->ending) {
+		tr_info("server.end", "signal=%d again, still draining", (int)signal);
+		return;
+	}
+	s->ending = true;
+	s->keep_sandbox = signal == SIGHUP;
+	tr_info("server.drain", "signal=%d", (int)signal);
+	tr_gate_stop(s->gate);
+	tr_core_drain(s->core, on_drained, s);
+}
+
+/* ------------------------------------------------------------------ starting */
+
+/* A data directory's own place for agents to work in, unless one was given. */
+static int work_dir(struct server *s)
+{
+	char wanted[PATH_MAX];
+
+	if (s->o->cwd) {
+		snprintf(wanted, sizeof wanted, "%s", s->o->cwd);
+	} else {
+		snprintf(wanted, sizeof wanted, "%s/work", s->o->data);
+		mkdir(wanted, 0700); /* it may be there */
+	}
+	if (realpath(wanted, s->cwd))
+		return 0;
+	fprintf(stderr, "troupe: %s: %m. Agents need a directory to work in: make it, or name another with --cwd\n", wanted);
+	return TROUPE_EINVAL;
+}
+
+static int open_store(struct server *s)
+{
+	char why[1024];
+	int rc = tr_lmdb_open(&s->store, s->o->data, why, sizeof why);
+
+	if (rc < 0)
+		fprintf(stderr, "troupe: %s\n", why);
+	return rc;
+}
+
+static int open_sandbox(struct server *s)
+{
+	struct tr_sandbox_options o = { .base = s->base, .agent = s->o->agent, .cwd = s->cwd };
+	bool local = strcmp(s->o->sandbox, "local") == 0;
+	int rc = 0;
+
+	if (strcmp(s->o->sandbox, "none") == 0)
+		return 0;
+	if (local)
+		rc = tr_local_new(&s->local, &(struct tr_local_options){
+			.base = s->base, .data_dir = s->o->data, .binary = s->o->sandbox_agent });
+	if (rc < 0)
+		return rc;
+	o.local = s->local;
+	o.base_url = local ? NULL : s->o->sandbox;
+	o.token = local ? NULL : s->o->sandbox_token;
+	return tr_sandbox_new(&s->sandbox, &o);
+}
+
+static int open_core(struct server *s, const struct troupe_kind *const *kinds)
+{
+	struct tr_core_options o = {
+		.store = tr_lmdb_store(s->store),
+		.clock = tr_event_clock(s->base),
+		.sessions = s->sandbox ? tr_sandbox_sessions(s->sandbox) : NULL,
+	};
+	int rc = tr_core_new(&s->core, &o);
+
+	for (; rc == 0 && *kinds; kinds++)
+		rc = tr_core_register(s->core, *kinds);
+	return rc;
+}
+
+static int open_gate(struct server *s, int listen_fd)
+{
+	return tr_gate_new(&s->gate, &(struct tr_gate_options){
+		.base = s->base, .core = s->core, .listen_fd = listen_fd, .version = TROUPE_VERSION,
+		.origins = s->o->origins, .token = s->o->token,
+	});
+}
+
+static int open_signals(struct server *s)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		s->signals[i] = evsignal_new(s->base, numbers[i], on_signal, s);
+		if (!s->signals[i] || event_add(s->signals[i], NULL) < 0)
+			return TROUPE_ENOMEM;
+	}
+	return 0;
+}
+
+/* As many descriptors as the system lets us have: each connection is one. */
+static void raise_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static struct event_base *base_new(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base;
+
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+	base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+static int server_open(struct server *s, int listen_fd, const struct troupe_kind *const *kinds)
+{
+	int rc;
+
+	s->base = base_new();
+	if (!s->base)
+		return TROUPE_ENOMEM;
+	if ((rc = open_store(s)) < 0 || (rc = work_dir(s)) < 0 || (rc = open_sandbox(s)) < 0)
+		return rc;
+	if ((rc = open_core(s, kinds)) < 0 || (rc = open_gate(s, listen_fd)) < 0)
+		return rc;
+	return open_signals(s);
+}
+
+static void server_close(struct server *s)
+{
+	for (size_t i = 0; i < sizeof s->signals / sizeof *s->signals; i++) {
+		if (s->signals[i])
+			event_free(s->signals[i]);
+	}
+	tr_gate_free(s->gate);
+	tr_core_free(s->core);
+	tr_sandbox_free(s->sandbox);
+	tr_local_free(s->local);
+	tr_lmdb_close(s->store);
+	if (s->base)
+		event_base_free(s->base);
+}
+
+/* ------------------------------------------------------------------ serving */
+
+static void say_where(const struct tr_options *o, int listen_fd)
+{
+	struct sockaddr_storage at = { 0 };
+	socklen_t size = sizeof at;
+	unsigned port = 0;
+	bool six;
+
+	getsockname(listen_fd, (struct sockaddr *)&at, &size);
+	six = at.ss_family == AF_INET6;
+	port = ntohs(six ? ((struct sockaddr_in6 *)(void *)&at)->sin6_port : ((struct sockaddr_in *)(void *)&at)->sin_port);
+	tr_info("server.ready", "url=http://%s%s%s:%u/ data=%s sandbox=%s agent=%s", six ? "[" : "", o->host, six ? "]" : "",
+	        port, o->data, o->sandbox, o->agent);
+}
+
+static void run(struct server *s)
+{
+	while (!s->stopped) {
+		if (event_base_loop(s->base, EVLOOP_ONCE) < 0)
+			break;
+		tr_core_turn_end(s->core);
+		tr_gate_flush(s->gate);
+	}
+}
+
+int tr_serve(const struct tr_options *o, int listen_fd, const struct troupe_kind *const *kinds)
+{
+	struct server s = { .o = o };
+	int rc;
+
+	raise_limits();
+	rc = server_open(&s, listen_fd, kinds);
+	if (rc == 0) {
+		tr_core_start(s.core);
+		say_where(o, listen_fd);
+		run(&s);
+		tr_info("server.end", "drained=%d", s.drained);
+	}
+	server_close(&s);
+	return rc < 0 ? TR_EXIT_CONFIG : 0;
+}
