@@ -30,7 +30,13 @@ struct tr_ws_upgrade {
 /* Takes the socket over, in every case (on failure it is closed). Non-blocking, TCP_NODELAY is set here. */
 void tr_ws_adopt(struct tr_ws *ws, int fd, const struct tr_ws_upgrade *up);
 
+/* Clients that are connected, as far as the core knows. */
 size_t tr_ws_count(const struct tr_ws *ws);
+
+/* How long a silent client is waited for; limits.h says what is so by default (TR_PING_MS, TR_PONG_MS, TR_CLOSE_MS). For
+ * clients that come later. */
+struct tr_ws_patience { int ping_ms, pong_ms, close_ms; };
+void tr_ws_set_patience(struct tr_ws *ws, const struct tr_ws_patience *patience);
 
 /* Frames that the core released in this turn leave now: call it after each tr_core_turn_end. */
 void tr_ws_flush(struct tr_ws *ws);
