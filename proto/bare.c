@@ -10,7 +10,7 @@
 
 struct tr_bare tr_bare(const void *data, size_t size)
 {
-	const uint8_t *at = size ? data : (const uint8_t *)"";
+	const uint8_t *at = data ? data : (const uint8_t *)"";
 
 	return (struct tr_bare){ .at = at, .end = at + size };
 }
