@@ -2,74 +2,170 @@
 # Troupe. `make help` lists what this file can do.
 
 SHELL   := /bin/bash
-CC      ?= cc
 PREFIX  ?= /usr/local
 DESTDIR ?=
-VERSION := $(shell sed -n 's/^\#define TROUPE_VERSION "\(.*\)"/\1/p' runtime/troupe.h)
+VERSION := $(shell sed -n 's/^.define TROUPE_VERSION "\(.*\)"/\1/p' runtime/troupe.h)
+V       ?=
 
-# Flavours: SAN=address (with undefined), SAN=thread. Each has its own folder.
-SAN     ?=
+# ---- flavours: SAN=address (with undefined behaviour), SAN=thread; CC=clang. Each has its own folder
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
+SAN      ?=
 ifeq ($(SAN),address)
-FLAVOUR  := -asan
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 else ifeq ($(SAN),thread)
-FLAVOUR  := -tsan
 SANFLAGS := -fsanitize=thread
 else ifneq ($(SAN),)
 $(error SAN=$(SAN) is unknown: address or thread would do)
 endif
-OUT      := build$(FLAVOUR)
+OUT      := build$(if $(filter-out gcc cc,$(CC)),-$(notdir $(CC)))$(if $(SAN),-$(SAN))
 
 PKGS     := libevent msgpack lmdb libcurl libuv libwebsockets libcrypto
-WARN     := -Wall -Wextra -Werror -Wshadow=local -Wstrict-prototypes -Wpointer-arith
+WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wpointer-arith
 CFLAGS   ?= -O2 -g
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=default $(WARN) $(CFLAGS) $(SANFLAGS) -I. -Iproto $(PKG_CFLAGS) -MMD -MP
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
+OURS      = -std=c11 -D_GNU_SOURCE -fPIC $(WARN) $(CFLAGS) $(SANFLAGS) -I. -Iproto $(shell pkg-config --cflags $(PKGS) 2>/dev/null) -MMD -MP
+LIBS      = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 
-Q := $(if $(V),,@)
-say = @printf '  %-7s %s\n' '$(1)' '$(2)'
+Q   := $(if $(V),,@)
+say  = @printf '  %-7s %s\n' '$(1)' '$(2)'
 
-LIB_SRC  := $(wildcard proto/*.c runtime/base/*.c runtime/core/*.c runtime/store/*.c runtime/sandbox/*.c runtime/gate/*.c runtime/main/*.c)
-LIB_OBJ  := $(LIB_SRC:%.c=$(OUT)/%.o)
-ACTOR_SRC := $(wildcard actors/*.c)
-ACTOR_OBJ := $(ACTOR_SRC:%.c=$(OUT)/%.o)
+LIB_SRC   := $(wildcard proto/*.c $(foreach d,base core store sandbox gate main,runtime/$(d)/*.c))
+PAGE      := $(OUT)/gen/page_files
+LIB_OBJ   := $(LIB_SRC:%.c=$(OUT)/%.o) $(PAGE).o
+ACTOR_OBJ := $(patsubst %.c,$(OUT)/%.o,$(wildcard actors/*.c))
+PUBLIC    := $(addprefix $(OUT)/include/,troupe.h troupe_errors.h troupe_record.h)
 
 .DEFAULT_GOAL := all
-all: $(OUT)/troupe ## builds build/troupe
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all deps deps-test run test unit e2e scenes fuzz bench check cover install clean help FORCE
 
-$(OUT)/include/%.h: runtime/%.h
-	@mkdir -p $(@D) && cp $< $@
-$(OUT)/include/%.h: proto/%.h
-	@mkdir -p $(@D) && cp $< $@
-PUBLIC := $(OUT)/include/troupe.h $(OUT)/include/troupe_errors.h $(OUT)/include/troupe_record.h
+all: $(OUT)/troupe $(OUT)/libtroupe.so ## builds build/troupe and the libraries
 
-$(OUT)/actors/%.o: actors/%.c $(PUBLIC)
+# ---- the library, the actors, the program
+$(OUT)/include/troupe.h: runtime/troupe.h
+$(OUT)/include/troupe_errors.h: proto/troupe_errors.h
+$(OUT)/include/troupe_record.h: proto/troupe_record.h
+$(PUBLIC):
+	@mkdir -p $(@D) && cp $< $@
+
+# An actor in the tree sees exactly what an embedder sees: the three public headers and the C library.
+$(ACTOR_OBJ): $(OUT)/%.o: %.c $(PUBLIC)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=c11 $(WARN) $(CFLAGS) $(SANFLAGS) -fPIC -I$(OUT)/include -MMD -MP -c -o $@ $<
-$(OUT)/%.o: %.c
+	$(Q)$(CC) -std=c11 -fPIC $(WARN) $(CFLAGS) $(SANFLAGS) -I$(OUT)/include -MMD -MP -c -o $@ $<
+$(LIB_SRC:%.c=$(OUT)/%.o): $(OUT)/%.o: %.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
-
+	$(Q)$(CC) $(OURS) -c -o $@ $<
+# The page's files are linked into the program.
+$(PAGE).c: FORCE
+	@mkdir -p $(@D)
+	$(Q)sh runtime/gate/embed.sh $@
+$(PAGE).o: $(PAGE).c
+	$(call say,EMBED,clients/web clients/js)
+	$(Q)$(CC) $(OURS) -c -o $@ $<
 $(OUT)/libtroupe.a: $(LIB_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar qcs $@ $^
+$(OUT)/libtroupe.so: $(LIB_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -shared $(CFLAGS) $(SANFLAGS) -Wl,-soname,libtroupe.so.0 -o $@ $^ $(LIBS)
 $(OUT)/troupe: $(ACTOR_OBJ) $(OUT)/libtroupe.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $^ $(LIBS)
 
-# ---- unit tests: one program for each tests/unit/FOLDER/NAME_test.c
-UNIT_SRC := $(wildcard tests/unit/*/*_test.c)
-UNIT_BIN := $(UNIT_SRC:%.c=$(OUT)/%)
+# ---- what it needs from Debian and npm
+deps: ## installs what building and running need and is missing
+	@sh .make/deps.sh
+deps-test: ## installs what the tests need as well
+	@sh .make/deps.sh test
+
+run: deps ## installs what is missing, builds, and serves on http://127.0.0.1:6420/
+	@$(MAKE) --no-print-directory all
+	@exec $(OUT)/troupe serve $(ARGS)
+
+# ---- unit tests: tests/unit/FOLDER/NAME_test.c is one program
 KIT_OBJ  := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/kit/*.c))
-$(OUT)/tests/unit/%: tests/unit/%.c $(KIT_OBJ) $(OUT)/libtroupe.a
+UNIT_BIN := $(patsubst %.c,$(OUT)/%,$(wildcard tests/unit/*/*_test.c))
+# Whoever defines fakes of ours must come first: the archive gives only what is still missing.
+$(KIT_OBJ): $(OUT)/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(OURS) -c -o $@ $<
+$(OUT)/libkit.a: $(KIT_OBJ)
+	$(Q)rm -f $@ && ar qcs $@ $^
+$(UNIT_BIN): $(OUT)/%: %.c $(OUT)/libkit.a $(OUT)/libtroupe.a
 	$(call say,TEST,$*)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(KIT_OBJ) $(OUT)/libtroupe.a $(LIBS) -lcmocka -ljansson
-unit: $(UNIT_BIN) ## builds and runs the unit tests (T=mailbox: those whose name holds "mailbox")
-	@for t in $(filter %$(T)%,$(UNIT_BIN)) ; do $$t || exit 1; done
+	$(Q)$(CC) $(OURS) -o $@ $< $(OUT)/libkit.a $(OUT)/libtroupe.a $(LIBS) -lcmocka -ljansson
+T ?=
+unit: $(UNIT_BIN) ## builds and runs the unit tests (T=ledger: those whose path holds "ledger")
+	@sh .make/unit.sh $(foreach t,$(UNIT_BIN),$(if $(findstring $(T),$t),$t))
 
--include $(LIB_OBJ:.o=.d) $(ACTOR_OBJ:.o=.d) $(UNIT_BIN:=.d)
-.PHONY: all unit
+# ---- fuzzing: tests/fuzz/NAME_fuzz.c, with clang's libFuzzer
+FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
+FUZZ_OUT := build-fuzz
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(FUZZ_OUT)/%)
+FUZZ_LIB := $(patsubst %.c,$(FUZZ_OUT)/%.o,$(wildcard proto/*.c) runtime/base/log.c runtime/base/mem.c \
+            $(wildcard runtime/gate/http_head.c runtime/gate/http_body.c runtime/gate/address.c runtime/gate/text.c \
+            runtime/sandbox/sse.c))
+FUZZ_FLAGS = -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -Iproto -fsanitize=address,undefined -fno-sanitize-recover=all
+SECONDS_EACH ?= 10
+F ?=
+$(FUZZ_LIB): $(FUZZ_OUT)/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+$(FUZZ_OUT)/libfuzzed.a: $(FUZZ_LIB)
+	$(Q)rm -f $@ && ar qcs $@ $^
+$(FUZZ_BIN): $(FUZZ_OUT)/%: tests/fuzz/%.c $(FUZZ_OUT)/libfuzzed.a
+	$(call say,FUZZ,$*)
+	@mkdir -p $(@D)
+	$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OUT)/libfuzzed.a -lmsgpackc -ljansson -lcrypto -lm
+fuzz: $(FUZZ_BIN) ## builds and runs each fuzz target SECONDS_EACH=10 (F=json: one of them)
+	@sh .make/fuzz.sh $(SECONDS_EACH) $(foreach f,$(FUZZ_BIN),$(if $(findstring $(F),$f),$f))
+
+# ---- everything
+e2e: deps-test all ## real clients, a real sandbox-agent and Chromium against build/troupe (T=resume: one file)
+	@sh .make/e2e.sh $(OUT)/troupe $(T)
+test: deps-test ## everything that must pass: checks, units (plain and with sanitizers), fuzzing, end to end
+	@sh .make/test.sh
+
+check: ## style, includes that point the right way, headers that stand alone, cppcheck
+	@sh .make/check.sh
+
+# ---- measuring
+bench: deps ## speed and memory as ratios against a bare epoll server in the same run
+	@$(MAKE) --no-print-directory all $(OUT)/bench/load $(OUT)/bench/bare
+	@sh .make/bench.sh $(OUT)
+$(OUT)/bench/%: tests/bench/%.c $(wildcard tests/bench/*.h)
+	$(call say,BENCH,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -g -I. -o $@ $< -lm
+
+cover: ## coverage of the unit tests, by file
+	@$(MAKE) --no-print-directory OUT=build-cover CFLAGS="-O0 -g --coverage" unit
+	@sh .make/cover.sh build-cover
+
+# ---- installing
+install: all ## DESTDIR=, PREFIX=/usr/local: the program, the libraries, the headers, troupe.pc
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(OUT)/troupe $(DESTDIR)$(PREFIX)/bin/troupe
+	install -m 644 $(OUT)/libtroupe.a $(DESTDIR)$(PREFIX)/lib/libtroupe.a
+	install -m 755 $(OUT)/libtroupe.so $(DESTDIR)$(PREFIX)/lib/libtroupe.so.0
+	ln -sf libtroupe.so.0 $(DESTDIR)$(PREFIX)/lib/libtroupe.so
+	install -m 644 $(PUBLIC) $(DESTDIR)$(PREFIX)/include/
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: troupe' \
+	  'Description: a multiplayer coordinator actor runtime' 'Version: $(VERSION)' 'Requires.private: $(PKGS)' \
+	  'Libs: -L$${libdir} -ltroupe' 'Libs.private: -lm' 'Cflags: -I$${includedir}' \
+	  > $(DESTDIR)$(PREFIX)/lib/pkgconfig/troupe.pc
+	@echo 'installed in $(DESTDIR)$(PREFIX)'
+
+clean: ## removes what was built (data and npm packages stay)
+	rm -rf build build-*
+
+help: ## lists these targets
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+-include $(LIB_OBJ:.o=.d) $(ACTOR_OBJ:.o=.d) $(KIT_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_LIB:.o=.d)

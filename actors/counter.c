@@ -12,10 +12,6 @@ struct step { int64_t by; };
 static const struct troupe_record step = TROUPE_RECORD(step,
 	TROUPE_DEFAULT(step, by, "n", 1));
 
-struct new_count { int64_t count; };
-static const struct troupe_record new_count = TROUPE_RECORD(new_count,
-	TROUPE_FIELD(new_count, count, "count"));
-
 static int counter_increment(struct troupe_actor *a, struct troupe_call *call)
 {
 	struct counter *self = troupe_self(a);
@@ -24,7 +20,7 @@ static int counter_increment(struct troupe_actor *a, struct troupe_call *call)
 	if (__builtin_add_overflow(self->count, in->by, &self->count) ||
 	    self->count > (INT64_C(1) << 53) || self->count < -(INT64_C(1) << 53))
 		return troupe_fail(call, TROUPE_EINVAL, "n: the count would pass 2^53, the largest exact number in JavaScript");
-	troupe_broadcast(a, "newCount", &new_count, &(struct new_count){ .count = self->count });
+	troupe_broadcast_value(a, "newCount", troupe_int(a, self->count));
 	return troupe_reply_int(call, self->count);
 }
 
@@ -101,11 +97,9 @@ static const struct troupe_record page = TROUPE_RECORD(page,
 
 static int counter_get_events(struct troupe_actor *a, struct troupe_call *call)
 {
-	struct troupe_value args = troupe_args_value(call);
 	const struct page *in = troupe_args(call);
 
 	(void)a;
-	(void)args;
 	if (in->offset < 0)
 		return troupe_fail(call, TROUPE_EINVAL, "offset: must not be negative");
 	return troupe_reply_events(call, (uint64_t)in->offset, in->limit);

@@ -49,7 +49,8 @@ struct troupe_action {
 	                                    /* 0: answered, or there is nothing to say (the caller gets undefined);
 	                                       TROUPE_LATER; negative: the call fails with that error */
 	const struct troupe_record *takes;  /* checked before run is called; NULL: look at troupe_args_value */
-	bool positional;                    /* takes' fields are the arguments, in order. Else: one argument, an object */
+	bool positional;                    /* takes' fields are the arguments, in order. Else: one argument, an object
+	                                       (none at all counts as {}) */
 	bool slow;                          /* may keep its call for longer than 60 s (TR_ACTION_TIME_MS) */
 };
 
@@ -93,6 +94,9 @@ void troupe_set_text(struct troupe_actor *a, const char **field, const char *tex
 
 /* A packed array of `count` structs, for a troupe_value field; turn-lived. */
 struct troupe_value troupe_list(struct troupe_actor *a, const struct troupe_record *r, const void *items, size_t count);
+
+/* A number as a value; turn-lived. */
+struct troupe_value troupe_int(struct troupe_actor *a, int64_t v);
 
 /* From create, wake, admit or join: fail with a sentence of your own. Returns `error`, for the hook to return. */
 int troupe_refuse(struct troupe_actor *a, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));

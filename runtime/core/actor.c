@@ -491,6 +491,17 @@ struct troupe_value troupe_list(struct troupe_actor *a, const struct troupe_reco
 	return copy;
 }
 
+struct troupe_value troupe_int(struct troupe_actor *a, int64_t v)
+{
+	struct tr_bytes packed = { 0 };
+	struct troupe_value copy;
+
+	tr_put_int(&packed, v);
+	copy = tr_pool_value(&a->core->turn_pool, tr_bytes_value(&packed));
+	tr_bytes_free(&packed);
+	return copy;
+}
+
 int troupe_refuse(struct troupe_actor *a, int error, const char *format, ...)
 {
 	va_list args;

@@ -192,19 +192,18 @@ static int read_args(struct troupe_call *c)
 {
 	const struct troupe_record *r = c->action->takes;
 	struct tr_arena arena = tr_pool_arena(&c->pool);
-	struct troupe_value object = { 0 };
+	struct troupe_value object = { "\x80", 1 }; /* {} */
 	char why[256] = "";
 	int rc;
 
 	if (!r)
 		return 0;
 	c->record = tr_pool_alloc(&c->pool, r->size);
+	tr_value_element(c->args, 0, &object);
 	if (c->action->positional)
 		rc = tr_record_decode_list(r, c->record, c->args, &arena, why, sizeof why);
-	else if (tr_value_element(c->args, 0, &object))
-		rc = tr_record_decode(r, c->record, object, &arena, why, sizeof why);
 	else
-		return troupe_refuse(c->actor, TROUPE_EINVAL, "%s: takes one argument, an object", c->action->name);
+		rc = tr_record_decode(r, c->record, object, &arena, why, sizeof why);
 	if (rc == TROUPE_EINVAL)
 		return troupe_refuse(c->actor, rc, "%s", why);
 	return rc;

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A workspace is a room: its people, what they say, and the agent that they share.
+ *
+ * What everybody must have seen is published (chat.user, session.event, turn.state, sandbox.state, permission.*): it is in
+ * the log, and whoever was away gets it when they come back. Who is here is only broadcast. */
+#include <troupe.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+struct workspace {
+	const char *agent, *base_url, *sandbox_id; /* from the creator; absent: the server's own */
+	struct troupe_session *session;            /* from wake to sleep; NULL: this server has no sandbox */
+};
+static const struct troupe_record workspace = TROUPE_RECORD(workspace,
+	TROUPE_OPTION(workspace, agent,      "agent"),
+	TROUPE_OPTION(workspace, base_url,   "baseUrl"),
+	TROUPE_OPTION(workspace, sandbox_id, "sandboxId"));
+
+/* ------------------------------------------------------------------ how it begins */
+
+struct input { const char *agent; struct troupe_value sandbox; };
+static const struct troupe_record input = TROUPE_RECORD(input,
+	TROUPE_OPTION(input, agent,   "agent"),
+	TROUPE_OPTION(input, sandbox, "sandbox"));
+
+struct sandbox { const char *provider, *base_url, *sandbox_id; };
+static const struct troupe_record sandbox = TROUPE_RECORD(sandbox,
+	TROUPE_OPTION(sandbox, provider,   "provider"),
+	TROUPE_OPTION(sandbox, base_url,   "baseUrl"),
+	TROUPE_OPTION(sandbox, sandbox_id, "sandboxId"));
+
+/* Whoever creates a workspace may be any browser: it must not make the server call addresses of its choice. */
+static bool on_this_machine(const char *url)
+{
+	static const char *const begins[] = { "http://127.0.0.1:", "http://localhost:", "http://[::1]:" };
+
+	for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
+		size_t size = strlen(begins[i]);
+
+		if (strncmp(url, begins[i], size) == 0 && strspn(url + size, "0123456789/") == strlen(url + size))
+			return true;
+	}
+	return false;
+}
+
+static int sandbox_from_input(struct troupe_actor *a, struct troupe_value given)
+{
+	struct workspace *ws = troupe_self(a);
+	struct sandbox in = { 0 };
+	int rc = given.size ? troupe_read(a, &sandbox, &in, given) : 0;
+
+	if (rc < 0)
+		return rc;
+	if (in.provider && strcmp(in.provider, "local") != 0 && strcmp(in.provider, "url") != 0)
+		return troupe_refuse(a, TROUPE_EINVAL, "input.sandbox.provider: must be \"local\" or \"url\"");
+	if (in.provider && strcmp(in.provider, "url") == 0 && !in.base_url)
+		return troupe_refuse(a, TROUPE_EINVAL, "input.sandbox.baseUrl: provider \"url\" needs it");
+	if (in.base_url && !on_this_machine(in.base_url))
+		return troupe_refuse(a, TROUPE_EFORBIDDEN,
+			"input.sandbox.baseUrl: only http://127.0.0.1:PORT may come from a client; others are the server's --sandbox");
+	troupe_set_text(a, &ws->base_url, in.base_url);
+	troupe_set_text(a, &ws->sandbox_id, in.sandbox_id);
+	return 0;
+}
+
+static int workspace_create(struct troupe_actor *a)
+{
+	struct workspace *ws = troupe_self(a);
+	struct input in = { 0 };
+	int rc;
+
+	if (troupe_key_count(a) != 1)
+		return troupe_refuse(a, TROUPE_EINVAL, "a workspace's key has one part, its id");
+	rc = troupe_input(a).size ? troupe_read(a, &input, &in, troupe_input(a)) : 0;
+	if (rc < 0)
+		return rc;
+	troupe_set_text(a, &ws->agent, in.agent);
+	return sandbox_from_input(a, in.sandbox);
+}
+
+/* ------------------------------------------------------------------ what the agent's session tells */
+
+struct chat { const char *user_id, *text, *prompt_id; int64_t created_at; };
+static const struct troupe_record chat = TROUPE_RECORD(chat,
+	TROUPE_FIELD(chat, user_id,    "userId"),
+	TROUPE_FIELD(chat, text,       "text"),
+	TROUPE_FIELD(chat, created_at, "createdAt"),
+	TROUPE_FIELD(chat, prompt_id,  "promptId"));
+
+static void on_prompt(struct troupe_actor *a, struct troupe_session *s, const struct troupe_prompt *p)
+{
+	(void)s;
+	troupe_publish(a, "chat.user", &chat, &(struct chat){
+		.user_id    = p->user_id,
+		.text       = p->text,
+		.created_at = troupe_now_ms(a),
+		.prompt_id  = p->prompt_id,
+	});
+}
+
+static void on_event(struct troupe_actor *a, struct troupe_session *s, struct troupe_value event)
+{
+	(void)s;
+	troupe_publish_value(a, "session.event", event);
+}
+
+static void on_change(struct troupe_actor *a, struct troupe_session *s, const char *name, struct troupe_value value)
+{
+	(void)s;
+	troupe_publish_value(a, name, value);
+}
+
+static int workspace_wake(struct troupe_actor *a)
+{
+	struct workspace *ws = troupe_self(a);
+	int rc = troupe_session_open(&ws->session, a, &(struct troupe_session_options){
+		.id         = "default",
+		.agent      = ws->agent,
+		.base_url   = ws->base_url,
+		.sandbox_id = ws->sandbox_id,
+		.hooks      = { .on_prompt = on_prompt, .on_event = on_event, .on_change = on_change },
+	});
+
+	return rc == TROUPE_ESANDBOX ? 0 : rc; /* a room without an agent is still a room */
+}
+
+static void workspace_sleep(struct troupe_actor *a)
+{
+	struct workspace *ws = troupe_self(a);
+
+	ws->session = troupe_session_close(ws->session);
+}
+
+/* ------------------------------------------------------------------ who is here */
+
+struct user { const char *user_id; int64_t since; };
+static const struct troupe_record user = TROUPE_RECORD(user,
+	TROUPE_FIELD(user, user_id, "userId"),
+	TROUPE_FIELD(user, since,   "since"));
+
+struct presence { struct troupe_value users; };
+static const struct troupe_record presence = TROUPE_RECORD(presence,
+	TROUPE_FIELD(presence, users, "users"));
+
+static int by_name_then_time(const void *left, const void *right)
+{
+	const struct user *x = left, *y = right;
+	int order = strcmp(x->user_id, y->user_id);
+
+	return order ? order : (x->since > y->since) - (x->since < y->since);
+}
+
+/* Each person once, however many windows they have open, since the first of them. */
+static struct troupe_value who_is_here(struct troupe_actor *a)
+{
+	struct user *users = calloc(troupe_peer_count(a) + 1, sizeof *users);
+	struct troupe_value list;
+	size_t count = 0, kept = 0;
+
+	for (struct troupe_peer *p = NULL; users && (p = troupe_peer_next(a, p)); ) {
+		const char *user_id = troupe_peer_param(p, "userId");
+
+		if (user_id)
+			users[count++] = (struct user){ user_id, troupe_peer_since_ms(p) };
+	}
+	if (count > 0)
+		qsort(users, count, sizeof *users, by_name_then_time);
+	for (size_t i = 0; i < count; i++) {
+		if (kept == 0 || strcmp(users[kept - 1].user_id, users[i].user_id) != 0)
+			users[kept++] = users[i];
+	}
+	list = troupe_list(a, &user, users, kept);
+	free(users);
+	return list;
+}
+
+static int workspace_join(struct troupe_actor *a, struct troupe_peer *p)
+{
+	struct presence now = { .users = who_is_here(a) };
+
+	if (troupe_peer_param(p, "userId"))
+		troupe_broadcast(a, "presence", &presence, &now);
+	return troupe_send(p, "presence", &presence, &now); /* it has not subscribed yet */
+}
+
+static void workspace_leave(struct troupe_actor *a, struct troupe_peer *p)
+{
+	if (troupe_peer_param(p, "userId"))
+		troupe_broadcast(a, "presence", &presence, &(struct presence){ .users = who_is_here(a) });
+}
+
+/* ------------------------------------------------------------------ actions */
+
+struct info { const char *workspace_id, *sandbox_id, *agent, *session_id, *status; int64_t seq; const char *epoch; };
+static const struct troupe_record info = TROUPE_RECORD(info,
+	TROUPE_FIELD(info, workspace_id, "workspaceId"),
+	TROUPE_FIELD(info, sandbox_id,   "sandboxId"),
+	TROUPE_FIELD(info, agent,        "agent"),
+	TROUPE_FIELD(info, session_id,   "sessionId"),
+	TROUPE_FIELD(info, status,       "status"),
+	TROUPE_FIELD(info, seq,          "seq"),
+	TROUPE_FIELD(info, epoch,        "epoch"));
+
+static int workspace_get_session_info(struct troupe_actor *a, struct troupe_call *call)
+{
+	struct workspace *ws = troupe_self(a);
+	struct troupe_session_info s = { .status = "down" };
+
+	if (ws->session)
+		troupe_session_info(ws->session, &s);
+	return troupe_reply(call, &info, &(struct info){
+		.workspace_id = troupe_key(a, 0),
+		.sandbox_id   = s.sandbox_id,
+		.agent        = s.agent,
+		.session_id   = s.session_id,
+		.status       = s.status,
+		.seq          = (int64_t)troupe_seq(a),
+		.epoch        = troupe_epoch(a),
+	});
+}
+
+static int no_sandbox(struct troupe_call *call)
+{
+	return troupe_fail(call, TROUPE_ESANDBOX, "This server runs without a sandbox (--sandbox none).");
+}
+
+struct prompt { const char *user_id, *text, *prompt_id; };
+static const struct troupe_record prompt = TROUPE_RECORD(prompt,
+	TROUPE_FIELD(prompt, user_id,    "userId"),
+	TROUPE_FIELD(prompt, text,       "text"),
+	TROUPE_OPTION(prompt, prompt_id, "promptId"));
+
+static int workspace_prompt(struct troupe_actor *a, struct troupe_call *call)
+{
+	struct workspace *ws = troupe_self(a);
+	const struct prompt *in = troupe_args(call);
+
+	if (!*in->text)
+		return troupe_fail(call, TROUPE_EINVAL, "text: the prompt is empty");
+	if (!ws->session)
+		return no_sandbox(call);
+	return troupe_session_prompt(ws->session, call, &(struct troupe_prompt){
+		.prompt_id = in->prompt_id ? in->prompt_id : troupe_uuid(a),
+		.user_id   = in->user_id,
+		.text      = in->text,
+	});
+}
+
+struct response { const char *permission_id, *reply, *user_id; };
+static const struct troupe_record response = TROUPE_RECORD(response,
+	TROUPE_FIELD(response, permission_id, "permissionId"),
+	TROUPE_FIELD(response, reply,         "reply"),
+	TROUPE_OPTION(response, user_id,      "userId"));
+
+static int workspace_respond(struct troupe_actor *a, struct troupe_call *call)
+{
+	struct workspace *ws = troupe_self(a);
+	const struct response *in = troupe_args(call);
+
+	if (!ws->session)
+		return no_sandbox(call);
+	return troupe_session_respond(ws->session, call, in->permission_id, in->reply, in->user_id ? in->user_id : "");
+}
+
+struct page { int64_t offset; uint32_t limit; };
+static const struct troupe_record page = TROUPE_RECORD(page,
+	TROUPE_DEFAULT(page, offset, "offset", 0),
+	TROUPE_DEFAULT(page, limit,  "limit",  100));
+
+static int workspace_get_events(struct troupe_actor *a, struct troupe_call *call)
+{
+	const struct page *in = troupe_args(call);
+
+	(void)a;
+	if (in->offset < 0)
+		return troupe_fail(call, TROUPE_EINVAL, "offset: must not be negative");
+	return troupe_reply_events(call, (uint64_t)in->offset, in->limit);
+}
+
+/* ------------------------------------------------------------------ the form */
+
+static const struct troupe_action workspace_actions[] = {
+	{ .name = "getSessionInfo",    .run = workspace_get_session_info },
+	{ .name = "prompt",            .run = workspace_prompt,     .takes = &prompt, .slow = true },
+	{ .name = "respondPermission", .run = workspace_respond,    .takes = &response },
+	{ .name = "getEvents",         .run = workspace_get_events, .takes = &page },
+	{ 0 }
+};
+
+const struct troupe_kind workspace_kind = {
+	.name    = "workspace",
+	.size    = sizeof(struct workspace),
+	.state   = &workspace,
+	.create  = workspace_create,
+	.wake    = workspace_wake,
+	.sleep   = workspace_sleep,
+	.destroy = workspace_sleep,
+	.join    = workspace_join,
+	.leave   = workspace_leave,
+	.actions = workspace_actions,
+};

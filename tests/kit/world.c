@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store is arrays, the clock is a number, a peer is a list of texts. */
+#include "tests/kit/world.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/json.h"
+#include "proto/key.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/mem.h"
+
+struct bytes { void *data; size_t size; };
+struct item { char *key; size_t key_size; struct bytes value; };
+
+struct tr_world_row {
+	struct tr_actor_row row;
+	bool          destroyed, busy;
+	struct bytes  state, *log;
+	size_t        log_count;
+	struct item  *items;
+	size_t        item_count;
+};
+
+/* ------------------------------------------------------------------ store */
+
+static struct bytes bytes_copy(const void *data, size_t size)
+{
+	struct bytes b = { tr_alloc(size), size };
+
+	if (size > 0)
+		memcpy(b.data, data, size);
+	return b;
+}
+
+static struct troupe_value lend(const struct bytes *b)
+{
+	return (struct troupe_value){ b->data, b->size };
+}
+
+static struct tr_world_row *row_by_num(struct tr_world *w, uint64_t num)
+{
+	for (size_t i = 0; i < w->row_count; i++) {
+		if (w->rows[i].row.num == num && !w->rows[i].destroyed)
+			return &w->rows[i];
+	}
+	return NULL;
+}
+
+static void store_find(void *ctx, const char *id, const char *name, const char *key,
+                       void (*on_found)(void *arg, int rc, const struct tr_actor_row *row, struct troupe_value state, uint64_t seq),
+                       void *arg)
+{
+	struct tr_world *w = ctx;
+
+	for (size_t i = 0; i < w->row_count; i++) {
+		struct tr_world_row *r = &w->rows[i];
+
+		if (r->destroyed)
+			continue;
+		if (id ? strcmp(r->row.id, id) == 0 : strcmp(r->row.name, name) == 0 && strcmp(r->row.key, key) == 0) {
+			on_found(arg, 0, &r->row, lend(&r->state), r->log_count);
+			return;
+		}
+	}
+	on_found(arg, TROUPE_ENOTFOUND, NULL, (struct troupe_value){ 0 }, 0);
+}
+
+static void store_list(void *ctx, const char *name, uint64_t after, unsigned limit,
+                       void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg)
+{
+	struct tr_world *w = ctx;
+
+	for (size_t i = 0; i < w->row_count && limit > 0; i++) {
+		struct tr_world_row *r = &w->rows[i];
+
+		if (r->destroyed || r->row.num <= after || (name && strcmp(name, r->row.name) != 0))
+			continue;
+		on_row(arg, 0, &r->row);
+		limit--;
+	}
+	on_row(arg, 0, NULL);
+}
+
+static void store_read_log(void *ctx, uint64_t actor, uint64_t after, unsigned max_events, size_t max_bytes,
+                           void (*on_page)(void *arg, int rc, const struct tr_log_entry *entries, size_t count, bool more),
+                           void *arg)
+{
+	struct tr_world *w = ctx;
+	struct tr_world_row *r = row_by_num(w, actor);
+	struct tr_log_entry entries[TR_GETEVENTS_MAX];
+	size_t count = 0, bytes = 0, at = (size_t)after;
+
+	w->log_reads++;
+	for (; r && at < r->log_count && count < max_events; at++) {
+		if (count > 0 && bytes + r->log[at].size > max_bytes)
+			break;
+		bytes += r->log[at].size;
+		entries[count++] = (struct tr_log_entry){ at + 1, lend(&r->log[at]) };
+	}
+	on_page(arg, 0, entries, count, r && at < r->log_count);
+}
+
+static void store_get(void *ctx, uint64_t actor, struct troupe_text key,
+                      void (*on_value)(void *arg, int rc, struct troupe_value value), void *arg)
+{
+	struct tr_world_row *r = row_by_num(ctx, actor);
+
+	for (size_t i = 0; r && i < r->item_count; i++) {
+		if (r->items[i].key_size == key.size && memcmp(r->items[i].key, key.data, key.size) == 0) {
+			on_value(arg, 0, lend(&r->items[i].value));
+			return;
+		}
+	}
+	on_value(arg, TROUPE_ENOTFOUND, (struct troupe_value){ 0 });
+}
+
+static void store_scan(void *ctx, uint64_t actor, struct troupe_text prefix,
+                       void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg)
+{
+	struct tr_world_row *r = row_by_num(ctx, actor);
+
+	for (size_t i = 0; r && i < r->item_count; i++) {
+		struct item *it = &r->items[i];
+
+		if (it->key_size >= prefix.size && memcmp(it->key, prefix.data, prefix.size) == 0)
+			on_item(arg, 0, (struct troupe_text){ it->key, it->key_size }, lend(&it->value));
+	}
+	on_item(arg, 0, (struct troupe_text){ 0 }, (struct troupe_value){ 0 });
+}
+
+static void store_busy(void *ctx, void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg)
+{
+	struct tr_world *w = ctx;
+
+	for (size_t i = 0; i < w->row_count; i++) {
+		if (w->rows[i].busy && !w->rows[i].destroyed)
+			on_row(arg, 0, &w->rows[i].row);
+	}
+	on_row(arg, 0, NULL);
+}
+
+static void put_item(struct tr_world_row *r, const char *key, size_t key_size, struct bytes value)
+{
+	size_t at = 0;
+
+	while (at < r->item_count && (r->items[at].key_size != key_size || memcmp(r->items[at].key, key, key_size) != 0))
+		at++;
+	if (at < r->item_count) {
+		free(r->items[at].value.data);
+		r->items[at].value = value;
+		return;
+	}
+	r->items = tr_realloc(r->items, (r->item_count + 1) * sizeof *r->items);
+	r->items[r->item_count++] = (struct item){ tr_strndup(key, key_size), key_size, value };
+}
+
+static void delete_item(struct tr_world_row *r, const char *key, size_t key_size)
+{
+	for (size_t i = 0; i < r->item_count; i++) {
+		if (r->items[i].key_size == key_size && memcmp(r->items[i].key, key, key_size) == 0) {
+			free(r->items[i].key);
+			free(r->items[i].value.data);
+			r->items[i] = r->items[--r->item_count];
+			return;
+		}
+	}
+}
+
+static void create_row(struct tr_world *w, const struct tr_op *op, const char *key)
+{
+	struct tr_world_row *r;
+
+	w->rows = tr_realloc(w->rows, (w->row_count + 1) * sizeof *w->rows);
+	r = &w->rows[w->row_count++];
+	*r = (struct tr_world_row){ .row = { .num = op->actor, .created_ms = (int64_t)op->seq } };
+	r->row.id = tr_strdup(key);
+	key += strlen(key) + 1;
+	r->row.name = tr_strdup(key);
+	key += strlen(key) + 1;
+	r->row.key = tr_strdup(key);
+}
+
+static void apply(struct tr_world *w, const struct tr_batch *b, const struct tr_op *op)
+{
+	const char *key = (const char *)b->bytes.data + op->key_at;
+	const void *value = b->bytes.data + op->value_at;
+	struct tr_world_row *r = op->kind == TR_OP_CREATE ? NULL : row_by_num(w, op->actor);
+
+	if (op->kind == TR_OP_CREATE) {
+		create_row(w, op, key);
+		return;
+	}
+	assert(r); /* nothing is written to an actor that does not exist */
+	switch (op->kind) {
+	case TR_OP_CREATE:
+		break;
+	case TR_OP_DESTROY:
+		r->destroyed = true;
+		break;
+	case TR_OP_STATE:
+		free(r->state.data);
+		r->state = bytes_copy(value, op->value_size);
+		break;
+	case TR_OP_APPEND:
+		assert(op->seq == r->log_count + 1); /* a log has no holes */
+		r->log = tr_realloc(r->log, (r->log_count + 1) * sizeof *r->log);
+		r->log[r->log_count++] = bytes_copy(value, op->value_size);
+		break;
+	case TR_OP_PUT:
+		put_item(r, key, op->key_size, bytes_copy(value, op->value_size));
+		break;
+	case TR_OP_DELETE:
+		delete_item(r, key, op->key_size);
+		break;
+	case TR_OP_BUSY:
+		r->busy = true;
+		break;
+	case TR_OP_IDLE:
+		r->busy = false;
+		break;
+	}
+}
+
+void tr_world_commit(struct tr_world *w)
+{
+	const struct tr_batch *batch = w->pending;
+	int rc = w->next_commit;
+
+	assert(batch);
+	w->pending = NULL;
+	w->next_commit = 0;
+	for (size_t i = 0; rc == 0 && i < batch->count; i++)
+		apply(w, batch, &batch->ops[i]);
+	w->commits += rc == 0;
+	w->pending_done(w->pending_arg, rc);
+}
+
+static void store_commit(void *ctx, const struct tr_batch *batch, void (*on_done)(void *arg, int rc), void *arg)
+{
+	struct tr_world *w = ctx;
+
+	assert(!w->pending); /* one commit at a time */
+	w->pending = batch;
+	w->pending_done = on_done;
+	w->pending_arg = arg;
+	if (!w->hold_commits)
+		tr_world_commit(w);
+}
+
+static bool store_clean(void *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+static const struct tr_store_ops store_ops = {
+	.find = store_find, .list = store_list, .read_log = store_read_log, .get = store_get, .scan = store_scan,
+	.busy = store_busy, .commit = store_commit, .clean = store_clean,
+};
+
+static void rows_free(struct tr_world *w)
+{
+	for (size_t i = 0; i < w->row_count; i++) {
+		struct tr_world_row *r = &w->rows[i];
+
+		for (size_t k = 0; k < r->log_count; k++)
+			free(r->log[k].data);
+		for (size_t k = 0; k < r->item_count; k++) {
+			free(r->items[k].key);
+			free(r->items[k].value.data);
+		}
+		free(r->log);
+		free(r->items);
+		free(r->state.data);
+		free((void *)(uintptr_t)r->row.id);
+		free((void *)(uintptr_t)r->row.name);
+		free((void *)(uintptr_t)r->row.key);
+	}
+	free(w->rows);
+}
+
+/* ------------------------------------------------------------------ clock */
+
+struct tr_timer {
+	struct tr_timer *next;
+	struct tr_world *world;
+	void (*fire)(void *arg);
+	void *arg;
+	int64_t at; /* negative: off */
+};
+
+static int64_t clock_now(void *ctx)
+{
+	return 1700000000000 + ((struct tr_world *)ctx)->now_ms;
+}
+
+static int64_t clock_mono(void *ctx)
+{
+	return ((struct tr_world *)ctx)->now_ms;
+}
+
+static struct tr_timer *timer_new(void *ctx, void (*fire)(void *arg), void *arg)
+{
+	struct tr_world *w = ctx;
+	struct tr_timer *t = tr_alloc(sizeof *t);
+
+	*t = (struct tr_timer){ w->timers, w, fire, arg, -1 };
+	w->timers = t;
+	return t;
+}
+
+static void timer_set(struct tr_timer *t, int64_t delay_ms)
+{
+	t->at = delay_ms < 0 ? -1 : t->world->now_ms + delay_ms;
+}
+
+static struct tr_timer *timer_free(struct tr_timer *t)
+{
+	struct tr_timer **at;
+
+	if (!t)
+		return NULL;
+	for (at = &t->world->timers; *at != t; at = &(*at)->next)
+		;
+	*at = t->next;
+	free(t);
+	return NULL;
+}
+
+static const struct tr_clock_ops clock_ops = {
+	.now_ms = clock_now, .mono_ms = clock_mono,
+	.timer_new = timer_new, .timer_set = timer_set, .timer_free = timer_free,
+};
+
+static struct tr_timer *next_timer(struct tr_world *w, int64_t until)
+{
+	struct tr_timer *first = NULL;
+
+	for (struct tr_timer *t = w->timers; t; t = t->next) {
+		if (t->at >= 0 && t->at <= until && (!first || t->at < first->at))
+			first = t;
+	}
+	return first;
+}
+
+void tr_world_pass(struct tr_world *w, int64_t ms)
+{
+	int64_t until = w->now_ms + ms;
+
+	tr_world_turn(w);
+	for (struct tr_timer *t; (t = next_timer(w, until)); ) {
+		if (t->at > w->now_ms)
+			w->now_ms = t->at;
+		t->at = -1;
+		t->fire(t->arg);
+		tr_world_turn(w);
+	}
+	w->now_ms = until;
+}
+
+/* ------------------------------------------------------------------ the world */
+
+static void open_core(struct tr_world *w, const struct troupe_kind *const *kinds, const struct tr_sessions *sessions)
+{
+	struct tr_core_options o = {
+		.store = { .ops = &store_ops, .ctx = w, .next_actor = w->row_count + 1, .boots = 1, .epoch = "0123456789abcdef" },
+		.clock = { .ops = &clock_ops, .ctx = w },
+		.sessions = sessions,
+	};
+	int rc = tr_core_new(&w->core, &o);
+
+	for (; rc == 0 && *kinds; kinds++)
+		rc = tr_core_register(w->core, *kinds);
+	assert(rc == 0);
+	tr_core_start(w->core);
+}
+
+void tr_world_open(struct tr_world *w, const struct troupe_kind *const *kinds, const struct tr_sessions *sessions)
+{
+	*w = (struct tr_world){ 0 };
+	open_core(w, kinds, sessions);
+}
+
+static void on_drained(void *arg)
+{
+	((struct tr_world *)arg)->drained = true;
+}
+
+static void close_core(struct tr_world *w)
+{
+	w->hold_commits = false;
+	if (w->pending)
+		tr_world_commit(w);
+	tr_core_drain(w->core, on_drained, w);
+	tr_world_turn(w);
+	tr_world_turn(w);
+	assert(w->drained); /* everyone must have left by then */
+	w->core = tr_core_free(w->core);
+	assert(!w->timers);
+}
+
+/* A process that dies drains nothing; here its memory must be freed all the same, so its last commit is made to fail. */
+void tr_world_restart(struct tr_world *w, const struct troupe_kind *const *kinds, const struct tr_sessions *sessions)
+{
+	size_t rows = w->row_count;
+
+	(void)rows;
+	w->next_commit = TROUPE_ESTORE;
+	close_core(w);
+	w->next_commit = 0;
+	w->drained = false;
+	open_core(w, kinds, sessions);
+}
+
+void tr_world_close(struct tr_world *w)
+{
+	close_core(w);
+	rows_free(w);
+}
+
+void tr_world_turn(struct tr_world *w)
+{
+	tr_core_turn_end(w->core);
+}
+
+/* ------------------------------------------------------------------ someone */
+
+static void peer_send(void *peer, struct tr_frame *f)
+{
+	struct tr_someone *p = peer;
+
+	assert(!p->closed); /* nothing is sent after the Close */
+	p->heard = tr_realloc(p->heard, (p->count + 1) * sizeof *p->heard);
+	p->heard[p->count++] = tr_strndup((const char *)tr_frame_payload(f), f->size);
+}
+
+static size_t peer_backlog(void *peer)
+{
+	return ((struct tr_someone *)peer)->backlog;
+}
+
+static void peer_close(void *peer, int code, const char *reason, int delay_ms)
+{
+	struct tr_someone *p = peer;
+
+	assert(!p->closed && strlen(reason) < sizeof p->close_reason);
+	p->closed = true;
+	p->close_code = code;
+	p->close_delay_ms = delay_ms;
+	strcpy(p->close_reason, reason);
+}
+
+static const struct tr_peer_ops peer_ops = { .send = peer_send, .backlog = peer_backlog, .close = peer_close };
+
+void tr_someone_joins(struct tr_someone *p, struct tr_world *w, const char *name, const char *key, const char *params)
+{
+	struct tr_bytes packed = { 0 }, canonical = { 0 };
+	struct tr_key_limits limits = { TR_KEY_PART_BYTES_MAX, TR_KEY_BYTES_MAX };
+	struct tr_conn_request rq = { .to = { .name = { name, strlen(name) }, .create = true }, .encoding = TR_ENC_JSON };
+
+	*p = (struct tr_someone){ .world = w };
+	tr_key_from_query(&canonical, (struct troupe_text){ key, key ? strlen(key) : 0 }, &limits);
+	rq.to.key = (struct troupe_text){ tr_bytes_text(&canonical), canonical.size };
+	if (params) {
+		int rc = tr_json_decode(&packed, (struct troupe_text){ params, strlen(params) }, TR_JSON_PLAIN, 16, NULL);
+
+		assert(rc == 0);
+		rq.params = tr_bytes_value(&packed);
+	}
+	p->conn = tr_conn_open(w->core, &rq, &peer_ops, p);
+	tr_bytes_free(&packed);
+	tr_bytes_free(&canonical);
+}
+
+void tr_someone_leaves(struct tr_someone *p)
+{
+	if (p->conn)
+		tr_conn_closed(p->conn);
+	p->conn = NULL;
+	for (size_t i = 0; i < p->count; i++)
+		free(p->heard[i]);
+	free(p->heard);
+	p->heard = NULL;
+	p->count = p->next = 0;
+}
+
+void tr_someone_says(struct tr_someone *p, const char *message)
+{
+	tr_conn_message(p->conn, message, strlen(message), true);
+}
+
+void tr_someone_subscribes(struct tr_someone *p, const char *event, bool on)
+{
+	char message[512];
+
+	snprintf(message, sizeof message,
+	         "{\"body\":{\"tag\":\"SubscriptionRequest\",\"val\":{\"eventName\":\"%s\",\"subscribe\":%s}}}",
+	         event, on ? "true" : "false");
+	tr_someone_says(p, message);
+}
+
+uint64_t tr_someone_calls(struct tr_someone *p, const char *action, const char *args)
+{
+	struct tr_bytes message = { 0 };
+
+	tr_bytes_printf(&message,
+	                "{\"body\":{\"tag\":\"ActionRequest\",\"val\":{\"id\":[\"$BigInt\",\"%" PRIu64 "\"],\"name\":\"%s\",\"args\":%s}}}",
+	                p->calls, action, args);
+	tr_someone_says(p, tr_bytes_text(&message));
+	tr_bytes_free(&message);
+	return p->calls++;
+}
+
+const char *tr_someone_hears(struct tr_someone *p)
+{
+	return p->next < p->count ? p->heard[p->next++] : NULL;
+}
+
+const char *tr_someone_hears_tag(struct tr_someone *p, const char *tag)
+{
+	char begin[64];
+	const char *message;
+
+	snprintf(begin, sizeof begin, "{\"body\":{\"tag\":\"%s\",\"val\":", tag);
+	while ((message = tr_someone_hears(p))) {
+		if (strncmp(message, begin, strlen(begin)) == 0) {
+			char *val = p->heard[p->next - 1] + strlen(begin);
+
+			val[strlen(val) - 2] = 0; /* the two braces around */
+			return val;
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A world for the core: a store in memory whose commits can be held back or fail, a clock that stands still until it is
+ * told to go on, and peers that remember what they heard. All JSON, so that a test reads like what a browser sees. */
+#ifndef TR_TESTS_KIT_WORLD_H
+#define TR_TESTS_KIT_WORLD_H
+
+#include "runtime/core/core.h"
+
+struct tr_world {
+	struct tr_core *core;
+	/* store */
+	struct tr_world_row   *rows;
+	size_t                 row_count;
+	bool                   hold_commits;  /* commits wait for tr_world_commit */
+	int                    next_commit;   /* what the next commit ends with, once; 0: well */
+	unsigned               commits;       /* that ended well */
+	unsigned               log_reads;     /* pages asked for */
+	const struct tr_batch *pending;
+	void (*pending_done)(void *arg, int rc);
+	void                  *pending_arg;
+	/* clock */
+	int64_t                now_ms;
+	struct tr_timer       *timers;
+	bool                   drained;
+};
+
+/* A core with these kinds (the list ends with NULL). sessions may be NULL. */
+void tr_world_open(struct tr_world *w, const struct troupe_kind *const *kinds, const struct tr_sessions *sessions);
+/* The process dies and starts again: connections and everything uncommitted are gone, what was committed is there. */
+void tr_world_restart(struct tr_world *w, const struct troupe_kind *const *kinds, const struct tr_sessions *sessions);
+/* Drains, checks that nothing is left, and frees everything. */
+void tr_world_close(struct tr_world *w);
+
+void tr_world_turn(struct tr_world *w);              /* the end of a turn of the loop */
+void tr_world_commit(struct tr_world *w);            /* the held commit ends */
+void tr_world_pass(struct tr_world *w, int64_t ms);  /* time goes by, timers fire, turns end */
+
+/* ---- someone with a browser */
+
+struct tr_someone {
+	struct tr_world *world;
+	struct tr_conn  *conn;          /* NULL: gone */
+	char           **heard;         /* every message, oldest first, as JSON text */
+	size_t           count, next;
+	size_t           backlog;       /* what the core is told about the outbox; a test sets it */
+	bool             closed;
+	int              close_code, close_delay_ms;
+	char             close_reason[124];
+	uint64_t         calls;         /* ids given out */
+};
+
+/* Connects to name/key (key: one part; NULL: none) with parameters (JSON; NULL: none). */
+void tr_someone_joins(struct tr_someone *p, struct tr_world *w, const char *name, const char *key, const char *params);
+void tr_someone_leaves(struct tr_someone *p);  /* the socket has gone; forgets what it heard */
+void tr_someone_subscribes(struct tr_someone *p, const char *event, bool on);
+uint64_t tr_someone_calls(struct tr_someone *p, const char *action, const char *args); /* args: JSON array. Gives the id */
+void tr_someone_says(struct tr_someone *p, const char *message); /* any bytes */
+
+/* The next message that was not looked at yet; NULL: none. Lent until it leaves. */
+const char *tr_someone_hears(struct tr_someone *p);
+/* Skips to the next message of a tag ("Event", "ActionResponse", "Error", "Init") and gives its val as JSON; NULL: none. */
+const char *tr_someone_hears_tag(struct tr_someone *p, const char *tag);
+
+#endif
