@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The front desk: one listening socket, HTTP/1.1 on it, and the way from a request to the core.
- * Plain requests are answered here by way of the core; upgrades are handed to ws.h, socket and all. */
+ * Plain requests are answered here by way of the core; upgrades are handed to ws.h, socket and all. The gate makes and
+ * owns the tr_ws that it hands them to. */
 #ifndef TR_GATE_GATE_H
 #define TR_GATE_GATE_H
 
@@ -13,21 +14,23 @@ struct tr_gate;
 struct tr_gate_options {
 	struct event_base *base;
 	struct tr_core    *core;
-	int                listen_fd; /* bound and listening; stays the caller's */
+	int                listen_fd; /* bound and listening; stays the caller's, but is made non-blocking */
 	const char        *version;   /* for /metadata */
 	/* Values of Origin that may use this server from a browser besides the same host and loopback; a list that ends with
-	 * NULL; may be NULL; "*" allows all. */
+	 * NULL; may be NULL; "*" allows all. Lent, as is token, for the gate's life. */
 	const char *const *origins;
 	const char        *token;     /* clients must show it (x-rivet-token, @token, rvt-token, rivet_token., Authorization:
 	                                 Bearer on control routes); NULL: no token is asked for */
 };
 
+/* 0, TROUPE_ENOMEM, or what tr_ws_new returned. */
 int tr_gate_new(struct tr_gate **ret, const struct tr_gate_options *o);
 /* No new connections from here on (they wait in the listening socket for the next process); kept-alive connections close
- * after the answer they wait for. */
+ * after the answer they wait for, idle ones now. WebSockets are the core's to close (tr_core_drain). */
 void tr_gate_stop(struct tr_gate *gate);
+/* Drops what is still open; calls to the core that are not answered yet are abandoned. Takes NULL, returns NULL. */
 struct tr_gate *tr_gate_free(struct tr_gate *gate);
-/* Call after each tr_core_turn_end. */
+/* Call after each tr_core_turn_end: what the core released to WebSockets leaves now. */
 void tr_gate_flush(struct tr_gate *gate);
 
 #endif

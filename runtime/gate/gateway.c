@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests to one actor: its actions without a connection (spec/rivetkit-client.md 5), and what else may follow a gateway
+ * prefix (4.5). */
+#include <stdio.h>
+
+#include "runtime/gate/exchange.h"
+#include "runtime/gate/text.h"
+
+/* ---- actions */
+
+static void put_actor(struct tr_exchange *x, const struct tr_client_actor *actor)
+{
+	char generation[24];
+	int size = snprintf(generation, sizeof(generation), "%llu", (unsigned long long)actor->generation);
+
+	tr_exchange_header(x, "x-rivet-actor", actor->id);
+	tr_exchange_header(x, "x-rivet-actor-generation", tr_text(generation, (size_t)size));
+	if (actor->key.data)
+		tr_exchange_header(x, "x-rivet-actor-key", actor->key);
+}
+
+static void on_answer(void *arg, const struct tr_failure *failure, struct troupe_value output,
+                      const struct tr_client_actor *actor)
+{
+	struct tr_exchange *x = arg;
+	struct tr_bytes body = { .max = TR_MESSAGE_OUT_BYTES_MAX };
+	int err;
+
+	x->call = NULL;
+	if (actor)
+		put_actor(x, actor);
+	if (failure) {
+		tr_exchange_failure(x, failure);
+		return;
+	}
+	err = tr_client_encode_http_response(x->encoding, &body, output);
+	if (err)
+		tr_exchange_fail(x, err == TROUPE_ENOMEM ? TROUPE_EBIGOUT : TROUPE_EINTERNAL, NULL);
+	else
+		tr_exchange_answer(x, 200, x->encoding == TR_ENC_JSON ? "application/json" : "application/octet-stream",
+		                   body.data, body.size);
+	tr_bytes_free(&body);
+}
+
+/* The size of Latin-1 text as UTF-8. */
+static size_t utf8_size(struct troupe_text latin1)
+{
+	size_t size = latin1.size;
+
+	for (size_t i = 0; i < latin1.size; i++)
+		size += (unsigned char)latin1.data[i] >= 0x80;
+	return size;
+}
+
+static int decode_params(const struct tr_http_head *head, struct tr_bytes *params, const char **why)
+{
+	struct troupe_text header = tr_http_header(head, "x-rivet-conn-params");
+	int err = 0;
+
+	if (!header.data)
+		return 0;
+	if (utf8_size(header) > TR_PARAMS_BYTES_MAX)
+		return TROUPE_EPARAMS;
+	err = tr_client_decode_params_header(params, header, TR_DEPTH_MAX);
+	if (err == TROUPE_EINVAL)
+		*why = "The header x-rivet-conn-params is not JSON.";
+	return err;
+}
+
+static void run_action(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text body)
+{
+	struct tr_bytes args = { 0 }, params = { 0 };
+	const char *why = NULL;
+	int err = decode_params(head, &params, &why);
+
+	if (!err)
+		err = tr_client_decode_http_action(x->encoding, body.data, body.size, TR_DEPTH_MAX, &args, &why);
+	if (err) {
+		tr_exchange_fail(x, err, why);
+	} else {
+		x->call = tr_core_action(x->client->gate->o.core, &(struct tr_action_request){
+			.to     = tr_target_address(&x->target),
+			.action = tr_text_of(&x->name),
+			.args   = tr_bytes_value(&args),
+			.params = tr_bytes_value(&params),
+		}, on_answer, x);
+	}
+	tr_bytes_free(&args);
+	tr_bytes_free(&params);
+}
+
+static void route_action(struct tr_exchange *x, const struct tr_http_head *head)
+{
+	if (!tr_encoding_from_name(tr_http_header(head, "x-rivet-encoding"), &x->encoding))
+		x->encoding = TR_ENC_JSON;
+	if (!x->name.size || x->name.size > TR_NAME_BYTES_MAX || !tr_text_clean(tr_text_of(&x->name))) {
+		tr_exchange_fail(x, TROUPE_EINVAL, "The action's name is empty, longer than 128 bytes, or not UTF-8.");
+		return;
+	}
+	x->body_max = TR_HTTP_ACTION_BYTES_MAX;
+	x->too_large = TROUPE_EBIGIN;
+	x->run = run_action;
+}
+
+/* ---- health and metadata of an actor */
+
+static void on_row(void *arg, const struct tr_failure *failure, const struct tr_actor_row *row, bool created)
+{
+	struct tr_exchange *x = arg;
+	struct tr_bytes json = { 0 };
+
+	(void)created;
+	if (!tr_exchange_paid(x))
+		return;
+	if (failure) {
+		tr_exchange_failure(x, failure);
+	} else if (x->wish == TR_WISH_HEALTH) {
+		tr_exchange_answer(x, 200, "text/plain; charset=utf-8", "ok", 2);
+	} else {
+		tr_put_metadata(&json, x->client->gate, row);
+		tr_exchange_json(x, 200, &json);
+	}
+	tr_bytes_free(&json);
+}
+
+static void run_resolve(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text body)
+{
+	struct tr_address to = tr_target_address(&x->target);
+
+	(void)head;
+	(void)body;
+	x->owed = 1;
+	tr_core_resolve(x->client->gate->o.core, &to, on_row, x);
+}
+
+/* ---- */
+
+/* What was shown in the address comes before the header: 4.1. */
+static bool token_fits(const struct tr_exchange *x, const struct tr_http_head *head)
+{
+	struct troupe_text shown = x->target.has_token ? tr_text_of(&x->target.token) : tr_http_header(head, "x-rivet-token");
+
+	return tr_token_fits(x->client->gate, shown);
+}
+
+void tr_route_gateway(struct tr_exchange *x, const struct tr_http_head *head)
+{
+	if (!token_fits(x, head)) {
+		tr_exchange_fail(x, TROUPE_EFORBIDDEN, "The token is missing or wrong.");
+		return;
+	}
+	x->wish = tr_wish_of(x->target.path, &x->name);
+	switch (x->wish) {
+	case TR_WISH_ACTION:
+		if (tr_method_fits(x, head, "POST"))
+			route_action(x, head);
+		break;
+	case TR_WISH_QUEUE:
+		if (tr_method_fits(x, head, "POST"))
+			tr_exchange_fail(x, TROUPE_EROUTE, "Actors here have no queues.");
+		break;
+	case TR_WISH_HEALTH:
+	case TR_WISH_METADATA:
+		if (tr_method_fits(x, head, "GET"))
+			x->run = run_resolve;
+		break;
+	case TR_WISH_REQUEST:
+		tr_exchange_answer(x, 404, NULL, NULL, 0); /* spec 11.1: no handler */
+		break;
+	case TR_WISH_CONNECT:
+	case TR_WISH_WEBSOCKET:
+		tr_exchange_fail(x, TROUPE_EROUTE, "This address is for a WebSocket.");
+		break;
+	case TR_WISH_NOTHING:
+		tr_exchange_fail(x, TROUPE_EROUTE, NULL);
+		break;
+	}
+}
