@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The page: joining, the connection, and who tells whom. What happened is in transcript.js, the turns are drawn by timeline.js,
+ * the rest by panel.js and events.js.
+ *
+ * A visit is one join: it lasts until one leaves or joins elsewhere, over any number of connections. */
+
+import { connect } from "./troupe.js";
+import { byId, onceAFrame, setText } from "./dom.js";
+import { EventList } from "./events.js";
+import { drawAgent, drawConnection, drawPeople } from "./panel.js";
+import { Timeline } from "./timeline.js";
+import { EVENT_NAMES, Transcript } from "./transcript.js";
+
+const PROMPT_BYTES_MAX = 60_000; /* a message has 64 KiB, with the rest of the frame */
+const NAME_KEY = "troupe.name";
+const WORKSPACE_KEY = "troupe.workspace";
+
+const timeline = new Timeline({
+	root: byId("scroll"),
+	list: byId("messages"),
+	earlier: byId("earlier"),
+	toBottom: byId("to-bottom"),
+});
+const events = new EventList({
+	list: byId("raw-events"),
+	count: byId("events-count"),
+	filter: byId("events-filter"),
+});
+
+let visit = null;
+
+/* ------------------------------------------------------------------ a visit */
+
+class Visit {
+	transcript = new Transcript();
+	#room;
+	#unread = 0;
+	#draw = onceAFrame(() => visit === this && this.#drawNow());
+
+	constructor(userId, workspace) {
+		this.userId = userId;
+		this.workspace = workspace;
+		this.#room = connect({
+			actor: "workspace",
+			key: workspace,
+			params: { userId },
+			since: 0,
+			infoAction: "getSessionInfo",
+			onReset: () => this.#startOver(),
+		});
+		for (const name of EVENT_NAMES)
+			this.#room.on(name, (data) => this.#onEvent(name, data));
+		this.#room.onStatus((status, detail) => this.#onStatus(status, detail));
+		this.#startOver();
+		this.#onStatus("connecting", {});
+	}
+
+	leave() {
+		this.#room.close();
+		document.title = "Troupe";
+	}
+
+	/* The log's beginning: at first, and when the server's data are new. */
+	#startOver() {
+		this.transcript = new Transcript();
+		events.clear();
+		timeline.show({
+			transcript: this.transcript,
+			me: this.userId,
+			agent: () => this.#room.info?.agent ?? "Agent",
+			reply: (permissionId, reply) =>
+				this.#room.call("respondPermission", { permissionId, reply, userId: this.userId }),
+			again: (promptId) => this.#sendAgain(promptId),
+			discard: (promptId) => this.#discard(promptId),
+		});
+		this.#draw();
+	}
+
+	/* ---------------------------------------------------------- what comes */
+
+	/* True while history is told: none of it is news. */
+	get #isCatchingUp() {
+		return this.#room.seq < this.#room.info?.seq;
+	}
+
+	#onEvent(name, data) {
+		const turn = this.transcript.apply(name, data);
+
+		events.add(name, data);
+		if (turn)
+			timeline.changed();
+		if (name !== "session.event" || !turn)
+			this.#draw();
+		if (!this.#isCatchingUp)
+			this.#announce(name, data);
+	}
+
+	/* For those who listen to the page: what people say and what became of it, not every word that streams. */
+	#announce(name, data) {
+		if (name === "chat.user" && data.userId !== this.userId)
+			this.#say(`${data.userId} says: ${data.text}`);
+		else if (name === "permission.request")
+			this.#say("The agent asks for permission.");
+		else if (name === "turn.state" && data.state === "done")
+			this.#say("The agent has answered.");
+		else if (name === "turn.state" && data.state === "failed")
+			this.#say("The agent's turn failed.");
+	}
+
+	#say(text) {
+		byId("announcer").textContent = text;
+		if (document.hidden)
+			this.#unread++;
+		this.drawTitle();
+	}
+
+	#onStatus(status, detail) {
+		drawConnection(status, detail);
+		drawBanner(status, detail);
+		this.#draw();
+	}
+
+	/* ---------------------------------------------------------- what goes */
+
+	send(text) {
+		const promptId = newId();
+
+		this.transcript.send(promptId, this.userId, text);
+		timeline.scrollToBottom();
+		this.#draw();
+		this.#deliver({ userId: this.userId, text, promptId });
+	}
+
+	/* The same id twice is the same prompt, so one that was cut off may simply be sent again. */
+	async #deliver(prompt) {
+		try {
+			await this.#room.call("prompt", prompt);
+		} catch (error) {
+			if (error.code === "connection_lost")
+				return this.#deliver(prompt);
+			if (error.code !== "closed")
+				this.transcript.reject(prompt.promptId, error);
+			timeline.changed();
+		}
+	}
+
+	#sendAgain(promptId) {
+		const { user } = this.transcript.pending.find((t) => t.promptId === promptId);
+
+		this.transcript.sendAgain(promptId);
+		timeline.changed();
+		this.#deliver({ userId: this.userId, text: user.text, promptId });
+	}
+
+	#discard(promptId) {
+		this.transcript.discard(promptId);
+		timeline.changed();
+		this.#draw();
+	}
+
+	tryNow() {
+		this.#room.reconnect();
+	}
+
+	/* ---------------------------------------------------------- drawing */
+
+	/* All that is small and not a turn. */
+	#drawNow() {
+		const { people, sandbox, usage, mode, running, queued, turns, pending } = this.transcript;
+
+		drawPeople(this.#room.status === "connected" ? people : [], this.userId);
+		drawAgent({ info: this.#room.info, sandbox, usage, mode, running, queued });
+		byId("empty").hidden = turns.length + pending.length > 0 || this.#room.status !== "connected"
+			|| this.#isCatchingUp;
+		this.drawTitle();
+	}
+
+	drawTitle() {
+		if (!document.hidden)
+			this.#unread = 0;
+		document.title = `${this.#unread ? `(${this.#unread}) ` : ""}${this.workspace} · Troupe`;
+	}
+}
+
+function drawBanner(status, { error, retryInMs }) {
+	const isBad = status === "reconnecting" || status === "refused";
+
+	byId("banner").hidden = !isBad;
+	byId("banner").dataset.state = status;
+	byId("banner-button").hidden = !retryInMs;
+	if (status === "reconnecting")
+		setText(byId("banner-text"), "The connection is lost. What you send now goes out when it is back.");
+	else if (isBad)
+		setText(byId("banner-text"), `The server refused the connection: ${error.message}`);
+}
+
+/* crypto.randomUUID is for secure pages only; a workspace on the local network is none. */
+function newId() {
+	const bytes = crypto.getRandomValues(new Uint8Array(16));
+
+	return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+/* ------------------------------------------------------------------ joining and leaving */
+
+function join(userId, workspace) {
+	localStorage.setItem(NAME_KEY, userId);
+	localStorage.setItem(WORKSPACE_KEY, workspace);
+	visit?.leave();
+	byId("join").hidden = true;
+	byId("room").hidden = false;
+	setText(byId("workspace-name"), workspace);
+	visit = new Visit(userId, workspace);
+	byId("message-input").focus();
+}
+
+function leave() {
+	visit?.leave();
+	visit = null;
+	showDrawer(false);
+	showPanel(false);
+	byId("room").hidden = true;
+	showJoin();
+}
+
+function showJoin() {
+	const { name, workspace } = remembered();
+
+	byId("join").hidden = false;
+	byId("name-input").value = name;
+	byId("workspace-input").value = workspace || localStorage.getItem(WORKSPACE_KEY) || "";
+	byId(name ? "workspace-input" : "name-input").focus();
+}
+
+function remembered() {
+	return {
+		name: localStorage.getItem(NAME_KEY) ?? "",
+		workspace: new URLSearchParams(location.search).get("workspace") ?? "",
+	};
+}
+
+function joinProblem(name, workspace) {
+	if (!name)
+		return ["name-input", "Please give a name that the others will see."];
+	if (!workspace)
+		return ["workspace-input", "Please name a workspace."];
+	if (workspace.includes(","))
+		return ["workspace-input", "A workspace's name may hold no comma."];
+	return null;
+}
+
+function onJoin(event) {
+	const name = byId("name-input").value.trim();
+	const workspace = byId("workspace-input").value.trim();
+	const problem = joinProblem(name, workspace);
+
+	event.preventDefault();
+	setText(byId("join-error"), problem?.[1] ?? "");
+	for (const id of ["name-input", "workspace-input"])
+		byId(id).setAttribute("aria-invalid", String(problem?.[0] === id));
+	if (problem) {
+		byId(problem[0]).focus();
+		return;
+	}
+	history.pushState(null, "", `?workspace=${encodeURIComponent(workspace)}`);
+	join(name, workspace);
+}
+
+/* The address decides: a reload or "back" brings what it names, a link from a friend asks for a name first. */
+function followAddress() {
+	const { name, workspace } = remembered();
+
+	if (name && !joinProblem(name, workspace))
+		join(name, workspace);
+	else
+		leave();
+}
+
+/* ------------------------------------------------------------------ writing */
+
+function onSend(event) {
+	const input = byId("message-input");
+	const text = input.value.trim();
+
+	event.preventDefault();
+	input.focus();
+	if (!text || isTooLong(text))
+		return;
+	input.value = "";
+	fitInput();
+	visit.send(text);
+}
+
+function isTooLong(text) {
+	const bytes = new TextEncoder().encode(JSON.stringify(text)).length;
+	const isLong = bytes > PROMPT_BYTES_MAX;
+
+	byId("composer").classList.toggle("too-long", isLong);
+	setText(byId("composer-hint"), isLong
+		? `This is too long to send: ${bytes} bytes, and ${PROMPT_BYTES_MAX} are the limit.`
+		: "Enter sends, Shift+Enter begins a new line.");
+	return isLong;
+}
+
+/* Enter that ends a composition (Japanese, Chinese, ...) is not ours. */
+function onKey(event) {
+	if (event.key !== "Enter" || event.shiftKey || event.isComposing)
+		return;
+	event.preventDefault();
+	byId("composer").requestSubmit();
+}
+
+/* As tall as its text; style.css says how tall at most. */
+function fitInput() {
+	const input = byId("message-input");
+
+	input.style.height = "auto";
+	input.style.height = `${input.scrollHeight}px`;
+	if (byId("composer").classList.contains("too-long"))
+		isTooLong(input.value);
+}
+
+/* ------------------------------------------------------------------ drawers and buttons */
+
+function showPanel(isOpen) {
+	byId("panel").classList.toggle("open", isOpen);
+	byId("panel-open").setAttribute("aria-expanded", String(isOpen));
+	if (isOpen)
+		byId("panel").focus();
+}
+
+function showDrawer(isOpen) {
+	byId("events").hidden = !isOpen;
+	byId("room").classList.toggle("with-events", isOpen);
+	byId("events-button").setAttribute("aria-expanded", String(isOpen));
+	events.setOpen(isOpen);
+	if (isOpen)
+		byId("events").focus();
+}
+
+function closeDrawers() {
+	const opener = !byId("events").hidden ? "events-button" : byId("panel").classList.contains("open") && "panel-open";
+
+	if (!opener)
+		return;
+	showDrawer(false);
+	showPanel(false);
+	byId(opener).focus();
+}
+
+/* The clipboard is for secure pages only; elsewhere the link is shown, selected, to be copied by hand. */
+async function share() {
+	const link = `${location.origin}${location.pathname}?workspace=${encodeURIComponent(visit.workspace)}`;
+
+	try {
+		await navigator.clipboard.writeText(link);
+	} catch {
+		prompt("The link to this workspace:", link);
+		return;
+	}
+	byId("announcer").textContent = "The link is copied.";
+	setText(byId("share-text"), "Copied");
+	byId("share-button").classList.add("done");
+	setTimeout(() => {
+		setText(byId("share-text"), "Share");
+		byId("share-button").classList.remove("done");
+	}, 2_000);
+}
+
+byId("join-form").addEventListener("submit", onJoin);
+byId("composer").addEventListener("submit", onSend);
+byId("message-input").addEventListener("keydown", onKey);
+byId("message-input").addEventListener("input", fitInput);
+byId("share-button").addEventListener("click", share);
+byId("events-button").addEventListener("click", () => showDrawer(byId("events").hidden));
+byId("panel-open").addEventListener("click", () => showPanel(!byId("panel").classList.contains("open")));
+byId("banner-button").addEventListener("click", () => visit.tryNow());
+byId("leave-button").addEventListener("click", () => {
+	history.pushState(null, "", location.pathname);
+	leave();
+});
+for (const button of document.querySelectorAll("[data-close]"))
+	button.addEventListener("click", closeDrawers);
+document.addEventListener("keydown", (event) => event.key === "Escape" && closeDrawers());
+document.addEventListener("visibilitychange", () => visit?.drawTitle());
+window.addEventListener("popstate", followAddress);
+followAddress();

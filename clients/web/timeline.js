@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The turns on the page. Whatever changed since the last frame is drawn in one go; what did not change is not touched.
+ *
+ * Only a window of the newest turns has elements at all (and of a very long turn its newest parts), so a long history costs
+ * what is shown of it. The window moves on while the reader is at the bottom, and stays where it is while they read. */
+
+import { avatar, el, icon, onceAFrame } from "./dom.js";
+import { newPartView } from "./parts.js";
+import { TextView } from "./text.js";
+
+const TURNS_SHOWN = 30;
+const PARTS_SHOWN = 80;
+const AT_BOTTOM_PX = 90;
+
+const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+
+const STOPPED = {
+	__proto__: null,
+	max_tokens: "The agent reached its limit of tokens.",
+	max_turn_requests: "The agent reached its limit of requests for one turn.",
+	refusal: "The agent refused.",
+	cancelled: "The turn was cancelled.",
+};
+
+export class Timeline {
+	#root;        /* what scrolls */
+	#list;        /* where the turns are */
+	#earlier;     /* the button */
+	#toBottom;
+	#context;     /* { transcript, me, agent(), reply(), again(), discard() } */
+	#views = new Map();
+	#first = 0;   /* index of the first turn that has elements */
+	#isAtBottom = true;
+	#draw = onceAFrame(() => this.drawNow());
+
+	constructor({ root, list, earlier, toBottom }) {
+		this.#root = root;
+		this.#list = list;
+		this.#earlier = earlier;
+		this.#toBottom = toBottom;
+		earlier.addEventListener("click", () => this.#showEarlier());
+		toBottom.addEventListener("click", () => this.scrollToBottom());
+		root.addEventListener("scroll", () => this.#onScroll(), { passive: true });
+		new ResizeObserver(() => this.#isAtBottom && this.#jump()).observe(root);
+	}
+
+	/** Shows another transcript, from its end. */
+	show(context) {
+		this.#context = context;
+		this.#views.clear();
+		this.#list.replaceChildren();
+		this.#first = 0;
+		this.scrollToBottom();
+	}
+
+	/** Something changed: it will be on the page with the next frame. */
+	changed() {
+		this.#draw();
+	}
+
+	scrollToBottom() {
+		this.#isAtBottom = true;
+		this.drawNow();
+	}
+
+	drawNow() {
+		const { turns, pending } = this.#context.transcript;
+
+		if (this.#isAtBottom)
+			this.#first = Math.max(0, turns.length - TURNS_SHOWN);
+		const shown = [...turns.slice(this.#first), ...pending];
+
+		this.#forgetAllBut(new Set(shown));
+		this.#earlier.hidden = this.#first === 0;
+		this.#earlier.textContent = `Show earlier (${this.#first})`;
+		this.#place(shown, turns[this.#first - 1]);
+		this.#toBottom.hidden = this.#isAtBottom;
+		if (this.#isAtBottom)
+			this.#jump();
+	}
+
+	#forgetAllBut(turns) {
+		for (const [turn, view] of this.#views)
+			if (!turns.has(turn)) {
+				view.node.remove();
+				this.#views.delete(turn);
+			}
+	}
+
+	/* Turns only ever come at the end or move there from `pending`: a node that is in its place is left alone. */
+	#place(turns, before) {
+		let next = this.#list.firstElementChild;
+		let previous = before;
+
+		for (const turn of turns) {
+			if (!this.#views.has(turn))
+				this.#views.set(turn, new TurnView(turn, this.#context, this.#draw));
+			const view = this.#views.get(turn);
+
+			view.draw(previous);
+			if (view.node === next)
+				next = next.nextElementSibling;
+			else
+				this.#list.insertBefore(view.node, next);
+			previous = turn;
+		}
+	}
+
+	/* What the reader looks at stays where it is. */
+	#showEarlier() {
+		const fromEnd = this.#root.scrollHeight - this.#root.scrollTop;
+
+		this.#isAtBottom = false;
+		this.#first = Math.max(0, this.#first - TURNS_SHOWN);
+		this.drawNow();
+		this.#root.scrollTop = this.#root.scrollHeight - fromEnd;
+	}
+
+	#onScroll() {
+		const { scrollHeight, scrollTop, clientHeight } = this.#root;
+		const isAtBottom = scrollHeight - scrollTop - clientHeight < AT_BOTTOM_PX;
+
+		if (isAtBottom === this.#isAtBottom)
+			return;
+		this.#isAtBottom = isAtBottom;
+		this.#toBottom.hidden = isAtBottom;
+	}
+
+	#jump() {
+		this.#root.scrollTop = this.#root.scrollHeight;
+	}
+}
+
+/* ------------------------------------------------------------------ one turn */
+
+class TurnView {
+	node;
+	#turn;
+	#context;
+	#redraw;
+	#drawn = 0;         /* the version that is on the page */
+	#parts = new Map(); /* part: { view, drawn } */
+	#showsAll = false;
+	#user = null;
+	#state = el("p", { class: "turn-state", "data-testid": "turn-state" });
+	#more = el("button", { type: "button", class: "earlier", hidden: true, onclick: () => this.#showAll() });
+	#answer = el("div", { class: "answer" });
+	#foot = el("div", { class: "turn-foot" });
+
+	constructor(turn, context, redraw) {
+		this.#turn = turn;
+		this.#context = context;
+		this.#redraw = redraw;
+		this.node = el("article", { class: "turn" });
+	}
+
+	draw(previous) {
+		if (this.#drawn === this.#turn.version)
+			return;
+		if (this.#drawn === 0)
+			this.#build(previous);
+		this.#drawn = this.#turn.version;
+		this.node.dataset.state = this.#turn.state ?? "";
+		this.#drawParts();
+		this.#drawState();
+	}
+
+	#build(previous) {
+		const { user } = this.#turn;
+		const today = user?.at && day.format(user.at);
+
+		if (today && (!previous?.user?.at || day.format(previous.user.at) !== today))
+			this.node.append(el("p", { class: "day" }, today));
+		if (user)
+			this.node.append(this.#drawUser(user));
+		this.node.append(el("div", { class: "agent" }, el("div", { class: "agent-head" }, icon("troupe"),
+			el("strong", {}, this.#context.agent())), this.#more, this.#answer, this.#foot));
+	}
+
+	#drawUser({ userId, text, at }) {
+		const body = el("div", { class: "bubble prose" });
+		const mine = userId === this.#context.me;
+
+		new TextView(body).draw(text);
+		this.#user = el("div", { class: `user${mine ? " mine" : ""}`, "data-testid": "user-message" },
+			avatar(userId),
+			el("div", { class: "user-body" },
+				el("p", { class: "user-head" }, el("strong", {}, mine ? `${userId} (you)` : userId),
+					at && el("time", { datetime: new Date(at).toISOString() }, time.format(at)), this.#state),
+				body));
+		return this.#user;
+	}
+
+	/* ---------------------------------------------------------- parts */
+
+	#drawParts() {
+		const { parts } = this.#turn;
+		const hidden = this.#showsAll ? 0 : Math.max(0, parts.length - PARTS_SHOWN);
+		const shown = parts.slice(hidden);
+		let next = this.#answer.firstElementChild;
+
+		for (const [part, { view }] of this.#parts)
+			if (hidden && parts.indexOf(part) < hidden) {
+				next = next === view.node ? next.nextElementSibling : next;
+				view.node.remove();
+				this.#parts.delete(part);
+			}
+		this.#more.hidden = hidden === 0;
+		this.#more.textContent = `Show ${hidden} earlier steps`;
+		for (const part of shown) {
+			const { view } = this.#drawPart(part);
+
+			if (view.node === next)
+				next = next.nextElementSibling;
+			else
+				this.#answer.insertBefore(view.node, next);
+		}
+	}
+
+	#drawPart(part) {
+		const known = this.#parts.get(part) ?? { view: newPartView(part, this.#context), drawn: 0 };
+
+		this.#parts.set(part, known);
+		if (known.drawn === part.version)
+			return known;
+		known.drawn = part.version;
+		try {
+			known.view.draw(part);
+		} catch (error) { /* what an agent sent is in the log for good: it must not break the page */
+			console.warn("a part cannot be shown", part, error);
+			known.view.node.replaceChildren(el("p", { class: "notice bad" }, "This cannot be shown."));
+		}
+		return known;
+	}
+
+	#showAll() {
+		this.#showsAll = true;
+		this.#drawn = -1;
+		this.#redraw();
+	}
+
+	/* ---------------------------------------------------------- state */
+
+	#drawState() {
+		const { state, parts } = this.#turn;
+		const isAsking = parts.some((p) => p.kind === "permission" && !p.resolved);
+
+		this.#state.replaceChildren(...userState(state));
+		this.node.classList.toggle("has-answer", parts.length > 0 || state === "running");
+		if (state === "running")
+			this.#foot.replaceChildren(el("p", { class: `working${isAsking ? " asking" : ""}`, "data-testid": "working" },
+				el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
+				isAsking ? "Waiting for permission" : "Working"));
+		else
+			this.#foot.replaceChildren(...this.#ending());
+	}
+
+	#ending() {
+		const { state, stopReason, error, promptId, parts } = this.#turn;
+		const failed = state === "failed" && el("div", { class: "failure", "data-testid": "turn-error", role: "group" },
+			icon("alert"), el("p", {}, el("strong", {}, "This did not work. "), failureText(error)));
+
+		this.node.classList.toggle("has-answer", parts.length > 0);
+		if (failed && this.#context.transcript.pending.includes(this.#turn))
+			failed.append(
+				el("button", { type: "button", onclick: () => this.#context.again(promptId) }, "Try again"),
+				el("button", { type: "button", onclick: () => this.#context.discard(promptId) }, "Discard"));
+		if (failed)
+			return [failed];
+		if (state === "done" && STOPPED[stopReason])
+			return [el("p", { class: "notice quiet" }, STOPPED[stopReason])];
+		return [];
+	}
+}
+
+function userState(state) {
+	switch (state) {
+	case "sending":
+		return ["Sending…"];
+	case "queued":
+		return [icon("pending"), "Queued"];
+	case "running":
+		return [];
+	case "cancelled":
+		return ["Cancelled"];
+	case "failed":
+		return [icon("alert"), "Failed"];
+	default:
+		return [];
+	}
+}
+
+function failureText(error) {
+	return error?.message || [error?.group, error?.code].filter(Boolean).join(".") || "No reason was given.";
+}
