@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What a compiler does not see: the style of the text, includes that point the wrong way, headers that lean on others, and
+# what cppcheck has to say. Each rule prints file:line: what; any line is a failure. Each rule also proves that it looked
+# at something.
+set -u
+export LC_ALL=C.UTF-8
+found=0
+say() { echo "$1"; found=1; }
+must_have() { # WHAT COUNT
+	[ "$2" -gt 0 ] || say "check: $1: nothing to look at"
+}
+
+mapfile -t c_files < <(git ls-files -co --exclude-standard '*.c' '*.h' | sort)
+mapfile -t ours < <(git ls-files -co --exclude-standard | grep -vE '^(LICENSE|proto/vectors/|tests/vectors/)|package-lock.json$' | sort)
+must_have "source files" ${#c_files[@]}
+
+# ---- style
+for f in "${c_files[@]}"; do
+	[[ $(head -n 1 "$f") == *SPDX-License-Identifier:\ Apache-2.0* ]] || say "$f:1: the first line names the licence (SPDX)"
+done
+while IFS= read -r line; do say "$line: white space at the end of the line"; done < \
+	<(grep -nE '[[:blank:]]+$' "${ours[@]}" | cut -d: -f1,2)
+while IFS= read -r line; do say "$line: indent with tabs"; done < \
+	<(grep -nE '^ {2,8}[^ *]' "${c_files[@]}" | cut -d: -f1,2) # more than that is alignment
+while IFS= read -r line; do say "$line: longer than 132 columns"; done < \
+	<(expand -t 4 /dev/null; for f in "${c_files[@]}"; do expand -t 4 "$f" | awk -v f="$f" 'length > 132 { print f ":" NR }'; done)
+while IFS= read -r line; do say "$line: unfinished business"; done < \
+	<(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' "${c_files[@]}" | cut -d: -f1,2)
+while IFS= read -r line; do say "$line: no typedef: write struct out"; done < \
+	<(grep -nE '^\s*typedef (struct|union|enum)\b' "${c_files[@]}" | cut -d: -f1,2)
+while IFS= read -r line; do say "$line: unbounded or unsafe: use the bounded kin"; done < \
+	<(grep -nE '\b(strcat|sprintf|gets|vsprintf|strtok)\(' "${c_files[@]}" | cut -d: -f1,2)
+while IFS= read -r line; do say "$line: the brace of a function stands alone"; done < \
+	<(grep -nE '^[a-z].*\)\s*\{$' "${c_files[@]}" | grep -vE ':(TEST\(|struct .*= )' | cut -d: -f1,2)
+
+# ---- layers: who may include whom (style.md 2). Includes are written from the root, so it shows in a grep
+declare -A may=(
+	[proto]='proto'
+	[runtime/base]='runtime/base'
+	[runtime/core]='runtime/core runtime/base runtime/troupe.h proto'
+	[runtime/store]='runtime/store runtime/core runtime/base proto'
+	[runtime/sandbox]='runtime/sandbox runtime/core runtime/base runtime/troupe.h proto'
+	[runtime/gate]='runtime/gate runtime/core runtime/base proto'
+	[runtime/main]='runtime proto'
+	[actors]=''
+)
+looked=0
+for room in "${!may[@]}"; do
+	while IFS=: read -r file line text; do
+		looked=$((looked + 1))
+		what=${text#*\"} what=${what%\"*} ok=
+		[[ $file == proto/* || $file == runtime/troupe.h ]] && [[ $what == troupe_*.h ]] && ok=1
+		for allowed in ${may[$room]}; do [[ $what == "$allowed" || $what == "$allowed"/* ]] && ok=1; done
+		[ -n "$ok" ] || say "$file:$line: $room may not include \"$what\""
+	done < <(grep -nE '^#include "' /dev/null $(printf '%s\n' "${c_files[@]}" | grep -E "^$room/[^/]*$"))
+done
+must_have "includes" $looked
+while IFS= read -r line; do say "$line: an actor includes <troupe.h> and the C library, nothing else of ours"; done < \
+	<(grep -nE '^#include "' /dev/null actors/*.c | cut -d: -f1,2)
+while IFS= read -r line; do say "$line: the core knows no library"; done < \
+	<(grep -nE '^#include <(event2|lmdb|libwebsockets|curl|uv|jansson|openssl)' /dev/null runtime/core/*.[ch] runtime/base/*.[ch] | cut -d: -f1,2)
+while IFS= read -r line; do say "$line: nothing includes tests"; done < \
+	<(grep -nE '^#include "tests/' /dev/null $(printf '%s\n' "${c_files[@]}" | grep -vE '^tests/') | cut -d: -f1,2)
+
+# ---- each header compiles alone
+looked=0
+for header in $(printf '%s\n' "${c_files[@]}" | grep -E '^(proto|runtime)/.*\.h$'); do
+	looked=$((looked + 1))
+	printf '#include "%s"\n' "$header" | ${CC:-gcc} -std=c11 -D_GNU_SOURCE -fsyntax-only -Wall -Wextra -Werror -I. -Iproto -x c - \
+		2> /tmp/check.$$ || { say "$header: does not compile alone"; head -n 5 /tmp/check.$$; }
+done
+rm -f /tmp/check.$$
+must_have "headers" $looked
+
+# ---- the C++ compilers of embedders
+printf '#include "runtime/troupe.h"\nint main() { return TROUPE_OK; }\n' | g++ -fsyntax-only -Wall -Wextra -Werror -I. -Iproto -x c++ - \
+	|| say "runtime/troupe.h: does not compile as C++"
+
+# ---- cppcheck
+cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 -I. -Iproto -D_GNU_SOURCE \
+	--suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
+	--template='{file}:{line}: {message} ({id})' proto runtime actors || found=1
+
+if [ $found -eq 0 ]; then echo "check: ${#c_files[@]} files, nothing to complain about"; fi
+exit $found
