@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A kind whose actions do one thing each, for tests of the core. */
+#ifndef TR_TESTS_UNIT_CORE_KINDS_H
+#define TR_TESTS_UNIT_CORE_KINDS_H
+
+#include <string.h>
+
+#include "runtime/core/actor.h"
+#include "runtime/troupe.h"
+
+struct probe { int64_t count; const char *note; struct troupe_call *kept[4]; int kept_count; };
+static const struct troupe_record probe_state = { .name = "probe", .size = sizeof(struct probe), .count = 2,
+	.fields = (const struct troupe_field[]){ TROUPE_FIELD(probe, count, "count"), TROUPE_OPTION(probe, note, "note") } };
+
+/* What the hooks did, oldest first: "create;wake;join;..." */
+static char probe_life[1024];
+
+static inline void probe_did(const char *what)
+{
+	strncat(probe_life, what, sizeof probe_life - strlen(probe_life) - 1);
+	strncat(probe_life, ";", sizeof probe_life - strlen(probe_life) - 1);
+}
+
+struct probe_text { const char *text; };
+static const struct troupe_record probe_text = { .name = "text", .size = sizeof(struct probe_text), .count = 1,
+	.fields = (const struct troupe_field[]){ TROUPE_FIELD(probe_text, text, "text") } };
+
+static int probe_add(struct troupe_actor *a, struct troupe_call *c)
+{
+	struct probe *p = troupe_self(a);
+
+	return troupe_reply_int(c, ++p->count);
+}
+
+static int probe_note(struct troupe_actor *a, struct troupe_call *c)
+{
+	struct probe *p = troupe_self(a);
+	const struct probe_text *in = troupe_args(c);
+
+	troupe_set_text(a, &p->note, in->text);
+	return 0;
+}
+
+static int probe_read(struct troupe_actor *a, struct troupe_call *c)
+{
+	const struct probe *p = troupe_self(a);
+
+	return troupe_reply(c, &probe_state, p);
+}
+
+static int probe_say(struct troupe_actor *a, struct troupe_call *c)
+{
+	const struct probe_text *in = troupe_args(c);
+	int64_t seq = troupe_publish(a, "said", &probe_text, in);
+
+	return troupe_reply_int(c, seq);
+}
+
+static int probe_whisper(struct troupe_actor *a, struct troupe_call *c)
+{
+	troupe_broadcast(a, "whispered", &probe_text, troupe_args(c));
+	return 0;
+}
+
+static int probe_other(struct troupe_actor *a, struct troupe_call *c)
+{
+	troupe_publish(a, "other", &probe_text, troupe_args(c));
+	return 0;
+}
+
+/* Changes everything, then fails. */
+static int probe_spoil(struct troupe_actor *a, struct troupe_call *c)
+{
+	struct probe *p = troupe_self(a);
+
+	p->count += 1000;
+	troupe_set_text(a, &p->note, "spoilt");
+	troupe_publish(a, "said", &probe_text, &(struct probe_text){ "never" });
+	troupe_broadcast(a, "whispered", &probe_text, &(struct probe_text){ "never" });
+	troupe_reply_int(c, 1);
+	tr_actor_hold(a);
+	return TROUPE_EFORBIDDEN;
+}
+
+static int probe_keep(struct troupe_actor *a, struct troupe_call *c)
+{
+	struct probe *p = troupe_self(a);
+
+	p->kept[p->kept_count++] = c;
+	return TROUPE_LATER;
+}
+
+static int probe_let_go(struct troupe_actor *a, struct troupe_call *c)
+{
+	struct probe *p = troupe_self(a);
+
+	troupe_reply_int(p->kept[--p->kept_count], 42);
+	return troupe_reply_int(c, p->kept_count);
+}
+
+/* Answers a kept call, then fails: the other call must not be lost. */
+static int probe_let_go_badly(struct troupe_actor *a, struct troupe_call *c)
+{
+	struct probe *p = troupe_self(a);
+
+	(void)c;
+	troupe_reply_int(p->kept[--p->kept_count], 42);
+	return TROUPE_EFORBIDDEN;
+}
+
+static int probe_end(struct troupe_actor *a, struct troupe_call *c)
+{
+	troupe_destroy(a);
+	return troupe_reply_int(c, 1);
+}
+
+static int probe_hold(struct troupe_actor *a, struct troupe_call *c)
+{
+	(void)c;
+	tr_actor_hold(a);
+	return 0;
+}
+
+static int probe_release(struct troupe_actor *a, struct troupe_call *c)
+{
+	(void)c;
+	tr_actor_release(a);
+	return 0;
+}
+
+static int probe_events(struct troupe_actor *a, struct troupe_call *c)
+{
+	(void)a;
+	return troupe_reply_events(c, 0, 100);
+}
+
+static int probe_kick(struct troupe_actor *a, struct troupe_call *c)
+{
+	(void)a;
+	troupe_disconnect(troupe_caller(c), "enough");
+	return 0;
+}
+
+static int probe_big(struct troupe_actor *a, struct troupe_call *c)
+{
+	static char text[2 * 1024 * 1024];
+
+	memset(text, 'x', sizeof text - 1);
+	troupe_publish(a, "said", &probe_text, &(struct probe_text){ text });
+	return troupe_reply(c, &probe_text, &(struct probe_text){ text });
+}
+
+static int probe_created(struct troupe_actor *a)
+{
+	probe_did("create");
+	return troupe_key(a, 0) && strcmp(troupe_key(a, 0), "stillborn") == 0
+		? troupe_refuse(a, TROUPE_EINVAL, "not this one") : 0;
+}
+
+static int probe_woke(struct troupe_actor *a)
+{
+	(void)a;
+	probe_did("wake");
+	return 0;
+}
+
+static void probe_slept(struct troupe_actor *a)
+{
+	(void)a;
+	probe_did("sleep");
+}
+
+static void probe_destroyed(struct troupe_actor *a)
+{
+	(void)a;
+	probe_did("destroy");
+}
+
+static int probe_admit(struct troupe_actor *a, struct troupe_peer *p)
+{
+	const char *who = troupe_peer_param(p, "who");
+
+	return who && strcmp(who, "stranger") == 0 ? troupe_refuse(a, TROUPE_EFORBIDDEN, "no strangers") : 0;
+}
+
+static int probe_join(struct troupe_actor *a, struct troupe_peer *p)
+{
+	(void)a;
+	(void)p;
+	probe_did("join");
+	return 0;
+}
+
+static void probe_leave(struct troupe_actor *a, struct troupe_peer *p)
+{
+	(void)a;
+	(void)p;
+	probe_did("leave");
+}
+
+static const struct troupe_action probe_actions[] = {
+	{ .name = "add", .run = probe_add },
+	{ .name = "note", .run = probe_note, .takes = &probe_text },
+	{ .name = "read", .run = probe_read },
+	{ .name = "say", .run = probe_say, .takes = &probe_text },
+	{ .name = "whisper", .run = probe_whisper, .takes = &probe_text },
+	{ .name = "other", .run = probe_other, .takes = &probe_text },
+	{ .name = "spoil", .run = probe_spoil },
+	{ .name = "keep", .run = probe_keep },
+	{ .name = "keepSlow", .run = probe_keep, .slow = true },
+	{ .name = "letGo", .run = probe_let_go },
+	{ .name = "letGoBadly", .run = probe_let_go_badly },
+	{ .name = "end", .run = probe_end },
+	{ .name = "hold", .run = probe_hold },
+	{ .name = "release", .run = probe_release },
+	{ .name = "events", .run = probe_events },
+	{ .name = "kick", .run = probe_kick },
+	{ .name = "big", .run = probe_big },
+	{ 0 }
+};
+static const struct troupe_kind probe_kind = {
+	.name = "probe", .size = sizeof(struct probe), .state = &probe_state,
+	.create = probe_created, .wake = probe_woke, .sleep = probe_slept, .destroy = probe_destroyed,
+	.admit = probe_admit, .join = probe_join, .leave = probe_leave, .actions = probe_actions,
+};
+static const struct troupe_kind *const probe_kinds[] = { &probe_kind, NULL };
+
+#endif
