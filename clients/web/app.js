@@ -88,9 +88,9 @@ class Visit {
 
 		events.add(name, data);
 		if (turn)
-			timeline.changed();
+			timeline.changed(this.#isCatchingUp);
 		if (name !== "session.event" || !turn)
-			this.#draw();
+			this.#draw(this.#isCatchingUp);
 		if (!this.#isCatchingUp)
 			this.#announce(name, data);
 	}
@@ -168,7 +168,7 @@ class Visit {
 	#drawNow() {
 		const { people, sandbox, usage, mode, running, queued, turns, pending } = this.transcript;
 
-		drawPeople(this.#room.status === "connected" ? people : [], this.userId);
+		drawPeople(people, this.userId, this.#room.status !== "connected");
 		drawAgent({ info: this.#room.info, sandbox, usage, mode, running, queued });
 		byId("empty").hidden = turns.length + pending.length > 0 || this.#room.status !== "connected"
 			|| this.#isCatchingUp;

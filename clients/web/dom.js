@@ -44,18 +44,19 @@ export function setText(node, text) {
 /** A person's sign: an initial on one of eight colours, the same for everybody. */
 export function avatar(userId) {
 	const [initial = "?"] = userId.trim();
-	let hash = 0;
+	let hash = 2166136261;
 
 	for (const c of userId)
-		hash = (hash * 31 + c.codePointAt(0)) % 65521;
-	return el("span", { class: `avatar hue-${hash % 8}`, "aria-hidden": "true" }, initial.toUpperCase());
+		hash = Math.imul(hash ^ c.codePointAt(0), 16777619);
+	return el("span", { class: `avatar hue-${(hash >>> 13) % 8}`, "aria-hidden": "true" }, initial.toUpperCase());
 }
 
-/** draw, once, before the next frame, however often it was asked for. A hidden page has no frames: a timer stands in. */
+/** draw, once, before the next frame, however often it was asked for. What has no hurry, or nobody to see it, comes a
+ * few times a second. */
 export function onceAFrame(draw) {
 	let waiting = false;
 
-	return () => {
+	return (hasTime = false) => {
 		if (waiting)
 			return;
 		waiting = true;
@@ -63,8 +64,8 @@ export function onceAFrame(draw) {
 			waiting = false;
 			draw();
 		};
-		if (document.hidden)
-			setTimeout(run, 500);
+		if (hasTime || document.hidden)
+			setTimeout(run, 300);
 		else
 			requestAnimationFrame(run);
 	};

@@ -27,14 +27,16 @@ const SANDBOX = {
 	destroyed: "destroyed",
 };
 
-export function drawPeople(users, me) {
+/** isStale: the connection is gone, and nobody knows who left meanwhile. */
+export function drawPeople(users, me, isStale) {
 	const people = users.filter((u) => typeof u?.userId === "string");
 
 	byId("people").replaceChildren(...people.map(({ userId }) => el("li", { "data-user": userId }, avatar(userId),
 		userId, userId === me && el("span", { class: "muted" }, " (you)"))));
 	byId("faces").replaceChildren(...people.slice(0, AVATARS_SHOWN).map(({ userId }) => avatar(userId)),
 		people.length > AVATARS_SHOWN && el("span", { class: "avatar more" }, `+${people.length - AVATARS_SHOWN}`) || "");
-	setText(byId("people-count"), String(people.length));
+	byId("room").classList.toggle("stale", isStale);
+	setText(byId("people-count"), isStale ? "" : String(people.length));
 	byId("panel-open").setAttribute("aria-label", `${people.length} here. People and agent`);
 }
 

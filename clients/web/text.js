@@ -2,8 +2,8 @@
 /* Text of strangers as paragraphs, headings, lists and code, in the way of Markdown's simplest part. Every piece becomes a text
  * node, never markup, so nothing that a user or an agent writes can do more than be read.
  *
- * A text only ever grows at its end while it streams. So a block that another one follows is final, and drawing again
- * starts at the last block, not at the beginning. */
+ * A text only ever grows at its end while it streams, so only its last blocks can change, and drawing starts there again, not at
+ * the beginning. */
 
 import { el } from "./dom.js";
 
@@ -26,6 +26,22 @@ export function parseBlocks(text, from = 0) {
 			blocks.push({ ...block, start });
 	}
 	return blocks;
+}
+
+/** The blocks of a growing text. grow(text) gives { kept, blocks }: how many of the blocks given so far stand, and those
+ * that follow them. Two are taken back each time: the last, and the one before it, which the last may turn out to
+ * belong to once its line is complete ("-" is a paragraph, "- and" another item). */
+export class GrowingBlocks {
+	#starts = [];
+
+	grow(text) {
+		const kept = Math.max(0, this.#starts.length - 2);
+		const blocks = parseBlocks(text, this.#starts[kept] ?? 0);
+
+		this.#starts.length = kept;
+		this.#starts.push(...blocks.map((b) => b.start));
+		return { kept, blocks };
+	}
 }
 
 /** A line in pieces: { kind: "text"|"code"|"strong"|"link", text }. */
@@ -129,22 +145,18 @@ function readParagraph(text, at) {
 /** Shows a growing text inside `root`. */
 export class TextView {
 	#root;
-	#drawn = []; /* { start, node } */
+	#blocks = new GrowingBlocks();
 
 	constructor(root) {
 		this.#root = root;
 	}
 
 	draw(text) {
-		const last = this.#drawn.pop();
+		const { kept, blocks } = this.#blocks.grow(text);
 
-		last?.node.remove();
-		for (const block of parseBlocks(text, last?.start ?? 0)) {
-			const node = drawBlock(block);
-
-			this.#drawn.push({ start: block.start, node });
-			this.#root.append(node);
-		}
+		while (this.#root.childElementCount > kept)
+			this.#root.lastElementChild.remove();
+		this.#root.append(...blocks.map(drawBlock));
 	}
 }
 

@@ -54,9 +54,9 @@ export class Timeline {
 		this.scrollToBottom();
 	}
 
-	/** Something changed: it will be on the page with the next frame. */
-	changed() {
-		this.#draw();
+	/** Something changed: it will be on the page with the next frame; history has time. */
+	changed(isHistory = false) {
+		this.#draw(isHistory);
 	}
 
 	scrollToBottom() {

@@ -16,7 +16,6 @@ export class Transcript {
 	sandbox = null;  /* the last sandbox.state */
 	usage = null;    /* the last usage_update */
 	mode = null;
-	title = null;
 
 	#byPrompt = new Map();
 	#permissions = new Map(); /* id: { turn, part } */
@@ -160,9 +159,6 @@ export class Transcript {
 			return null;
 		case "current_mode_update":
 			this.mode = textOf(update.currentModeId);
-			return null;
-		case "session_info_update":
-			this.title = textOf(update.title);
 			return null;
 		default:
 			return null;
