@@ -10,9 +10,9 @@ enum tr_cbor_mode {
 	TR_CBOR_NATIVE, /* decode: "$" arrays are arrays. What a client in `cbor` encoding sends (7.3, last table row) */
 	TR_CBOR_COMPAT  /* decode: "$" forms are revived. Payloads of `bare`, actor input */
 };
-/* Encoding is the same for both: what works for every client is written ("Server -> client choices", 7.3):
- * "$" pairs are escaped, undefined, BigInt and bytes go as "$" forms... see the table there; integers beyond 32 bits
- * as doubles. */
+/* Encoding is the same for both, as every client takes it ("Server -> client choices", 7.3): undefined, BigInt, bytes
+ * and Set go as "$" forms, arrays that look like one are escaped; Map, dates and typed arrays have their tags;
+ * integers beyond 32 bits are doubles. */
 
 /* Appends the packed form of exactly one item (trailing bytes are an error). 0, TROUPE_EBADVALUE with *why (which may
  * be NULL), or TROUPE_ENOMEM. On failure nothing is added to `out`. Text that is not UTF-8, which cbor-x makes of lone

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON <-> packed values, as JavaScript means it. Strict (RFC 8259, UTF-8, no duplicates' surprise: last wins), bounded. */
+/* JSON <-> packed values, as JavaScript means it. Strict (RFC 8259, UTF-8) and bounded. Duplicate names are kept in
+ * their order; who looks one up gets the last, as in JavaScript. */
 #ifndef TR_PROTO_JSON_H
 #define TR_PROTO_JSON_H
 
@@ -20,8 +21,9 @@ int tr_json_decode(struct tr_bytes *out, struct troupe_text json, enum tr_json_m
 /* Appends the JSON of a packed value: shortest digits that JavaScript reads back as the same double, as
  * JSON.stringify prints them; NaN and infinities as null. COMPAT: undefined, BigInt, bytes, Set as their "$" forms,
  * arrays that would be mistaken for one get a "$" more. PLAIN: undefined as null (left out of maps), BigInt as digits,
- * bytes as base64 text, Set and Map as arrays. Dates: ISO text in both. Kept JSON (ext 7) goes out to the byte, but
- * for those escapes. Returns 0, or TROUPE_EBADVALUE for bytes that are no packed value, or TROUPE_ENOMEM. */
+ * bytes as base64 text, Set as an array. In both: a Map as an array of [key, value], a typed array as an array of
+ * numbers, a date as ISO text (null when invalid). Kept JSON (ext 7) goes out to the byte, but for those escapes.
+ * Returns 0, or TROUPE_EBADVALUE for bytes that are no packed value, or TROUPE_ENOMEM. */
 int tr_json_encode(struct tr_bytes *out, struct troupe_value v, enum tr_json_mode mode);
 
 /* Is this exactly one JSON text (no white space around it), UTF-8, nested at most `depth`? 0 or TROUPE_EBADVALUE. */

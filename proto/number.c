@@ -193,8 +193,8 @@ static bool short_digits(double v, struct digits *ret)
 	return false;
 }
 
-/* Below a power of two the doubles lie twice as close as above it: there, the nearest text of 16 digits, which is below,
- * may be another double while the next one above it is still this one. */
+/* Below a power of two the doubles lie twice as close as above it: there, the nearest text of 16 digits, which is
+ * below, may be another double while the next one above it is still this one. */
 static bool next_above_fits(double v, int precision, uint64_t value, int exponent)
 {
 	int unused;

@@ -38,8 +38,8 @@ size_t tr_integer_print(char to[TR_NUMBER_TEXT_MAX], int64_t v);
 /* Prints the big endian integer n of at most TR_BIGINT_BYTES_MAX bytes, or -1 - n when `complement` is set. */
 size_t tr_bigint_print(char to[TR_BIGINT_TEXT_MAX], const uint8_t *bytes, size_t size, bool complement);
 
-/* Prints a decimal text that may have a sign and leading zeros in the one form that tr_put_bigint takes. 0 when it is no integer or
- * has more than TR_BIGINT_TEXT_MAX characters. */
+/* Prints a decimal text, which may have a sign and leading zeros, in the one form that tr_put_bigint takes. 0 when it
+ * is no integer or has more than TR_BIGINT_TEXT_MAX characters. */
 size_t tr_bigint_normalise(char to[TR_BIGINT_TEXT_MAX], const char *text, size_t size);
 
 #endif
