@@ -7,8 +7,12 @@
 
 struct tr_lmdb;
 
-/* Opens the data directory, making it when it is missing. Failure writes a sentence for people to `why`, which says what to
- * do: not a directory, not writable, in use by another process (TROUPE_ESTORE), of a newer or foreign format. */
+/* Opens the data directory, making it when it is missing (the one above it must exist). Failure writes a sentence for
+ * people to `why`, which says what to do: not a directory, not writable, in use by another process, of a newer or
+ * foreign format (all TROUPE_ESTORE), no room on the disk (TROUPE_EFULL).
+ *
+ * A new directory must be empty: open the store before anything else is put there. SIGXFSZ must be ignored, or a file
+ * size limit kills the process where it could answer TROUPE_EFULL. */
 int tr_lmdb_open(struct tr_lmdb **ret, const char *directory, char *why, size_t why_size);
 struct tr_lmdb *tr_lmdb_close(struct tr_lmdb *db);
 

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Deletes what destroyed actors left in log and items, a bounded piece at a time: so many entries, so many
+ * milliseconds, one commit. The list of the gone is durable, so a crash only means that the rest is deleted later. */
+#include <time.h>
+
+#include "runtime/store/lmdb_inner.h"
+
+#define CLEAN_ENTRIES 512
+#define CLEAN_NS      3000000
+
+struct piece { unsigned left; int64_t until_ns; bool more; };
+
+static int64_t mono_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static bool piece_over(struct piece *p)
+{
+	if (!p->left)
+		return true;
+	p->left--;
+	return p->left % 16 == 0 && mono_ns() >= p->until_ns;
+}
+
+/* Deletes the actor's keys in this table until none is left (MDB_NOTFOUND) or the piece is over (0). The cursor is
+ * placed anew for each, so nothing depends on where deleting leaves it. */
+static int delete_some(struct tr_lmdb *db, MDB_txn *txn, enum tr_table table, uint64_t num, struct piece *p)
+{
+	struct tr_lmdb_key first;
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	int rc = mdb_cursor_open(txn, db->dbi[table], &cursor);
+
+	if (rc)
+		return rc;
+	tr_key_num(&first, num);
+	while (!rc && !piece_over(p)) {
+		key = tr_key_val(&first);
+		rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+		if (!rc && !tr_val_of(&key, num))
+			rc = MDB_NOTFOUND;
+		if (!rc)
+			rc = mdb_cursor_del(cursor, 0);
+	}
+	mdb_cursor_close(cursor);
+	return rc;
+}
+
+static int first_gone(struct tr_lmdb *db, MDB_txn *txn, uint64_t *ret)
+{
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	int rc = mdb_cursor_open(txn, db->dbi[TR_TABLE_GONE], &cursor);
+
+	if (rc)
+		return rc;
+	rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+	if (!rc && !tr_val_u64(&key, ret))
+		rc = MDB_CORRUPTED;
+	mdb_cursor_close(cursor);
+	return rc;
+}
+
+static int apply_clean(struct tr_lmdb *db, MDB_txn *txn, void *arg)
+{
+	struct piece *p = arg;
+	struct tr_lmdb_key k;
+	uint64_t num;
+	MDB_val key;
+	int rc;
+
+	*p = (struct piece){ .left = CLEAN_ENTRIES, .until_ns = mono_ns() + CLEAN_NS };
+	while (!(rc = first_gone(db, txn, &num))) {
+		rc = delete_some(db, txn, TR_TABLE_LOG, num, p);
+		if (rc == MDB_NOTFOUND)
+			rc = delete_some(db, txn, TR_TABLE_ITEMS, num, p);
+		if (rc != MDB_NOTFOUND) {
+			p->more = !rc;
+			return rc;
+		}
+		tr_key_num(&k, num);
+		key = tr_key_val(&k);
+		rc = mdb_del(txn, db->dbi[TR_TABLE_GONE], &key, NULL);
+		if (rc)
+			return rc;
+	}
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+bool tr_lmdb_clean(void *ctx)
+{
+	struct tr_lmdb *db = ctx;
+	struct piece p = { 0 };
+	int rc = tr_lmdb_outcome(db, "clean", tr_lmdb_write(db, apply_clean, &p));
+
+	return !rc && p.more; /* after a failure there is no point in trying again at once */
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share, and what lies where in LMDB.
+ *
+ * One environment, these tables (num and seq are 8 bytes, big endian, so that byte order is number order):
+ *
+ *	meta   magic, format, epoch, boots, next
+ *	rows   num                     created_ms, "id\0name\0key\0"
+ *	ids    id                      num
+ *	keys   SHA-256("name\0key")    num           LMDB's keys end at 511 bytes, ours do not; the row is compared
+ *	names  name \0 num             nothing       for listing one kind
+ *	state  num                     the kept fields
+ *	log    num seq                 one entry     an actor's newest is found from above, the others are never touched
+ *	items  num key                 one item
+ *	busy   num                     nothing
+ *	gone   num                     nothing       destroyed: what it left in log and items is deleted piece by piece
+ *
+ * An actor exists exactly as long as its row does: every read and write looks there first, so a destroyed actor is
+ * gone at once, whatever of its log is still waiting to be deleted.
+ *
+ * The rule that keeps reads simple: what a callback is lent is a copy, and no transaction is open while a callback
+ * runs. So a callback may call the store again, commits included; a commit may move the map (LMDB forbids that under a
+ * live read transaction), or close and reopen the whole environment, and no pointer into the map is left to go stale;
+ * and no reader ever keeps freed pages from being used again. The copies cost a few microseconds a page of log. */
+#ifndef TR_STORE_LMDB_INNER_H
+#define TR_STORE_LMDB_INNER_H
+
+#include <lmdb.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "runtime/store/datadir.h"
+#include "runtime/store/lmdb_store.h"
+
+#define TR_LMDB_FORMAT       1
+#define TR_LMDB_KEY_MAX      511
+#define TR_ITEM_KEY_MAX      400
+
+#define TR_TABLE_MAP(X) \
+	X(META, "meta") X(ROWS, "rows") X(IDS, "ids") X(KEYS, "keys") X(NAMES, "names") \
+	X(STATE, "state") X(LOG, "log") X(ITEMS, "items") X(BUSY, "busy") X(GONE, "gone")
+
+enum tr_table {
+#define TR_TABLE_ENUM(name, text) TR_TABLE_##name,
+	TR_TABLE_MAP(TR_TABLE_ENUM)
+#undef TR_TABLE_ENUM
+	TR_TABLE_COUNT
+};
+
+struct tr_lmdb_sizes { size_t map_start, map_max; };
+
+struct tr_lmdb {
+	struct tr_datadir    dir;
+	struct tr_lmdb_sizes sizes;
+	MDB_env             *env;     /* NULL: it broke, and is opened again by the next use */
+	MDB_txn             *reader;  /* kept between reads; NULL: none yet */
+	bool                 reading;
+	MDB_dbi              dbi[TR_TABLE_COUNT];
+	uint64_t             next_actor, boots;
+	char                 epoch[17];
+	EVP_MD_CTX          *digest;
+	struct tr_bytes      spare;   /* for the copies that callbacks are lent */
+	int                  told;    /* the last failure that was logged; 0 once a write worked again */
+};
+
+/* Like tr_lmdb_open, with the size of the map at first and at most. */
+int tr_lmdb_open_sized(struct tr_lmdb **ret, const char *directory, const struct tr_lmdb_sizes *sizes,
+                       char *why, size_t why_size);
+
+/* ---- lmdb_keys.c: how keys and rows are laid out */
+
+struct tr_lmdb_key { size_t size; uint8_t bytes[TR_LMDB_KEY_MAX + 1]; };
+
+static inline MDB_val tr_val(const void *data, size_t size)
+{
+	return (MDB_val){ size, (void *)(uintptr_t)(data ? data : "") };
+}
+
+static inline MDB_val tr_key_val(const struct tr_lmdb_key *k)
+{
+	return tr_val(k->bytes, k->size);
+}
+
+void tr_put_be64(uint8_t *into, uint64_t n);
+uint64_t tr_get_be64(const void *from);
+bool tr_val_u64(const MDB_val *v, uint64_t *ret); /* false: it is not 8 bytes */
+
+void tr_key_num(struct tr_lmdb_key *k, uint64_t num);
+void tr_key_pair(struct tr_lmdb_key *k, uint64_t num, uint64_t seq);
+/* False when the parts make no key that we store. */
+bool tr_key_item(struct tr_lmdb_key *k, uint64_t num, const void *key, size_t size);
+bool tr_key_id(struct tr_lmdb_key *k, const char *id);
+bool tr_key_name(struct tr_lmdb_key *k, const char *name, uint64_t num);
+/* The digest of name and key. 0 or ENOMEM. */
+int tr_key_digest(struct tr_lmdb *db, struct tr_lmdb_key *k, const char *name, const char *key);
+/* The least key that is greater. */
+void tr_key_after(struct tr_lmdb_key *k, const MDB_val *v);
+/* Is v the key of something of this actor? */
+bool tr_val_of(const MDB_val *v, uint64_t num);
+
+/* Reads "id\0name\0key\0", lending the texts; num and created_ms are 0. False: it is malformed. */
+bool tr_row_texts(struct tr_actor_row *ret, const void *data, size_t size);
+/* Reads a row as it is stored, lending its texts. False: it is damaged. */
+bool tr_row_read(struct tr_actor_row *ret, uint64_t num, const void *data, size_t size);
+
+/* ---- lmdb_env.c: the environment's life. LMDB's own codes (and errno's) throughout */
+
+/* Makes troupe.new with all tables, has them filled, and renames it to troupe.mdb. */
+int tr_lmdb_env_create(struct tr_lmdb *db, int (*fill)(struct tr_lmdb *db, MDB_txn *txn));
+/* Opens troupe.mdb, and its tables in a second step: what if it is not ours? */
+int tr_lmdb_env_open(struct tr_lmdb *db);
+int tr_lmdb_tables_open(struct tr_lmdb *db);
+void tr_lmdb_env_close(struct tr_lmdb *db);
+
+/* A read transaction; between these two nothing else of the store may be called. */
+int tr_lmdb_read_begin(struct tr_lmdb *db, MDB_txn **ret);
+void tr_lmdb_read_end(struct tr_lmdb *db);
+
+/* Runs `apply` in a write transaction and commits it, durably. When the map is too small it grows and apply is
+ * called again, in a new transaction: it must start anew. */
+int tr_lmdb_write(struct tr_lmdb *db, int (*apply)(struct tr_lmdb *db, MDB_txn *txn, void *arg), void *arg);
+
+/* The port's word for a code of LMDB's: 0, TROUPE_ENOTFOUND, TROUPE_EFULL, TROUPE_ESTORE. A failure is logged here,
+ * once for as long as it stays the same. TROUPE_ESTORE itself has been logged already and is passed on. */
+int tr_lmdb_outcome(struct tr_lmdb *db, const char *what, int rc);
+
+/* ---- lmdb_read.c: what the port's functions share */
+
+/* An empty buffer for copies, to be given back after the last callback. Calls may nest. */
+struct tr_bytes tr_lmdb_spare_take(struct tr_lmdb *db);
+void tr_lmdb_spare_give(struct tr_lmdb *db, struct tr_bytes *bytes);
+/* The value at a key; MDB_NOTFOUND. */
+int tr_lmdb_at(struct tr_lmdb *db, MDB_txn *txn, enum tr_table table, const struct tr_lmdb_key *k, MDB_val *ret);
+/* The row of an actor, that is: does it exist? MDB_NOTFOUND. ret may be NULL. */
+int tr_lmdb_row(struct tr_lmdb *db, MDB_txn *txn, uint64_t num, MDB_val *ret);
+
+/* ---- lmdb_read.c, lmdb_walk.c, lmdb_write.c and lmdb_clean.c: the port's functions, as ports.h says */
+
+void tr_lmdb_find(void *ctx, const char *id, const char *name, const char *key,
+                  void (*on_found)(void *arg, int rc, const struct tr_actor_row *row, struct troupe_value state,
+                                   uint64_t seq), void *arg);
+void tr_lmdb_read_log(void *ctx, uint64_t actor, uint64_t after, unsigned max_events, size_t max_bytes,
+                      void (*on_page)(void *arg, int rc, const struct tr_log_entry *entries, size_t count, bool more),
+                      void *arg);
+void tr_lmdb_get(void *ctx, uint64_t actor, struct troupe_text key,
+                 void (*on_value)(void *arg, int rc, struct troupe_value value), void *arg);
+void tr_lmdb_list(void *ctx, const char *name, uint64_t after, unsigned limit,
+                  void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg);
+void tr_lmdb_scan(void *ctx, uint64_t actor, struct troupe_text prefix,
+                  void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg);
+void tr_lmdb_busy(void *ctx, void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg);
+void tr_lmdb_commit(void *ctx, const struct tr_batch *batch, void (*on_done)(void *arg, int rc), void *arg);
+bool tr_lmdb_clean(void *ctx);
+
+#endif
