@@ -328,6 +328,7 @@ void tr_roster_retire(struct troupe_actor *a, bool destroy)
 {
 	bool draining = a->core->draining;
 
+	a->destroying = false; /* it is being done: the turns below must not begin it again */
 	answer_calls(a, TROUPE_EDRAINING, destroy ? "The actor was destroyed." : "The server is restarting.");
 	shut_peers(a, draining ? 1001 : 1000, draining ? "ws.going_away" : "");
 	a->life = TR_LEAVING;
