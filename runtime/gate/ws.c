@@ -71,7 +71,7 @@ struct peer {
 	bool                  broken;   /* writing failed: flush drops it */
 	bool                  pinged;   /* and has been silent since */
 	bool                  watched;  /* the core has looked at the backlog: it may wait for drained */
-	bool                  above;    /* the backlog was above half of the bound */
+	bool                  above;    /* the backlog was half of the bound, or more */
 };
 
 static void on_timer(evutil_socket_t fd, short what, void *arg);
@@ -288,7 +288,7 @@ static void on_peer_send(void *peer, struct tr_frame *f)
 			return;
 		}
 	}
-	if (backlog(p) > TR_OUTBOX_BYTES_MAX / 2)
+	if (backlog(p) >= TR_OUTBOX_BYTES_MAX / 2)
 		p->above = true;
 	if (p->in_lws == 0)
 		dirty(p);
@@ -323,7 +323,7 @@ static void on_writable(struct peer *p)
 
 static void check_silence(struct peer *p)
 {
-	static uint8_t ping[] = { 0x89, 0 };
+	static uint8_t ping[] = { 0x89, 1, '?' }; /* of an empty pong lws says nothing */
 	int64_t silent_ms = loop_ms(p->ws) - p->heard_ms;
 
 	if (silent_ms < 0) /* the clock was set back */
@@ -380,7 +380,7 @@ static void on_piece(struct peer *p, const void *data, size_t size)
 	size_t announced = size + lws_remaining_packet_payload(p->wsi);
 
 	heard(p);
-	if (p->state != OPEN)
+	if (p->state != OPEN || !p->conn)
 		return;
 	if (announced > TR_MESSAGE_IN_BYTES_MAX - p->part.size) {
 		close_now(p, 1011, "message.incoming_too_long");
