@@ -71,9 +71,9 @@ static int keep_text(struct tr_bytes *arena, struct troupe_text *text)
 struct member {
 	const char         *name;  /* NULL ends a list of them */
 	size_t              name_size;
-	struct member      *inner; /* must be a map itself: its members are picked in the same walk */
-	struct troupe_value value; /* size 0: not there. Not set for those with `inner` */
-	bool                found;
+	struct member      *inner; /* must be a map itself: its members are picked in the same walk ... */
+	bool                found; /* ... and this says that it was there */
+	struct troupe_value value; /* of those without `inner`; size 0: not there */
 };
 #define MEMBER(name_) .name = (name_), .name_size = sizeof(name_) - 1
 
@@ -101,10 +101,13 @@ static bool pick(struct tr_cursor *c, struct member *members)
 		if (tr_next(c, &key))
 			return false;
 		m = member_of(members, &key);
-		if (m)
+		if (m && m->inner) {
 			m->found = true;
-		if (m && m->inner ? !pick(c, m->inner) : tr_skip(c, m ? &m->value : NULL))
+			if (!pick(c, m->inner))
+				return false;
+		} else if (tr_skip(c, m ? &m->value : NULL)) {
 			return false;
+		}
 	}
 	return true;
 }
