@@ -34,6 +34,7 @@ let visit = null;
 class Visit {
 	transcript = new Transcript();
 	#room;
+	#detail = {}; /* of the room's status */
 	#unread = 0;
 	#draw = onceAFrame(() => visit === this && this.#drawNow());
 
@@ -115,8 +116,8 @@ class Visit {
 	}
 
 	#onStatus(status, detail) {
+		this.#detail = detail;
 		drawConnection(status, detail);
-		drawBanner(status, detail);
 		this.#draw();
 	}
 
@@ -170,6 +171,7 @@ class Visit {
 
 		drawPeople(people, this.userId, this.#room.status !== "connected");
 		drawAgent({ info: this.#room.info, sandbox, usage, mode, running, queued });
+		drawBanner(this.#room.status, this.#detail, sandbox);
 		byId("empty").hidden = turns.length + pending.length > 0 || this.#room.status !== "connected"
 			|| this.#isCatchingUp;
 		this.drawTitle();
@@ -182,16 +184,26 @@ class Visit {
 	}
 }
 
-function drawBanner(status, { error, retryInMs }) {
-	const isBad = status === "reconnecting" || status === "refused";
+function drawBanner(status, { error, retryInMs }, sandbox) {
+	const text = trouble(status, error, sandbox);
 
-	byId("banner").hidden = !isBad;
+	byId("banner").hidden = !text;
 	byId("banner").dataset.state = status;
 	byId("banner-button").hidden = !retryInMs;
+	setText(byId("banner-text"), text);
+}
+
+/* What keeps people from working here, if something does. */
+function trouble(status, error, sandbox) {
 	if (status === "reconnecting")
-		setText(byId("banner-text"), "The connection is lost. What you send now goes out when it is back.");
-	else if (isBad)
-		setText(byId("banner-text"), `The server refused the connection: ${error.message}`);
+		return "The connection is lost. What you send now goes out when it is back.";
+	if (status === "refused")
+		return `The server refused the connection: ${error.message}`;
+	if (sandbox?.state === "unreachable")
+		return `The sandbox does not answer. ${sandbox.error?.message ?? ""}`;
+	if (sandbox?.state === "lost")
+		return `The sandbox is lost. ${sandbox.error?.message ?? ""}`;
+	return "";
 }
 
 /* crypto.randomUUID is for secure pages only; a workspace on the local network is none. */

@@ -106,18 +106,20 @@ function readFence(text, at, [, fence, lang]) {
 	return { block: { kind: "code", lang, text: lines.join("\n") }, end: at };
 }
 
+/* Of one kind: a numbered item ends a list of dots. What is indented below an item belongs to it. */
 function readList(text, at) {
-	const ordered = /\d/.test(ITEM.exec(readLine(text, at).line)[1]);
-	const first = Number.parseInt(ITEM.exec(readLine(text, at).line)[1], 10);
+	const [, mark] = ITEM.exec(readLine(text, at).line);
+	const first = Number.parseInt(mark, 10);
+	const ordered = !Number.isNaN(first);
 	const items = [];
 
 	while (at < text.length) {
 		const { line, next } = readLine(text, at);
 		const item = ITEM.exec(line);
 
-		if (item)
+		if (item && /\d/.test(item[1]) === ordered)
 			items.push(item[2]);
-		else if (/^\s+\S/.test(line))
+		else if (!item && /^\s+\S/.test(line))
 			items[items.length - 1] += `\n${line.trim()}`;
 		else
 			break;
