@@ -54,21 +54,8 @@ static void hold_answer(struct troupe_call *c)
 
 static void frame_error(struct troupe_call *c)
 {
-	struct tr_bytes *out = &c->actor->core->scratch;
-	struct tr_failure f = tr_fault_failure(&c->fault, &c->actor->label);
-	struct tr_client_error e = {
-		.group = f.group, .code = f.code, .message = f.message, .metadata = f.metadata,
-		.has_action_id = true, .action_id = c->id, .actor = f.actor,
-	};
-
-	tr_bytes_clear(out);
-	if (tr_client_encode_error(c->conn->encoding, out, &e) < 0 || out->size > TR_MESSAGE_OUT_BYTES_MAX) {
-		e.metadata = (struct troupe_value){ 0 }; /* it was the application's, and the only part that can be at fault */
-		tr_bytes_clear(out);
-		tr_client_encode_error(c->conn->encoding, out, &e);
-	}
 	tr_frame_unref(c->frame);
-	c->frame = tr_frame_new(out->data, out->size, c->conn->encoding == TR_ENC_JSON);
+	c->frame = tr_fault_frame(&c->fault, c->conn->encoding, &c->id, &c->actor->label);
 }
 
 void tr_call_fail(struct troupe_call *c, struct tr_fault *fault)

@@ -108,25 +108,12 @@ void tr_conn_shut(struct tr_conn *c, int code, const char *reason, int delay_ms)
 	hold_close(c, code, reason, delay_ms);
 }
 
-static void error_frame(struct tr_conn *c, const struct tr_fault *fault)
-{
-	struct tr_bytes *out = &c->core->scratch;
-	struct tr_failure f = tr_fault_failure(fault, NULL);
-	struct tr_client_error e = { .group = f.group, .code = f.code, .message = f.message, .metadata = f.metadata };
-	struct tr_frame *frame;
-
-	tr_bytes_clear(out);
-	tr_client_encode_error(c->encoding, out, &e);
-	frame = tr_frame_new(out->data, out->size, c->encoding == TR_ENC_JSON);
-	c->ops->send(c->gate, frame);
-	tr_frame_unref(frame);
-}
-
 /* A refusal: Error frame, then Close with the same words. The ones by which a client comes back are plain closes, since an
  * Error frame would reject the calls that it keeps for then (spec 9.2). */
 static void refuse(struct tr_conn *c, const struct tr_fault *fault)
 {
 	char reason[124];
+	struct tr_frame *frame;
 
 	if (!c->gate || c->state == TR_CONN_CLOSING)
 		return;
@@ -136,7 +123,9 @@ static void refuse(struct tr_conn *c, const struct tr_fault *fault)
 		tr_conn_close_now(c, fault->error == TROUPE_EDRAINING ? 1001 : 1011, reason, TR_REFUSAL_DELAY_MS);
 		return;
 	}
-	error_frame(c, fault);
+	frame = tr_fault_frame(fault, c->encoding, NULL, NULL);
+	c->ops->send(c->gate, frame);
+	tr_frame_unref(frame);
 	tr_conn_close_now(c, 1011, reason, TR_REFUSAL_DELAY_MS);
 }
 
@@ -250,19 +239,9 @@ struct tr_conn *tr_conn_open(struct tr_core *core, const struct tr_conn_request 
 
 static void fail_action(struct tr_conn *c, uint64_t id, int error)
 {
-	struct tr_fault fault = { 0 };
-	struct tr_failure f;
-	struct tr_client_error e;
-	struct tr_bytes *out = &c->core->scratch;
+	struct tr_fault fault = { .error = error };
 
-	tr_fault_set(&fault, error, NULL);
-	f = tr_fault_failure(&fault, &c->peer.actor->label);
-	e = (struct tr_client_error){ .group = f.group, .code = f.code, .message = f.message, .has_action_id = true,
-	                              .action_id = id, .actor = f.actor };
-	tr_bytes_clear(out);
-	tr_client_encode_error(c->encoding, out, &e);
-	tr_conn_hold_frame(c, tr_frame_new(out->data, out->size, c->encoding == TR_ENC_JSON));
-	tr_fault_clear(&fault);
+	tr_conn_hold_frame(c, tr_fault_frame(&fault, c->encoding, &id, &c->peer.actor->label));
 }
 
 static void on_action(struct tr_conn *c, const struct tr_client_message *m)

@@ -11,12 +11,17 @@
 
 #define CLEAN_PAUSE_MS 20 /* between two pieces of deleting what destroyed actors left */
 
+void tr_core_clean_soon(struct tr_core *core)
+{
+	core->o.clock.ops->timer_set(core->clean_timer, CLEAN_PAUSE_MS);
+}
+
 static void clean(void *arg)
 {
 	struct tr_core *core = arg;
 
 	if (core->o.store.ops->clean(core->o.store.ctx))
-		core->o.clock.ops->timer_set(core->clean_timer, CLEAN_PAUSE_MS);
+		tr_core_clean_soon(core);
 }
 
 int tr_core_new(struct tr_core **ret, const struct tr_core_options *o)
@@ -108,7 +113,7 @@ void tr_core_start(struct tr_core *core)
 
 	w->core = core;
 	core->o.store.ops->busy(core->o.store.ctx, on_busy_row, w);
-	core->o.clock.ops->timer_set(core->clean_timer, CLEAN_PAUSE_MS);
+	tr_core_clean_soon(core);
 }
 
 /* ------------------------------------------------------------------ turns of the loop, and the last of them */

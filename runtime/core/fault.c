@@ -59,6 +59,27 @@ struct tr_failure tr_fault_failure(const struct tr_fault *f, const struct tr_cli
 	};
 }
 
+struct tr_frame *tr_fault_frame(const struct tr_fault *fault, enum tr_encoding e, const uint64_t *action_id,
+                                const struct tr_client_actor *actor)
+{
+	struct tr_failure f = tr_fault_failure(fault, actor);
+	struct tr_client_error err = {
+		.group = f.group, .code = f.code, .message = f.message, .metadata = f.metadata,
+		.has_action_id = action_id, .action_id = action_id ? *action_id : 0, .actor = actor,
+	};
+	struct tr_bytes out = { 0 };
+	struct tr_frame *frame;
+
+	if (tr_client_encode_error(e, &out, &err) < 0 || out.size > TR_MESSAGE_OUT_BYTES_MAX) {
+		err.metadata = (struct troupe_value){ 0 }; /* the application's, and the only part that can be at fault */
+		tr_bytes_clear(&out);
+		tr_client_encode_error(e, &out, &err);
+	}
+	frame = tr_frame_new(out.data, out.size, e == TR_ENC_JSON);
+	tr_bytes_free(&out);
+	return frame;
+}
+
 void tr_fault_reason(const struct tr_fault *f, char into[124])
 {
 	const struct troupe_error_info *info = troupe_error_info(f->error);

@@ -23,6 +23,11 @@ void tr_fault_clear(struct tr_fault *f);
 /* As the client is told: lends from f. actor may be NULL. */
 struct tr_failure tr_fault_failure(const struct tr_fault *f, const struct tr_client_actor *actor);
 
+/* As an Error frame: of a call (action_id), or of the connection (NULL). Metadata that cannot be sent is left out; an
+ * error is always told. The caller owns the reference. */
+struct tr_frame *tr_fault_frame(const struct tr_fault *f, enum tr_encoding e, const uint64_t *action_id,
+                                const struct tr_client_actor *actor);
+
 /* "group.code", for a Close frame's reason; into at least 123 + 1 bytes. */
 void tr_fault_reason(const struct tr_fault *f, char into[124]);
 

@@ -219,6 +219,9 @@ void tr_roster_gone(struct troupe_actor *a);                 /* that was committ
 void tr_roster_drop(struct troupe_actor *a, int rc);         /* its commit failed */
 void tr_roster_expire(void *core);                           /* puts the idle to sleep */
 
+/* ---- core.c */
+void tr_core_clean_soon(struct tr_core *core); /* the store has something to delete */
+
 /* ---- kind.c */
 int tr_kind_add(struct tr_core *core, const struct troupe_kind *kind);
 const struct troupe_kind *tr_kind_find(struct tr_core *core, const char *name);

@@ -337,6 +337,8 @@ void tr_roster_retire(struct troupe_actor *a, bool destroy)
 	if (destroy)
 		tr_ledger_write(&a->core->ledger, TR_OP_DESTROY, a->row.num, 0, NULL, 0, NULL, 0);
 	tr_ledger_hold(&a->core->ledger, TR_RELEASE_GONE, a);
+	if (destroy)
+		tr_core_clean_soon(a->core);
 	tr_debug(destroy ? "actor.destroy" : "actor.sleep", "kind=%s key=%s", a->row.name, a->row.key);
 }
 

@@ -152,6 +152,7 @@ static int open_signals(struct server *s)
 	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file size limit is a full disk, not a reason to die */
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		s->signals[i] = evsignal_new(s->base, numbers[i], on_signal, s);
 		if (!s->signals[i] || event_add(s->signals[i], NULL) < 0)
