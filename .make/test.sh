@@ -29,6 +29,7 @@ step() { # TITLE COMMAND...
 make=(make --no-print-directory)
 step 'build'                       "${make[@]}" -j2 all
 step 'check'                       "${make[@]}" check
+step 'install and embed'           sh .make/embed.sh make
 step 'build with clang'            "${make[@]}" -j2 CC=clang all
 step 'units, ASan and UBSan'       "${make[@]}" -j2 SAN=address unit
 step 'fuzz, 10 s each'             "${make[@]}" -j2 fuzz
