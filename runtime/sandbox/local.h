@@ -24,10 +24,11 @@ struct tr_local_options {
  * says in a sentence where it was looked for and what to do. */
 bool tr_local_find_binary(const char *wanted, char *into, unsigned size);
 
-/* Its agents are in DATA/sandbox-home, or in TROUPE_SANDBOX_HOME when that is set (as XDG_DATA_HOME of the process); the
- * agent `mock` there is made to be the demonstration agent (clients/demo/agent.mjs, or TROUPE_DEMO_AGENT).
- * Adopts or starts. 0; TROUPE_ESTORE when the data directory cannot be, TROUPE_ESANDBOX without a free port; TROUPE_ENOAGENT when there is no binary (the log says what to do). Starting goes on in the
- * background; when the process dies it is started again with back-off (250 ms doubling to 10 s), on the same port and token. */
+/* Adopts or starts. 0; TROUPE_ENOAGENT when there is no binary (the log says what to do), TROUPE_ESTORE when the data
+ * directory cannot be, TROUPE_ESANDBOX when there is no free port. Starting goes on in the background; when the process dies
+ * it is started again with back-off (250 ms doubling to 10 s), on the same port and token.
+ * Agents are installed in DATA/sandbox-home, or in TROUPE_SANDBOX_HOME when that is set (the process's XDG_DATA_HOME); the agent
+ * `mock` there is made to be the demonstration agent (clients/demo/agent.mjs, or TROUPE_DEMO_AGENT). */
 int tr_local_new(struct tr_local **ret, const struct tr_local_options *o);
 
 /* Lends its URL and token; they never change for one tr_local. Whether it answers is for the caller to find out. */
@@ -35,8 +36,8 @@ const char *tr_local_url(const struct tr_local *l);
 const char *tr_local_token(const struct tr_local *l);
 const char *tr_local_sandbox_id(const struct tr_local *l); /* "local/127.0.0.1:PORT" */
 
-/* Once. Ends it: SIGTERM to the process group, 5 s, SIGKILL; on_stopped comes from the loop. keep: it is left running for the next
- * process of this data directory to adopt. Then tr_local_free. */
+/* Once. Ends it: SIGTERM to the process group, 5 s, SIGKILL; on_stopped comes from the loop. keep: it is left running for the
+ * next process of this data directory to adopt. Then tr_local_free. */
 void tr_local_stop(struct tr_local *l, bool keep, void (*on_stopped)(void *arg), void *arg);
 struct tr_local *tr_local_free(struct tr_local *l);
 
