@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stateless actions and the control routes, as the gate uses them. */
+#include "tests/kit/test.h"
+#include "tests/kit/world.h"
+#include "tests/unit/core/kinds.h"
+
+#include "proto/json.h"
+
+static struct tr_world w;
+
+/* ------------------------------------------------------------------ actions */
+
+struct answer { bool came, failed; char text[512]; };
+
+static void on_answer(void *arg, const struct tr_failure *failure, struct troupe_value output, const struct tr_client_actor *actor)
+{
+	struct answer *a = arg;
+	struct tr_bytes json = { 0 };
+
+	(void)actor;
+	assert_false(a->came);
+	a->came = true;
+	a->failed = failure;
+	if (failure) {
+		snprintf(a->text, sizeof a->text, "%.*s.%.*s", (int)failure->group.size, failure->group.data,
+		         (int)failure->code.size, failure->code.data);
+		return;
+	}
+	if (output.size > 0)
+		assert_int_equal(tr_json_encode(&json, output, TR_JSON_COMPAT), 0);
+	snprintf(a->text, sizeof a->text, "%s", tr_bytes_text(&json));
+	tr_bytes_free(&json);
+}
+
+static struct tr_address probe_at(const char *key, bool create)
+{
+	return (struct tr_address){ .name = { "probe", 5 }, .key = { key, strlen(key) }, .create = create };
+}
+
+static struct tr_http_call *calls(struct answer *a, const char *key, bool create, const char *action, const char *params)
+{
+	struct tr_bytes packed = { 0 };
+	struct tr_action_request rq = {
+		.to = probe_at(key, create), .action = { action, strlen(action) }, .args = { "\x90", 1 },
+	};
+	struct tr_http_call *call;
+
+	*a = (struct answer){ .came = false };
+	if (params)
+		tr_json_decode(&packed, (struct troupe_text){ params, strlen(params) }, TR_JSON_PLAIN, 8, NULL);
+	rq.params = tr_bytes_value(&packed);
+	call = tr_core_action(w.core, &rq, on_answer, a);
+	tr_bytes_free(&packed);
+	assert_false(a->came); /* never from inside */
+	return call;
+}
+
+TEST(an_action_is_answered_after_its_commit)
+{
+	struct answer a;
+
+	tr_world_open(&w, probe_kinds, NULL);
+	w.hold_commits = true;
+	calls(&a, "x", true, "add", NULL);
+	tr_world_turn(&w);
+	assert_false(a.came);
+	tr_world_commit(&w);
+	assert_string_equal(a.text, "1");
+	w.hold_commits = false;
+	calls(&a, "x", true, "note", NULL);
+	tr_world_turn(&w);
+	assert_string_equal(a.text, "request.invalid");
+	tr_world_close(&w);
+}
+
+TEST(what_cannot_be_called_is_refused)
+{
+	struct answer missing, unknown, stranger;
+
+	tr_world_open(&w, probe_kinds, NULL);
+	calls(&missing, "x", false, "add", NULL);
+	calls(&unknown, "y", true, "nothing", NULL);
+	calls(&stranger, "z", true, "add", "{\"who\":\"stranger\"}");
+	tr_world_turn(&w);
+	assert_string_equal(missing.text, "actor.not_found");
+	assert_string_equal(unknown.text, "actor.action_not_found");
+	assert_string_equal(stranger.text, "auth.forbidden");
+	tr_world_close(&w);
+}
+
+TEST(who_has_gone_is_not_answered)
+{
+	struct answer a, b;
+
+	tr_world_open(&w, probe_kinds, NULL);
+	tr_core_abandon(calls(&a, "x", true, "add", NULL));
+	tr_world_turn(&w);
+	assert_false(a.came);
+	calls(&b, "x", true, "add", NULL);
+	tr_world_turn(&w);
+	assert_string_equal(b.text, "2"); /* it ran all the same */
+	tr_world_close(&w);
+}
+
+TEST(a_failed_commit_fails_the_call)
+{
+	struct answer a;
+
+	tr_world_open(&w, probe_kinds, NULL);
+	w.next_commit = TROUPE_EFULL;
+	calls(&a, "x", true, "add", NULL);
+	tr_world_turn(&w);
+	assert_string_equal(a.text, "storage.full");
+	tr_world_close(&w);
+}
+
+/* ------------------------------------------------------------------ control */
+
+struct rows { int count, ends; bool created; char error[64], id[31], existing[31]; };
+
+static void on_row(void *arg, const struct tr_failure *failure, const struct tr_actor_row *row, bool created)
+{
+	struct rows *r = arg;
+	struct troupe_value existing;
+	struct troupe_text text;
+
+	if (failure) {
+		snprintf(r->error, sizeof r->error, "%.*s.%.*s", (int)failure->group.size, failure->group.data,
+		         (int)failure->code.size, failure->code.data);
+		if (tr_value_member(failure->metadata, "existing_actor_id", &existing) && tr_value_text(existing, &text))
+			snprintf(r->existing, sizeof r->existing, "%.*s", (int)text.size, text.data);
+	} else if (row) {
+		r->count++;
+		r->created = created;
+		snprintf(r->id, sizeof r->id, "%s", row->id);
+	} else {
+		r->ends++;
+	}
+}
+
+static struct rows resolve(const char *key, bool create)
+{
+	struct rows r = { .count = 0 };
+	struct tr_address to = probe_at(key, create);
+
+	tr_core_resolve(w.core, &to, on_row, &r);
+	tr_world_turn(&w);
+	return r;
+}
+
+TEST(resolving_makes_once_and_finds_ever_after)
+{
+	struct rows missing, made, found;
+
+	tr_world_open(&w, probe_kinds, NULL);
+	missing = resolve("x", false);
+	made = resolve("x", true);
+	found = resolve("x", true);
+	assert_string_equal(missing.error, "actor.not_found");
+	assert_true(made.created);
+	assert_false(found.created);
+	assert_string_equal(made.id, found.id);
+	tr_world_pass(&w, 30000);
+	found = resolve("x", false); /* asleep */
+	assert_string_equal(made.id, found.id);
+	tr_world_close(&w);
+}
+
+TEST(a_taken_key_names_who_has_it)
+{
+	struct rows first = { .count = 0 }, second = { .count = 0 };
+	struct tr_address to = probe_at("x", true);
+
+	tr_world_open(&w, probe_kinds, NULL);
+	tr_core_create(w.core, &to, on_row, &first);
+	tr_core_create(w.core, &to, on_row, &second);
+	tr_world_turn(&w);
+	assert_string_equal(second.error, "actor.duplicate_key");
+	assert_string_equal(second.existing, first.id);
+	tr_world_close(&w);
+}
+
+TEST(a_destroyed_actor_is_not_found_and_its_key_is_free)
+{
+	struct rows made, gone = { .count = 0 }, again = { .count = 0 };
+
+	tr_world_open(&w, probe_kinds, NULL);
+	made = resolve("x", true);
+	tr_core_destroy(w.core, (struct troupe_text){ made.id, 30 }, on_row, &gone);
+	tr_world_turn(&w);
+	assert_int_equal(gone.count, 1);
+	tr_core_destroy(w.core, (struct troupe_text){ made.id, 30 }, on_row, &again);
+	tr_world_turn(&w);
+	assert_string_equal(again.error, "actor.not_found");
+	assert_true(resolve("x", true).created);
+	tr_world_close(&w);
+}
+
+TEST(a_list_ends)
+{
+	struct rows all = { .count = 0 }, rest = { .count = 0 };
+
+	tr_world_open(&w, probe_kinds, NULL);
+	resolve("x", true);
+	resolve("y", true);
+	resolve("z", true);
+	tr_core_list(w.core, (struct troupe_text){ "probe", 5 }, 0, 100, on_row, &all);
+	tr_core_list(w.core, (struct troupe_text){ 0 }, 2, 100, on_row, &rest);
+	assert_int_equal(all.count, 3);
+	assert_int_equal(all.ends, 1);
+	assert_int_equal(rest.count, 1);
+	tr_world_close(&w);
+}
+
+TEST(a_kind_that_is_not_filled_in_right_is_refused)
+{
+	static int (*const run)(struct troupe_actor *, struct troupe_call *) = probe_add;
+	const struct troupe_action twice[] = { { .name = "a", .run = run }, { .name = "a", .run = run }, { 0 } };
+	const struct troupe_action idle[] = { { .name = "a" }, { 0 } };
+	const struct troupe_kind bad[] = {
+		{ .name = "" }, { .name = "a b" }, { .name = "probe" },
+		{ .name = "s", .state = &probe_state }, { .name = "t", .actions = twice }, { .name = "i", .actions = idle },
+	};
+
+	tr_world_open(&w, probe_kinds, NULL);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_int_equal(tr_core_register(w.core, &bad[i]), TROUPE_EINVAL);
+	tr_world_close(&w);
+}
+
+TESTS(RUN(an_action_is_answered_after_its_commit),
+      RUN(what_cannot_be_called_is_refused),
+      RUN(who_has_gone_is_not_answered),
+      RUN(a_failed_commit_fails_the_call),
+      RUN(resolving_makes_once_and_finds_ever_after),
+      RUN(a_taken_key_names_who_has_it),
+      RUN(a_destroyed_actor_is_not_found_and_its_key_is_free),
+      RUN(a_list_ends),
+      RUN(a_kind_that_is_not_filled_in_right_is_refused))
