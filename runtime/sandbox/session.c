@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session port, and what all parts of a session use: turns with what they save, events, changes. */
+#include "runtime/sandbox/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+
+int64_t tr_mono_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ------------------------------------------------------------------ lifetime */
+
+static void session_free(struct troupe_session *s)
+{
+	tr_sse_fini(&s->stream.sse);
+	tr_ask_fini(&s->ask);
+	tr_ask_fini(&s->boot);
+	tr_history_fini(&s->history);
+	tr_bytes_free(&s->initialized);
+	event_free(s->link_timer);
+	event_free(s->stream.timer);
+	event_free(s->boot_timer);
+	free(s->id);
+	free(s->agent);
+	free(s->url);
+	free(s->sandbox_id);
+	free(s->token);
+	free(s);
+}
+
+static void unref(struct troupe_session *s)
+{
+	if (--s->refs == 0)
+		session_free(s);
+}
+
+/* Everything that could call back ends here; nothing is said to the agent, which goes on. */
+static void fall_silent(struct troupe_session *s)
+{
+	tr_link_close(s);
+	tr_stream_close(s);
+	tr_boot_stop(s);
+	tr_ask_drop(&s->ask);
+	tr_say_drop(s);
+}
+
+static void free_prompts(struct tr_list *list)
+{
+	struct tr_list *first;
+
+	while ((first = tr_list_first(list)))
+		tr_prompt_free(tr_container(first, struct tr_prompt, link));
+}
+
+static struct troupe_session *session_close(struct troupe_session *s)
+{
+	struct tr_list *first;
+
+	if (!s || !s->actor)
+		return NULL;
+	fall_silent(s);
+	s->actor = NULL;
+	while ((first = tr_list_first(&s->asked)))
+		tr_asked_free(tr_container(first, struct tr_asked, link));
+	while ((first = tr_list_first(&s->permissions)))
+		tr_permission_free(s, tr_container(first, struct tr_permission, link));
+	while ((first = tr_list_first(&s->left))) {
+		tr_list_remove(first);
+		free(tr_container(first, struct tr_left, link));
+	}
+	free_prompts(&s->queue);
+	free_prompts(&s->settled);
+	if (s->turn)
+		tr_prompt_free(s->turn);
+	s->turn = NULL;
+	tr_debug("session.close", "session=%s", s->id);
+	unref(s);
+	return NULL;
+}
+
+static bool name_valid(const char *name, size_t max)
+{
+	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t size = strlen(name);
+
+	return size > 0 && size <= max && strspn(name, good) == size;
+}
+
+static bool token_valid(const char *token)
+{
+	for (const char *c = token; c && *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static void init_parts(struct troupe_session *s)
+{
+	tr_list_init(&s->left);
+	tr_list_init(&s->held);
+	tr_list_init(&s->asked);
+	tr_list_init(&s->queue);
+	tr_list_init(&s->settled);
+	tr_list_init(&s->says);
+	tr_list_init(&s->permissions);
+	tr_history_init(&s->history, TR_REPLAY_TEXT_MAX);
+	tr_ask_init(&s->ask, s);
+	tr_ask_init(&s->boot, s);
+	tr_link_init(s);
+	tr_stream_init(s);
+	tr_boot_init(s);
+	s->next_request = s->next_order = 1;
+}
+
+void tr_session_loaded(struct troupe_session *s, int rc)
+{
+	if (rc < 0) {
+		tr_error("session.load", "session=%s actor=%s", s->id, troupe_id(s->actor));
+		s->refusal = TROUPE_ESTORE;
+	}
+	s->loaded = true;
+	s->reattaching = s->instance.bound;
+	tr_turn_restored(s);
+	tr_link_connect(s);
+}
+
+static int session_open(void *ctx, struct troupe_session **ret, struct troupe_actor *a,
+                        const struct troupe_session_options *o)
+{
+	const char *url = o->base_url, *token = o->token, *sandbox_id = "sandbox";
+	const char *id = o->id ? o->id : "default";
+	struct troupe_session *s;
+
+	if (!url && !tr_sandbox_default(ctx, &url, &token, &sandbox_id))
+		return TROUPE_EINVAL;
+	if (!name_valid(id, 64) || (o->agent && !name_valid(o->agent, 64)) || !tr_http_url_valid(url) || !token_valid(token))
+		return TROUPE_EINVAL;
+	s = tr_alloc(sizeof *s);
+	s->sandbox = ctx;
+	s->actor = a;
+	s->refs = 1;
+	s->id = tr_strdup(id);
+	s->agent = tr_strdup(o->agent ? o->agent : tr_sandbox_agent(ctx));
+	s->url = tr_strndup(url, strlen(url) - (url[strlen(url) - 1] == '/'));
+	s->token = tr_strdup(token);
+	s->sandbox_id = tr_strdup(o->sandbox_id ? o->sandbox_id : sandbox_id);
+	s->hooks = o->hooks;
+	init_parts(s);
+	*ret = s;
+	tr_session_load(s);
+	return 0;
+}
+
+static void session_info(const struct troupe_session *s, struct troupe_session_info *ret)
+{
+	bool up = s->link == TR_LINK_UP && !s->stopped;
+
+	*ret = (struct troupe_session_info){
+		.agent      = s->agent,
+		.sandbox_id = s->sandbox_id,
+		.session_id = s->id,
+		.status     = s->stopped || s->refusal || (s->loaded && s->link == TR_LINK_DOWN) ? "down"
+		              : !up ? (s->tries >= TR_HEALTH_TRIES ? "down" : "connecting")
+		              : s->turn ? "running" : "ready",
+		.queued     = (uint32_t)s->queued,
+	};
+}
+
+static int session_prompt(struct troupe_session *s, struct troupe_call *call, const struct troupe_prompt *p)
+{
+	return tr_turn_prompt(s, call, p);
+}
+
+static int session_respond(struct troupe_session *s, struct troupe_call *call, const char *permission_id,
+                           const char *reply, const char *user_id)
+{
+	return tr_permission_respond(s, call, permission_id, reply, user_id);
+}
+
+const struct tr_session_ops tr_session_ops = {
+	.open    = session_open,
+	.close   = session_close,
+	.prompt  = session_prompt,
+	.respond = session_respond,
+	.info    = session_info,
+};
+
+/* ------------------------------------------------------------------ turns */
+
+/* The actor will be dropped by the core, which then closes us. Until that, nothing more is taken from the sandbox: its
+ * ring keeps what comes. */
+static void stop(struct troupe_session *s)
+{
+	if (s->stopped || !s->actor)
+		return;
+	tr_warn("session.stop", "session=%s actor=%s", s->id, troupe_id(s->actor));
+	s->stopped = true;
+	fall_silent(s);
+}
+
+void tr_session_save(struct troupe_session *s)
+{
+	if (s->dirty_main)
+		tr_store_main(s);
+	if (s->dirty_at)
+		tr_store_at(s);
+	if (s->dirty_history)
+		tr_store_history(s);
+	s->dirty_main = s->dirty_at = s->dirty_history = false;
+}
+
+struct running { struct troupe_session *session; void (*run)(struct troupe_session *s, void *arg); void *arg; };
+
+static int run_turn(struct troupe_actor *a, void *arg)
+{
+	struct running *r = arg;
+
+	(void)a;
+	r->run(r->session, r->arg);
+	tr_session_save(r->session);
+	return 0;
+}
+
+bool tr_session_turn(struct troupe_session *s, void (*run)(struct troupe_session *s, void *arg), void *arg)
+{
+	struct running r = { s, run, arg };
+	bool goes_on;
+
+	if (!s->actor || s->stopped)
+		return false;
+	s->refs++;
+	if (tr_actor_turn(s->actor, run_turn, &r) < 0)
+		stop(s);
+	goes_on = s->actor && !s->stopped;
+	unref(s);
+	return goes_on;
+}
+
+struct after { struct troupe_session *session; void (*then)(struct troupe_session *s, uint64_t arg); uint64_t arg; };
+
+static void on_durable(void *arg, int rc)
+{
+	struct after *after = arg;
+	struct troupe_session *s = after->session;
+
+	if (rc < 0)
+		stop(s);
+	if (s->actor && !s->stopped)
+		after->then(s, after->arg);
+	free(after);
+	unref(s);
+}
+
+void tr_session_after(struct troupe_session *s, void (*then)(struct troupe_session *s, uint64_t arg), uint64_t arg)
+{
+	struct after *after = tr_alloc(sizeof *after);
+
+	*after = (struct after){ s, then, arg };
+	s->refs++;
+	tr_actor_after(s->actor, on_durable, after);
+}
+
+void tr_session_request_id(struct troupe_session *s, char into[TR_REQUEST_ID_MAX])
+{
+	snprintf(into, TR_REQUEST_ID_MAX, "%s-%llu", s->instance.connection_id, (unsigned long long)s->next_request++);
+	s->dirty_at = true;
+}
+
+/* ------------------------------------------------------------------ events and changes */
+
+static void put_member(struct tr_bytes *out, const char *name, const char *text)
+{
+	tr_put_text(out, name);
+	tr_put_text(out, text);
+}
+
+/* What clients get in the place of an envelope that would not fit into a frame; the envelope itself is kept. */
+static void put_truncated(struct troupe_session *s, struct tr_bytes *out, struct troupe_text json)
+{
+	struct tr_bytes note = { 0 };
+	struct tr_acp e;
+
+	tr_acp_read(&e, json);
+	tr_acp_note_truncated(&note, &e, json.size);
+	tr_put_json(out, (const char *)note.data, note.size);
+	tr_store_big(s, s->event_index, json);
+	tr_bytes_free(&note);
+}
+
+void tr_session_event(struct troupe_session *s, enum tr_sender sender, struct troupe_text json)
+{
+	struct tr_bytes event = { 0 };
+	char uuid[37];
+
+	tr_random_uuid(uuid);
+	s->event_index++;
+	s->dirty_at = true;
+	tr_put_map(&event, sender == TR_SYNTHETIC ? 8 : 7);
+	put_member(&event, "id", uuid);
+	tr_put_text(&event, "eventIndex");
+	tr_put_int(&event, (int64_t)s->event_index);
+	put_member(&event, "sessionId", s->id);
+	tr_put_text(&event, "createdAt");
+	tr_put_int(&event, troupe_now_ms(s->actor));
+	put_member(&event, "connectionId", s->instance.connection_id);
+	put_member(&event, "sender", sender == TR_CLIENT ? "client" : "agent");
+	if (sender == TR_SYNTHETIC) {
+		tr_put_text(&event, "synthetic");
+		tr_put_bool(&event, true);
+	}
+	tr_put_text(&event, "payload");
+	if (json.size > TR_EVENT_CLIENT_BYTES_MAX)
+		put_truncated(s, &event, json);
+	else
+		tr_put_json(&event, json.data, json.size);
+	if (s->hooks.on_event)
+		s->hooks.on_event(s->actor, s, tr_bytes_value(&event));
+	tr_bytes_free(&event);
+}
+
+void tr_session_note(struct troupe_session *s, enum tr_sender sender, struct tr_bytes *json)
+{
+	tr_session_event(s, sender, (struct troupe_text){ (const char *)json->data, json->size });
+	tr_bytes_free(json);
+}
+
+void tr_session_change(struct troupe_session *s, const char *name, struct tr_bytes *value)
+{
+	if (s->hooks.on_change)
+		s->hooks.on_change(s->actor, s, name, tr_bytes_value(value));
+	tr_bytes_free(value);
+}
+
+void tr_session_put_error(struct tr_bytes *out, int error, const char *message)
+{
+	const struct troupe_error_info *info = troupe_error_info(error);
+
+	tr_put_text(out, "error");
+	tr_put_map(out, 3);
+	put_member(out, "group", info->group);
+	put_member(out, "code", info->code);
+	put_member(out, "message", message && *message ? message : info->sentence);
+}
+
+void tr_session_state(struct troupe_session *s, const char *state, int error, const char *message)
+{
+	struct tr_bytes value = { 0 };
+
+	if (s->told_state && strcmp(s->told_state, state) == 0)
+		return;
+	s->told_state = state;
+	tr_info("sandbox.state", "actor=%s session=%s state=%s reason=\"%s\"", troupe_id(s->actor), s->id, state,
+	        message ? message : "");
+	tr_put_map(&value, error ? 3 : 2);
+	put_member(&value, "state", state);
+	put_member(&value, "sandboxId", s->sandbox_id);
+	if (error)
+		tr_session_put_error(&value, error, message);
+	tr_session_change(s, "sandbox.state", &value);
+}

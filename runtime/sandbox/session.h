@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of one session, shared by the session*.c files and nobody else.
+ *
+ *	session.c            the port: open, close, info; turns and what they save; events and changes told
+ *	session_store.c      the durable items, and reading them back
+ *	session_link.c       is the sandbox there, is our instance in it: health, list, waiting, giving up
+ *	session_boot.c       a new instance: initialize, log in, resume or load or new
+ *	session_stream.c     the event stream and its reading rule
+ *	session_take.c       what an envelope means
+ *	session_turn.c       prompts: queue, running, settled
+ *	session_ask.c        one request to the agent: its POST, and its response on the stream
+ *	session_say.c        small messages to the agent that have no response
+ *	session_permission.c requests that people answer
+ *	session_clean.c      instances that we left behind
+ *	history.c            what a new agent session is told of the old one
+ *	problem.c            what an answer of the sandbox means
+ *
+ * Two kinds of function. Those marked "in a turn" run inside a turn of the actor: they may write items, log events and tell
+ * changes, all of which one commit makes true. The others come from the loop (an answer, a timer) and use
+ * tr_session_turn for what they have to write. What must leave only after the commit waits with tr_session_after. */
+#ifndef TR_SANDBOX_SESSION_H
+#define TR_SANDBOX_SESSION_H
+
+#include "proto/acp.h"
+#include "runtime/base/limits.h"
+#include "runtime/base/list.h"
+#include "runtime/core/actor.h"
+#include "runtime/sandbox/history.h"
+#include "runtime/sandbox/http.h"
+#include "runtime/sandbox/problem.h"
+#include "runtime/sandbox/sandbox.h"
+#include "runtime/sandbox/sse.h"
+
+#define TR_HEALTH_MS          5000   /* one health request, one list */
+#define TR_HEALTH_TRIES       3      /* failed in a row: the sandbox is unreachable, and who waits is told */
+#define TR_HEALTH_WAIT_MAX_MS 15000
+#define TR_LOST_AFTER_MS      120000 /* unreachable for so long in mid-turn: the turn is given up */
+#define TR_SILENCE_MS         45000  /* three heartbeats */
+#define TR_OPEN_MS            10000  /* for the stream's head */
+#define TR_REREAD_MS          100    /* before a broken stream is read again; doubles ... */
+#define TR_REREAD_MAX_MS      5000   /* ... up to this */
+#define TR_SETTLE_MS          5000   /* of a healthy stream, before what it does not bring is held to be missing */
+#define TR_LINGER_MS          1000   /* for a POST whose response was seen on the stream */
+#define TR_INSTALL_MS         900000 /* for initialize: the sandbox may install the agent first */
+#define TR_BOOT_STEP_MS       180000 /* for session/new, load, resume */
+#define TR_SAY_MS             10000  /* for a reply or notification to be taken: the agent reads no more */
+#define TR_CRASHES_MAX        3      /* instances that ended within ... */
+#define TR_CRASHES_MS         60000  /* ... without finishing a turn: stop */
+#define TR_PERMISSIONS_MAX    256    /* open at once */
+#define TR_SAYS_MAX           1024   /* waiting to be sent */
+#define TR_HELD_MAX           1024   /* envelopes, and ... */
+#define TR_HELD_BYTES_MAX     (8 * 1024 * 1024) /* ... bytes that came before the session was bound */
+#define TR_OPTIONS_BYTES_MAX  (64 * 1024) /* of a permission request */
+#define TR_ITEM_KEY_MAX       400
+#define TR_REQUEST_ID_MAX     64
+#define TR_SERVER_ID_MAX      129
+
+enum tr_sender { TR_CLIENT, TR_AGENT, TR_SYNTHETIC };
+
+/* ------------------------------------------------------------------ an instance of the agent */
+
+struct tr_instance {
+	char     server_id[TR_SERVER_ID_MAX]; /* "": there has been none */
+	char     connection_id[37];
+	char     agent_session[TR_ACP_SHORT_MAX]; /* of the newest bound instance; outlives it, to resume or load */
+	int64_t  created_ms;  /* createdAtMs: with server_id and the stream's id this is a place that never means another */
+	uint64_t epoch;
+	bool     bound;       /* it is ours and alive as far as we know: go on with it */
+	bool     replay_due;  /* its agent session knows nothing of the earlier one yet */
+};
+
+/* ------------------------------------------------------------------ one request to the agent */
+
+struct tr_ask {
+	struct troupe_session  *session;
+	char                    id[TR_REQUEST_ID_MAX]; /* "": nothing is asked */
+	struct tr_http_request *post;
+	struct tr_bytes         copy;     /* the POST's answer, while the stream has not brought it; size 0: none */
+	struct tr_bytes         body;     /* kept until the agent is known to have got it */
+	unsigned                sent;     /* how often */
+	bool                    unsent;   /* it did not get there: to be sent once more when we are connected */
+	bool                    unsure;   /* the POST is gone, and whether the agent got it is unknown */
+	struct event           *timer;    /* TR_SETTLE_MS */
+	/* In a turn, once: the response. From the POST only when the stream did not bring it. */
+	void (*on_response)(struct troupe_session *s, struct troupe_text json, const struct tr_acp *e);
+	/* From the loop: the POST ended otherwise. unsent is set when it may be sent once more; tr_ask_stream_opened does. */
+	void (*on_trouble)(struct troupe_session *s, const struct tr_problem *p);
+	/* From the loop: unsure, and a healthy stream brings nothing. */
+	void (*on_missing)(struct troupe_session *s);
+};
+
+/* ------------------------------------------------------------------ the stream */
+
+struct tr_stream {
+	struct tr_http_request *get;
+	struct tr_sse  sse;
+	bool           open;     /* the head has come: what follows is events */
+	bool           fresh;    /* nothing was taken from this GET yet */
+	bool           jumped;   /* this GET was made since ids had jumped */
+	bool           tried_after; /* booting: once since initialize was answered */
+	uint64_t       last;     /* the id of the newest event taken */
+	unsigned       attempt;  /* since an event was taken */
+	unsigned       reads;    /* GETs so far: tells whether one was replaced */
+	int64_t        heard_ms;
+	struct event  *timer;    /* the next attempt; while there is a GET, its silence */
+};
+
+/* ------------------------------------------------------------------ prompts */
+
+enum tr_prompt_state { TR_QUEUED, TR_RUNNING, TR_DONE, TR_FAILED, TR_CANCELLED };
+
+struct tr_prompt {
+	struct tr_list       link;
+	uint64_t             order;      /* of acceptance */
+	char                *prompt_id, *user_id, *text; /* user_id may be NULL */
+	enum tr_prompt_state state;
+	char                 request_id[TR_REQUEST_ID_MAX];
+	bool                 delivered;  /* something of this turn was seen */
+	int                  error;      /* failed */
+	char                *message;    /* failed */
+	char                 stop_reason[32];
+	struct troupe_call **waiters;
+	size_t               waiter_count;
+};
+
+/* A prompt that is being looked up: is its id known? */
+struct tr_asked {
+	struct tr_list         link;
+	struct troupe_session *session;
+	struct troupe_call    *call;
+	char                  *prompt_id, *user_id, *text;
+};
+
+struct tr_permission {
+	struct tr_list  link;
+	char            id[37];
+	struct tr_bytes request_id; /* raw */
+	struct tr_bytes options;    /* raw; empty once answered */
+	struct tr_bytes answer;     /* our reply's envelope; empty: open */
+};
+
+/* ------------------------------------------------------------------ the session */
+
+enum tr_link {
+	TR_LINK_DOWN,   /* nothing is under way; a prompt makes us connect */
+	TR_LINK_HEALTH, /* asking whether the sandbox is there, or waiting to ask again */
+	TR_LINK_LIST,   /* asking which instances it has */
+	TR_LINK_CLEAN,  /* ending instances that we left behind */
+	TR_LINK_BOOT,   /* making a new instance */
+	TR_LINK_UP      /* bound; the stream is open, or being opened again */
+};
+
+enum tr_boot_step { TR_BOOT_INITIALIZE, TR_BOOT_LIST, TR_BOOT_LOGIN, TR_BOOT_RESUME, TR_BOOT_LOAD, TR_BOOT_NEW };
+
+struct tr_held { struct tr_list link; enum tr_sender sender; struct tr_bytes json; };
+struct tr_say { struct tr_list link; uint64_t number; struct tr_bytes body; char permission_id[37]; };
+struct tr_left { struct tr_list link; char server_id[TR_SERVER_ID_MAX]; bool hung; };
+
+struct troupe_session {
+	struct tr_session_base base;   /* the core's */
+	struct tr_sandbox   *sandbox;
+	struct troupe_actor *actor;    /* NULL: closed; memory waits for the last callback */
+	unsigned             refs;
+	bool                 stopped;  /* the core failed us: nothing is read or sent until it closes us */
+	bool                 loaded;
+	int                  refusal;  /* this session cannot work, ever: what prompts are told. 0: it can */
+
+	char *id, *agent, *url, *sandbox_id, *token;
+	struct troupe_session_hooks hooks;
+
+	/* durable */
+	struct tr_instance instance;
+	int64_t            created_at;   /* of the session */
+	uint64_t           event_index;  /* of the newest event */
+	uint64_t           next_request, next_order;
+	struct tr_history  history;
+	bool               dirty_main, dirty_at, dirty_history;
+
+	/* the link */
+	enum tr_link            link;
+	struct tr_http_request *link_request;
+	struct event           *link_timer;
+	void                  (*link_then)(struct troupe_session *s);
+	unsigned                tries;         /* failed, in a row */
+	int64_t                 failing_ms;    /* since when; 0: not */
+	int64_t                 crashes[TR_CRASHES_MAX];
+	unsigned                crash_count;
+	const char             *told_state;    /* sandbox.state as last told; NULL: nothing yet */
+	bool                    reattaching;   /* to be told when the stream is open */
+	struct tr_list          left;          /* instances to clean up: tr_left */
+	void                  (*clean_then)(struct troupe_session *s);
+	struct tr_stream        stream;
+
+	/* booting */
+	enum tr_boot_step   step;
+	struct tr_ask       boot;
+	struct tr_acp_agent caps;
+	struct tr_bytes     initialized;  /* initialize's result */
+	unsigned            login;        /* methods tried */
+	struct event       *boot_timer;
+	struct tr_list      held;         /* came before the session was bound: tr_held */
+	size_t              held_count, held_bytes;
+	unsigned            replayed;     /* updates that a load repeated */
+
+	/* prompts */
+	struct tr_list    asked;    /* tr_asked */
+	struct tr_list    queue;    /* waiting, in order: tr_prompt */
+	size_t            queued;
+	struct tr_prompt *turn;     /* the running one */
+	struct tr_ask     ask;      /* its request */
+	char              answered[TR_REQUEST_ID_MAX]; /* whose response was taken from the POST */
+	struct tr_list    settled;  /* ended, not committed yet: tr_prompt */
+	bool              held_awake;
+
+	/* small messages */
+	struct tr_list          says;      /* tr_say */
+	size_t                  say_count;
+	uint64_t                say_number, say_committed;
+	bool                    overrun;   /* more is to be said than TR_SAYS_MAX */
+	struct tr_http_request *saying;
+	struct tr_list          permissions;
+	size_t                  permission_count;
+};
+
+/* ---- session.c */
+
+extern const struct tr_session_ops tr_session_ops;
+
+int64_t tr_mono_ms(void);
+
+/* From the loop: runs as a turn of the actor. False: the session is closed or stopped, touch it no more. */
+bool tr_session_turn(struct troupe_session *s, void (*run)(struct troupe_session *s, void *arg), void *arg);
+/* In a turn: `then` comes from the loop when what this turn wrote is durable; not if the session is closed or stopped. */
+void tr_session_after(struct troupe_session *s, void (*then)(struct troupe_session *s, uint64_t arg), uint64_t arg);
+/* In a turn, at its end: writes what has changed. tr_session_turn does it by itself. */
+void tr_session_save(struct troupe_session *s);
+
+void tr_session_loaded(struct troupe_session *s, int rc);
+
+/* In a turn: one envelope becomes a SessionEvent. json has passed tr_json_check. */
+void tr_session_event(struct troupe_session *s, enum tr_sender sender, struct troupe_text json);
+/* In a turn: the same, of what was just built; frees it. */
+void tr_session_note(struct troupe_session *s, enum tr_sender sender, struct tr_bytes *json);
+/* In a turn: tells a change; value is a packed map. */
+void tr_session_change(struct troupe_session *s, const char *name, struct tr_bytes *value);
+/* In a turn: sandbox.state, when it is another than told last. error 0: none. */
+void tr_session_state(struct troupe_session *s, const char *state, int error, const char *message);
+/* The next request id, never used before on this instance; in a turn. */
+void tr_session_request_id(struct troupe_session *s, char into[TR_REQUEST_ID_MAX]);
+/* Appends "error": { group, code, message }. */
+void tr_session_put_error(struct tr_bytes *out, int error, const char *message);
+
+/* ---- session_store.c */
+
+/* Reads the items back; tr_session_loaded comes in a turn, perhaps at once. rc: 0 or TROUPE_ESTORE. */
+void tr_session_load(struct troupe_session *s);
+void tr_store_main(struct troupe_session *s);
+void tr_store_at(struct troupe_session *s);
+void tr_store_history(struct troupe_session *s);
+void tr_store_prompt(struct troupe_session *s, const struct tr_prompt *p); /* open: whole; ended: what it came to */
+void tr_store_permission(struct troupe_session *s, const struct tr_permission *p);
+void tr_store_resolved(struct troupe_session *s, const struct tr_permission *p, const char *reply, const char *user_id);
+void tr_store_forget_permission(struct troupe_session *s, const char *permission_id);
+void tr_store_left(struct troupe_session *s, const char *server_id);
+void tr_store_cleaned(struct troupe_session *s, const char *server_id);
+void tr_store_big(struct troupe_session *s, uint64_t event_index, struct troupe_text json);
+/* Keys of items that are looked up one by one. */
+struct troupe_text tr_store_done_key(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *prompt_id);
+struct troupe_text tr_store_resolved_key(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *permission_id);
+/* What an ended prompt came to: fills state, error, message, stop_reason. */
+bool tr_store_read_done(struct troupe_value v, struct tr_prompt *ret);
+
+/* ---- session_link.c */
+
+/* Starts to connect unless that is under way. From anywhere: goes on from the loop. */
+void tr_link_connect(struct troupe_session *s);
+/* From the loop: the way to the sandbox is broken; look again. */
+void tr_link_trouble(struct troupe_session *s, const char *why);
+/* In a turn: we stop trying. Who waits fails with the error. */
+void tr_link_give_up(struct troupe_session *s, int error, const char *message);
+/* In a turn: the instance is gone, or we are done with it. The running prompt fails with the error, permissions expire; what waits
+ * goes on with a new instance. reason: as in the log (spec 4.4). */
+void tr_link_gone(struct troupe_session *s, int error, const char *reason, const char *message);
+/* The instance is bound, or found again: read its stream. */
+void tr_link_up(struct troupe_session *s);
+/* In a turn: the instance is given up, without a word on what comes then. */
+void tr_link_end_instance(struct troupe_session *s, int error, const char *reason, const char *message);
+/* One timer, one request at a time for all that the link does. ms negative: off. */
+void tr_link_timer(struct troupe_session *s, int ms, void (*then)(struct troupe_session *s));
+void tr_link_init(struct troupe_session *s);
+void tr_link_close(struct troupe_session *s);
+/* METHOD url+path; path begins with "/v1". */
+struct tr_http_request *tr_session_http(struct troupe_session *s, struct tr_http_options *o, const char *path);
+/* "/v1/acp/SERVER" into `into`. */
+const char *tr_session_path(const struct troupe_session *s, char into[TR_SERVER_ID_MAX + 16]);
+
+/* ---- session_boot.c */
+
+void tr_boot_init(struct troupe_session *s);
+void tr_boot_start(struct troupe_session *s);      /* from the loop */
+void tr_boot_stop(struct troupe_session *s);       /* whatever it was doing; frees what it held */
+/* In a turn: an envelope of an instance that is not bound yet. */
+void tr_boot_take(struct troupe_session *s, struct troupe_text json, const struct tr_acp *e);
+
+/* ---- session_stream.c */
+
+void tr_stream_init(struct troupe_session *s);
+void tr_stream_open(struct troupe_session *s);     /* from the loop: reads on from `last` */
+void tr_stream_close(struct troupe_session *s);
+bool tr_stream_healthy(const struct troupe_session *s);
+
+/* ---- session_take.c */
+
+/* In a turn: one event of the stream. */
+void tr_take(struct troupe_session *s, const struct tr_sse_event *event);
+
+/* ---- session_ask.c */
+
+/* A request with this id is to be asked; body is taken over (NULL: it was sent in another life, perhaps). */
+void tr_ask_set(struct tr_ask *ask, const char *id, struct tr_bytes *body);
+/* From the loop: POSTs it. first: it makes the instance, of our agent. */
+void tr_ask_send(struct tr_ask *ask, bool first);
+void tr_ask_proved(struct tr_ask *ask);    /* the agent has got it */
+void tr_ask_stream_opened(struct tr_ask *ask); /* the stream is healthy (again) */
+void tr_ask_stream_closed(struct tr_ask *ask);
+void tr_ask_end(struct tr_ask *ask);       /* answered: the POST may end by itself, for a moment */
+void tr_ask_drop(struct tr_ask *ask);      /* given up */
+void tr_ask_init(struct tr_ask *ask, struct troupe_session *s);
+void tr_ask_fini(struct tr_ask *ask);
+
+/* ---- session_turn.c */
+
+int  tr_turn_prompt(struct troupe_session *s, struct troupe_call *call, const struct troupe_prompt *p);
+void tr_turn_restored(struct troupe_session *s);   /* the items are read: what was open goes on */
+void tr_turn_pump(struct troupe_session *s);       /* in a turn: starts the next prompt if it can start */
+void tr_turn_seen(struct troupe_session *s);       /* in a turn: something of the running turn came */
+/* In a turn. The running prompt ends without a response / everything that waits fails / the first that waits does. */
+void tr_turn_lost(struct troupe_session *s, int error, const char *reason, const char *message);
+void tr_turn_fail_waiting(struct troupe_session *s, int error, const char *message);
+void tr_turn_fail_first(struct troupe_session *s, int error, const char *message);
+void tr_prompt_free(struct tr_prompt *p);
+void tr_asked_free(struct tr_asked *asked);
+
+/* ---- session_say.c */
+
+/* In a turn: sent after the commit, in order. permission_id: whose answer it is; NULL: none. Empties body. */
+void tr_say(struct troupe_session *s, struct tr_bytes *body, const char *permission_id);
+bool tr_say_waits(const struct troupe_session *s, const char *permission_id); /* is its answer still to be sent? */
+void tr_say_drop(struct troupe_session *s);
+
+/* ---- session_permission.c */
+
+void tr_permission_asked(struct troupe_session *s, const struct tr_acp *e); /* in a turn; the event is logged */
+int  tr_permission_respond(struct troupe_session *s, struct troupe_call *call, const char *permission_id,
+                           const char *reply, const char *user_id);
+void tr_permissions_expire(struct troupe_session *s); /* in a turn: the instance is gone */
+void tr_permissions_cancel(struct troupe_session *s); /* in a turn: the turn is over */
+void tr_permissions_say_again(struct troupe_session *s); /* in a turn: answers that may not have been sent */
+void tr_permission_said(struct troupe_session *s, const char *permission_id); /* in a turn: the sandbox took it */
+void tr_permission_free(struct troupe_session *s, struct tr_permission *p);
+
+/* ---- session_clean.c */
+
+/* From the loop: ends what we left behind, then `then`. */
+void tr_clean_start(struct troupe_session *s, void (*then)(struct troupe_session *s));
+
+/* ---- sandbox.c */
+
+struct tr_http *tr_sandbox_http(struct tr_sandbox *sandbox);
+struct event_base *tr_sandbox_base(struct tr_sandbox *sandbox);
+const char *tr_sandbox_cwd(const struct tr_sandbox *sandbox);
+/* Which server a session without a URL goes to: false, none. Lends. */
+bool tr_sandbox_default(const struct tr_sandbox *sandbox, const char **url, const char **token, const char **sandbox_id);
+const char *tr_sandbox_agent(const struct tr_sandbox *sandbox);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request to the agent. Its POST and the event stream both bring the response; the stream decides, since it has the
+ * order, survives us, and comes when the server's POST does not (spec 2.5, 5.4). The POST's copy is taken only when a healthy
+ * stream has not brought the response some seconds later. A POST is not closed before its delivery is known, or the
+ * next message could be glued to half of it. */
+#include "runtime/sandbox/session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/json.h"
+#include "proto/value.h"
+
+static void on_settle_timer(evutil_socket_t fd, short what, void *arg);
+
+void tr_ask_init(struct tr_ask *ask, struct troupe_session *s)
+{
+	ask->session = s;
+	ask->timer = evtimer_new(tr_sandbox_base(s->sandbox), on_settle_timer, ask);
+}
+
+static void clear(struct tr_ask *ask)
+{
+	evtimer_del(ask->timer);
+	tr_bytes_free(&ask->copy);
+	tr_bytes_free(&ask->body);
+	ask->id[0] = '\0';
+	ask->sent = 0;
+	ask->unsent = ask->unsure = false;
+}
+
+void tr_ask_fini(struct tr_ask *ask)
+{
+	clear(ask);
+	event_free(ask->timer);
+}
+
+void tr_ask_drop(struct tr_ask *ask)
+{
+	ask->post = tr_http_cancel(ask->post);
+	clear(ask);
+}
+
+void tr_ask_end(struct tr_ask *ask)
+{
+	ask->post = tr_http_leave(ask->post, TR_LINGER_MS);
+	clear(ask);
+}
+
+void tr_ask_set(struct tr_ask *ask, const char *id, struct tr_bytes *body)
+{
+	tr_ask_end(ask);
+	snprintf(ask->id, sizeof ask->id, "%s", id);
+	ask->unsure = body == NULL;
+	if (body) {
+		ask->body = *body;
+		*body = (struct tr_bytes){ 0 };
+	}
+}
+
+void tr_ask_proved(struct tr_ask *ask)
+{
+	if (ask->copy.size == 0)
+		evtimer_del(ask->timer);
+	tr_bytes_free(&ask->body);
+	ask->unsure = ask->unsent = false;
+}
+
+/* ------------------------------------------------------------------ waiting for the stream */
+
+static void arm(struct tr_ask *ask)
+{
+	struct timeval in = { TR_SETTLE_MS / 1000, 0 };
+
+	if ((ask->copy.size > 0 || ask->unsure) && tr_stream_healthy(ask->session))
+		evtimer_add(ask->timer, &in);
+}
+
+void tr_ask_stream_closed(struct tr_ask *ask)
+{
+	evtimer_del(ask->timer);
+}
+
+void tr_ask_stream_opened(struct tr_ask *ask)
+{
+	if (ask->unsent)
+		tr_ask_send(ask, false);
+	else
+		arm(ask);
+}
+
+static void copy_turn(struct troupe_session *s, void *arg)
+{
+	struct tr_ask *ask = arg;
+	struct tr_bytes copy = ask->copy;
+	struct troupe_text json = { (const char *)copy.data, copy.size };
+	struct tr_acp e;
+
+	ask->copy = (struct tr_bytes){ 0 };
+	tr_acp_read(&e, json);
+	snprintf(s->answered, sizeof s->answered, "%s", ask->id);
+	tr_ask_end(ask);
+	ask->on_response(s, json, &e);
+	tr_bytes_free(&copy);
+}
+
+static void on_settle_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct tr_ask *ask = arg;
+
+	(void)fd, (void)what;
+	if (ask->copy.size > 0)
+		tr_session_turn(ask->session, copy_turn, ask);
+	else if (ask->unsure)
+		ask->on_missing(ask->session);
+}
+
+/* ------------------------------------------------------------------ the POST */
+
+static bool keep_copy(struct tr_ask *ask, struct troupe_text body)
+{
+	struct tr_acp e;
+
+	if (tr_json_check(body, TR_JSON_KEPT_DEPTH, NULL) < 0)
+		return false;
+	tr_acp_read(&e, body);
+	if (!tr_acp_answers(&e, ask->id))
+		return false;
+	tr_bytes_put(&ask->copy, body.data, body.size);
+	return true;
+}
+
+static void on_end(void *arg, const struct tr_http_answer *answer)
+{
+	struct tr_ask *ask = arg;
+	struct tr_problem p;
+
+	ask->post = NULL;
+	tr_problem_read(answer, &p);
+	switch (p.kind) {
+	case TR_PROBLEM_WAIT:
+		tr_bytes_free(&ask->body);
+		return;
+	case TR_PROBLEM_NONE:
+		tr_bytes_free(&ask->body);
+		if (!keep_copy(ask, answer->body))
+			ask->unsure = true;
+		arm(ask);
+		return;
+	case TR_PROBLEM_UNSURE:
+	case TR_PROBLEM_PATH:
+		tr_bytes_free(&ask->body);
+		ask->unsure = true;
+		arm(ask);
+		break;
+	case TR_PROBLEM_NOT_SENT:
+	case TR_PROBLEM_REFUSED: /* also what a server says that does not know the instance any more: look, then once again */
+		ask->unsent = ask->sent < 2 && p.status != 413 && p.status != 415;
+		break;
+	default:
+		break;
+	}
+	ask->on_trouble(ask->session, &p);
+}
+
+void tr_ask_send(struct tr_ask *ask, bool first)
+{
+	struct troupe_session *s = ask->session;
+	struct tr_bytes body = { 0 };
+	char path[TR_SERVER_ID_MAX + 16], whole[TR_SERVER_ID_MAX + 16 + 80];
+
+	tr_session_path(s, path);
+	snprintf(whole, sizeof whole, "%s%s%s", path, first ? "?agent=" : "", first ? s->agent : "");
+	tr_bytes_put(&body, ask->body.data, ask->body.size);
+	ask->sent++;
+	ask->unsent = false;
+	ask->post = tr_session_http(s, &(struct tr_http_options){
+		.method = "POST", .accept = "application/json", .body = &body, .own_connection = true, .on_end = on_end, .arg = ask,
+	}, whole);
+}

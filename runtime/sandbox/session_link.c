@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way to the sandbox: is it there (health), is our instance in it (list), and what follows when one is not.
+ *
+ *	down -> health -> list -> clean -> boot -> up        up -> health again when the way breaks
+ *	                            `----(still bound)---> up
+ *
+ * Trying goes on with back-off as long as the session is open. After TR_HEALTH_TRIES failures those who wait are told;
+ * whoever prompts next makes it try again at once. */
+#include "runtime/sandbox/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/json.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+
+#define FIRST_WAIT_MS 500
+
+static void ask_health(struct troupe_session *s);
+static void ask_list(struct troupe_session *s);
+
+/* ------------------------------------------------------------------ one timer, one request */
+
+static void on_link_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct troupe_session *s = arg;
+
+	(void)fd, (void)what;
+	s->link_then(s);
+}
+
+void tr_link_init(struct troupe_session *s)
+{
+	s->link_timer = evtimer_new(tr_sandbox_base(s->sandbox), on_link_timer, s);
+}
+
+void tr_link_timer(struct troupe_session *s, int ms, void (*then)(struct troupe_session *s))
+{
+	struct timeval in = { ms / 1000, ms % 1000 * 1000 };
+
+	s->link_then = then;
+	if (ms < 0)
+		evtimer_del(s->link_timer);
+	else
+		evtimer_add(s->link_timer, &in);
+}
+
+void tr_link_close(struct troupe_session *s)
+{
+	s->link_request = tr_http_cancel(s->link_request);
+	tr_link_timer(s, -1, NULL);
+	s->link = TR_LINK_DOWN;
+}
+
+struct tr_http_request *tr_session_http(struct troupe_session *s, struct tr_http_options *o, const char *path)
+{
+	struct tr_bytes url = { 0 };
+	struct tr_http_request *r;
+
+	tr_bytes_put_text(&url, s->url);
+	tr_bytes_put_text(&url, path);
+	o->url = tr_bytes_text(&url);
+	o->token = s->token;
+	if (!o->arg)
+		o->arg = s;
+	r = tr_http_start(tr_sandbox_http(s->sandbox), o);
+	tr_bytes_free(&url);
+	return r;
+}
+
+const char *tr_session_path(const struct troupe_session *s, char into[TR_SERVER_ID_MAX + 16])
+{
+	snprintf(into, TR_SERVER_ID_MAX + 16, "/v1/acp/%s", s->instance.server_id);
+	return into;
+}
+
+/* ------------------------------------------------------------------ giving up */
+
+/* What a turn has to write about a failure. */
+struct failure { int error; const char *reason, *message; };
+
+/* Our instance is no more, or we want no more of it: to be cleaned up before the next is made. */
+static void leave_instance(struct troupe_session *s)
+{
+	struct tr_left *left;
+
+	if (!*s->instance.server_id)
+		return;
+	for (struct tr_list *at = s->left.next; at != &s->left; at = at->next) {
+		if (strcmp(tr_container(at, struct tr_left, link)->server_id, s->instance.server_id) == 0)
+			return;
+	}
+	left = tr_alloc(sizeof *left);
+	snprintf(left->server_id, sizeof left->server_id, "%s", s->instance.server_id);
+	tr_list_push(&s->left, &left->link);
+}
+
+void tr_link_end_instance(struct troupe_session *s, int error, const char *reason, const char *message)
+{
+	tr_info("agent.end", "actor=%s session=%s server=%s reason=%s", troupe_id(s->actor), s->id, s->instance.server_id, reason);
+	tr_stream_close(s);
+	tr_boot_stop(s);
+	tr_say_drop(s);
+	tr_turn_lost(s, error, reason, message);
+	tr_permissions_expire(s);
+	leave_instance(s);
+	s->instance.bound = s->reattaching = false;
+	s->dirty_main = s->dirty_at = s->dirty_history = true;
+}
+
+/* One more instance has ended without having finished a turn. True: that is a loop. */
+static bool crashes_too_often(struct troupe_session *s)
+{
+	int64_t now = tr_mono_ms();
+
+	memmove(s->crashes, s->crashes + 1, sizeof s->crashes - sizeof *s->crashes);
+	s->crashes[TR_CRASHES_MAX - 1] = now;
+	if (s->crash_count < TR_CRASHES_MAX)
+		s->crash_count++;
+	return s->crash_count == TR_CRASHES_MAX && now - s->crashes[0] < TR_CRASHES_MS;
+}
+
+void tr_link_gone(struct troupe_session *s, int error, const char *reason, const char *message)
+{
+	bool booting = s->link == TR_LINK_BOOT, had_turn = s->turn != NULL;
+
+	tr_link_end_instance(s, error, reason, message);
+	tr_link_close(s);
+	if (booting && !had_turn)
+		tr_turn_fail_first(s, error, message);
+	if (error == TROUPE_ELOST)
+		tr_session_state(s, "lost", error, message);
+	if (crashes_too_often(s)) {
+		s->crash_count = 0;
+		tr_link_give_up(s, TROUPE_ECRASHLOOP, NULL);
+	} else if (s->queued > 0 || error == TROUPE_ELOST) {
+		tr_link_connect(s);
+	}
+}
+
+void tr_link_give_up(struct troupe_session *s, int error, const char *message)
+{
+	if (s->link == TR_LINK_BOOT)
+		leave_instance(s);
+	tr_stream_close(s);
+	tr_boot_stop(s);
+	tr_link_close(s);
+	tr_session_state(s, "unreachable", error, message);
+	tr_turn_lost(s, error, "sandbox_lost", message);
+	tr_turn_fail_waiting(s, error, message);
+}
+
+static void give_up_turn(struct troupe_session *s, void *arg)
+{
+	const struct failure *f = arg;
+
+	tr_link_give_up(s, f->error, f->message);
+}
+
+/* ------------------------------------------------------------------ failing, and trying again */
+
+static void unreachable_turn(struct troupe_session *s, void *arg)
+{
+	const struct failure *f = arg;
+
+	tr_session_state(s, "unreachable", TROUPE_ESANDBOX, f->message);
+	tr_turn_fail_waiting(s, TROUPE_ESANDBOX, f->message);
+	if (s->turn && tr_mono_ms() - s->failing_ms >= TR_LOST_AFTER_MS)
+		tr_link_end_instance(s, TROUPE_ESANDBOX, "sandbox_lost", f->message);
+}
+
+static void try_later(struct troupe_session *s, const char *why)
+{
+	struct failure f = { .message = why };
+	int wait = FIRST_WAIT_MS;
+
+	s->tries++;
+	if (s->failing_ms == 0)
+		s->failing_ms = tr_mono_ms();
+	for (unsigned i = 1; i < s->tries && wait < TR_HEALTH_WAIT_MAX_MS; i++)
+		wait *= 2;
+	tr_debug("sandbox.retry", "session=%s tries=%u reason=\"%s\"", s->id, s->tries, why);
+	if (s->tries >= TR_HEALTH_TRIES && !tr_session_turn(s, unreachable_turn, &f))
+		return;
+	s->link = TR_LINK_HEALTH;
+	tr_link_timer(s, wait < TR_HEALTH_WAIT_MAX_MS ? wait : TR_HEALTH_WAIT_MAX_MS, ask_health);
+}
+
+void tr_link_trouble(struct troupe_session *s, const char *why)
+{
+	if (s->link == TR_LINK_BOOT)
+		leave_instance(s);
+	tr_link_close(s);
+	tr_stream_close(s);
+	tr_boot_stop(s);
+	try_later(s, why);
+}
+
+/* The answer to a question about the sandbox is not what was hoped for. */
+static void question_failed(struct troupe_session *s, const struct tr_problem *p)
+{
+	struct failure f = { TROUPE_ETOKEN, NULL, p->words };
+
+	if (p->kind == TR_PROBLEM_TOKEN)
+		tr_session_turn(s, give_up_turn, &f);
+	else
+		try_later(s, p->kind == TR_PROBLEM_NONE ? "the answer is not a sandbox-agent's" : p->words);
+}
+
+/* ------------------------------------------------------------------ health */
+
+static void on_health(void *arg, const struct tr_http_answer *answer)
+{
+	struct troupe_session *s = arg;
+	struct tr_problem p;
+	char status[8];
+
+	s->link_request = NULL;
+	tr_problem_read(answer, &p);
+	if (p.kind == TR_PROBLEM_NONE && tr_json_check(answer->body, TR_JSON_KEPT_DEPTH, NULL) == 0
+	    && tr_acp_short(answer->body, "status", status, sizeof status) && strcmp(status, "ok") == 0)
+		ask_list(s);
+	else
+		question_failed(s, &p);
+}
+
+static void connecting_turn(struct troupe_session *s, void *arg)
+{
+	(void)arg;
+	tr_session_state(s, "connecting", 0, NULL);
+}
+
+static void ask_health(struct troupe_session *s)
+{
+	if (s->tries == 0 && !tr_session_turn(s, connecting_turn, NULL))
+		return;
+	s->link_request = tr_session_http(s, &(struct tr_http_options){
+		.method = "GET", .time_ms = TR_HEALTH_MS, .body_max = 64 * 1024, .on_end = on_health,
+	}, "/v1/health");
+}
+
+void tr_link_connect(struct troupe_session *s)
+{
+	bool waiting = s->link == TR_LINK_HEALTH && !s->link_request;
+
+	if (s->stopped || s->refusal || (s->link != TR_LINK_DOWN && !waiting))
+		return;
+	s->link = TR_LINK_HEALTH;
+	s->tries = 0;
+	tr_link_timer(s, 0, ask_health);
+}
+
+/* ------------------------------------------------------------------ is our instance there */
+
+static void lost_turn(struct troupe_session *s, void *arg)
+{
+	static const char message[] = "The sandbox does not have this agent any more.";
+
+	(void)arg;
+	tr_link_end_instance(s, TROUPE_ELOST, "instance_lost", message);
+	tr_session_state(s, "lost", TROUPE_ELOST, message);
+	tr_session_state(s, "connecting", 0, NULL);
+}
+
+static void on_clean(struct troupe_session *s)
+{
+	if (s->instance.bound)
+		tr_link_up(s);
+	else
+		tr_boot_start(s);
+}
+
+static void on_list(void *arg, const struct tr_http_answer *answer)
+{
+	struct troupe_session *s = arg;
+	struct tr_problem p;
+	int64_t created;
+
+	s->link_request = NULL;
+	tr_problem_read(answer, &p);
+	if (p.kind != TR_PROBLEM_NONE || tr_json_check(answer->body, TR_JSON_KEPT_DEPTH, NULL) < 0) {
+		question_failed(s, &p);
+		return;
+	}
+	created = tr_acp_listed(answer->body, s->instance.server_id);
+	if ((s->instance.bound && created != s->instance.created_ms) || (!s->instance.bound && s->turn)) {
+		if (!tr_session_turn(s, lost_turn, NULL))
+			return;
+	}
+	s->link = TR_LINK_CLEAN;
+	tr_clean_start(s, on_clean);
+}
+
+static void ask_list(struct troupe_session *s)
+{
+	s->link = TR_LINK_LIST;
+	s->link_request = tr_session_http(s, &(struct tr_http_options){
+		.method = "GET", .time_ms = TR_HEALTH_MS, .body_max = 4 * 1024 * 1024, .on_end = on_list,
+	}, "/v1/acp");
+}
+
+void tr_link_up(struct troupe_session *s)
+{
+	s->link = TR_LINK_UP;
+	s->tries = 0;
+	s->failing_ms = 0;
+	if (!s->stream.get)
+		tr_stream_open(s);
+}

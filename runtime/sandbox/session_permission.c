@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Permission requests are state, not a question to somebody: stored, told, answered by whoever is first (spec 5.6). An
+ * answer stays stored until the sandbox has taken it; a second one is harmless, so it is said again when in doubt. */
+#include "runtime/sandbox/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/json.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+
+void tr_permission_free(struct troupe_session *s, struct tr_permission *p)
+{
+	tr_list_remove(&p->link);
+	tr_bytes_free(&p->request_id);
+	tr_bytes_free(&p->options);
+	tr_bytes_free(&p->answer);
+	free(p);
+	s->permission_count--;
+}
+
+static bool is_open(const struct tr_permission *p)
+{
+	return p->answer.size == 0;
+}
+
+static struct tr_permission *find(struct troupe_session *s, const char *id)
+{
+	for (struct tr_list *at = s->permissions.next; at != &s->permissions; at = at->next) {
+		struct tr_permission *p = tr_container(at, struct tr_permission, link);
+
+		if (strcmp(p->id, id) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+static struct troupe_text raw_of(const struct tr_bytes *b)
+{
+	return (struct troupe_text){ (const char *)b->data, b->size };
+}
+
+/* ------------------------------------------------------------------ asked */
+
+static void put_json_member(struct tr_bytes *out, const char *name, struct troupe_text json)
+{
+	tr_put_text(out, name);
+	if (json.size > 0)
+		tr_put_json(out, json.data, json.size);
+	else
+		tr_put_nil(out);
+}
+
+static void tell_request(struct troupe_session *s, const struct tr_permission *p, struct troupe_text tool_call, unsigned replies)
+{
+	static const struct { unsigned bit; const char *word; } words[] = {
+		{ TR_ACP_ONCE, "once" }, { TR_ACP_ALWAYS, "always" }, { TR_ACP_REJECT, "reject" },
+	};
+	struct tr_bytes value = { 0 };
+	uint32_t count = 0;
+
+	tr_put_map(&value, 4);
+	tr_put_text(&value, "permissionId");
+	tr_put_text(&value, p->id);
+	put_json_member(&value, "toolCall", tool_call);
+	put_json_member(&value, "options", raw_of(&p->options));
+	tr_put_text(&value, "availableReplies");
+	for (size_t i = 0; i < 3; i++)
+		count += (replies & words[i].bit) != 0;
+	tr_put_array(&value, count);
+	for (size_t i = 0; i < 3; i++) {
+		if (replies & words[i].bit)
+			tr_put_text(&value, words[i].word);
+	}
+	tr_session_change(s, "permission.request", &value);
+}
+
+static void refuse(struct troupe_session *s, const struct tr_acp *e, int code, const char *message)
+{
+	struct tr_bytes refusal = { 0 };
+
+	tr_acp_refuse(&refusal, e->id, code, message);
+	tr_session_event(s, TR_CLIENT, raw_of(&refusal));
+	tr_say(s, &refusal, NULL);
+}
+
+void tr_permission_asked(struct troupe_session *s, const struct tr_acp *e)
+{
+	struct troupe_text options = { 0 }, tool_call = { 0 };
+	struct tr_permission *p;
+	unsigned replies;
+
+	tr_json_find(e->params, &options, "options", NULL);
+	tr_json_find(e->params, &tool_call, "toolCall", NULL);
+	replies = options.size <= TR_OPTIONS_BYTES_MAX ? tr_acp_replies(options) : 0;
+	if (replies == 0) {
+		refuse(s, e, -32602, "No option of this request can be chosen.");
+		return;
+	}
+	if (s->permission_count >= TR_PERMISSIONS_MAX) {
+		refuse(s, e, -32603, "Too many permission requests are open.");
+		return;
+	}
+	if (tool_call.size > TR_EVENT_CLIENT_BYTES_MAX)
+		tool_call.size = 0; /* it stands in the event before */
+	p = tr_alloc(sizeof *p);
+	tr_random_uuid(p->id);
+	tr_bytes_put(&p->request_id, e->id.data, e->id.size);
+	tr_bytes_put(&p->options, options.data, options.size);
+	tr_list_push(&s->permissions, &p->link);
+	s->permission_count++;
+	tr_store_permission(s, p);
+	tell_request(s, p, tool_call, replies);
+}
+
+/* ------------------------------------------------------------------ resolved */
+
+static void tell_resolved(struct troupe_session *s, const struct tr_permission *p, const char *reply, const char *user_id)
+{
+	struct tr_bytes value = { 0 };
+
+	tr_put_map(&value, user_id ? 3 : 2);
+	tr_put_text(&value, "permissionId");
+	tr_put_text(&value, p->id);
+	tr_put_text(&value, "reply");
+	tr_put_text(&value, reply);
+	if (user_id) {
+		tr_put_text(&value, "userId");
+		tr_put_text(&value, user_id);
+	}
+	tr_session_change(s, "permission.resolved", &value);
+}
+
+/* option NULL: cancelled. The reply is logged and stored before it is sent. */
+static void resolve(struct troupe_session *s, struct tr_permission *p, const char *option, const char *reply, const char *user_id)
+{
+	struct tr_bytes body = { 0 };
+
+	tr_acp_permission_reply(&p->answer, raw_of(&p->request_id), option);
+	tr_bytes_free(&p->options);
+	tr_session_event(s, TR_CLIENT, raw_of(&p->answer));
+	tr_store_permission(s, p);
+	tr_store_resolved(s, p, reply, user_id);
+	tell_resolved(s, p, reply, user_id);
+	tr_bytes_put(&body, p->answer.data, p->answer.size);
+	tr_say(s, &body, p->id);
+}
+
+void tr_permissions_cancel(struct troupe_session *s)
+{
+	for (struct tr_list *at = s->permissions.next, *next; at != &s->permissions; at = next) {
+		struct tr_permission *p = tr_container(at, struct tr_permission, link);
+
+		next = at->next;
+		if (is_open(p))
+			resolve(s, p, NULL, "cancelled", NULL);
+	}
+}
+
+void tr_permissions_expire(struct troupe_session *s)
+{
+	struct tr_list *first;
+	struct tr_bytes note = { 0 };
+
+	while ((first = tr_list_first(&s->permissions))) {
+		struct tr_permission *p = tr_container(first, struct tr_permission, link);
+
+		if (is_open(p)) {
+			tr_acp_note_expired(&note, p->id, raw_of(&p->request_id));
+			tr_session_note(s, TR_SYNTHETIC, &note);
+			tr_store_resolved(s, p, "expired", NULL);
+			tell_resolved(s, p, "expired", NULL);
+		}
+		tr_store_forget_permission(s, p->id);
+		tr_permission_free(s, p);
+	}
+}
+
+void tr_permissions_say_again(struct troupe_session *s)
+{
+	for (struct tr_list *at = s->permissions.next; at != &s->permissions; at = at->next) {
+		struct tr_permission *p = tr_container(at, struct tr_permission, link);
+		struct tr_bytes body = { 0 };
+
+		if (is_open(p) || tr_say_waits(s, p->id))
+			continue;
+		tr_bytes_put(&body, p->answer.data, p->answer.size);
+		tr_say(s, &body, p->id);
+	}
+}
+
+void tr_permission_said(struct troupe_session *s, const char *permission_id)
+{
+	struct tr_permission *p = find(s, permission_id);
+
+	if (!p || is_open(p))
+		return;
+	tr_store_forget_permission(s, permission_id);
+	tr_permission_free(s, p);
+}
+
+/* ------------------------------------------------------------------ respond */
+
+/* One that is not open any more: was there ever such a one? */
+static void on_resolved(struct troupe_actor *a, void *arg, int rc, struct troupe_value value)
+{
+	struct troupe_call *call = arg;
+
+	(void)a, (void)value;
+	if (rc == TROUPE_ENOTFOUND)
+		troupe_fail(call, TROUPE_EPERMISSION, "No permission request has this id.");
+	else if (rc < 0)
+		troupe_fail(call, rc, "%s", troupe_error_info(rc)->sentence);
+	else
+		troupe_fail(call, TROUPE_ERESOLVED, "Somebody has answered this already, or it has expired.");
+}
+
+static int fail(struct troupe_call *call, int error, const char *message)
+{
+	return call ? troupe_fail(call, error, "%s", message) : error;
+}
+
+int tr_permission_respond(struct troupe_session *s, struct troupe_call *call, const char *permission_id,
+                          const char *reply, const char *user_id)
+{
+	char option[TR_ACP_SHORT_MAX], key[TR_ITEM_KEY_MAX];
+	struct tr_permission *p;
+
+	if (s->stopped || !s->loaded)
+		return fail(call, TROUPE_ERESTARTING, "The session is restarting. Try again in a moment.");
+	if (!permission_id || !reply || (strcmp(reply, "once") != 0 && strcmp(reply, "always") != 0 && strcmp(reply, "reject") != 0))
+		return fail(call, TROUPE_EINVAL, "reply must be once, always or reject");
+	if (strlen(permission_id) > TR_PROMPT_ID_BYTES_MAX)
+		return fail(call, TROUPE_EPERMISSION, "No permission request has this id.");
+	p = find(s, permission_id);
+	if (p && !is_open(p))
+		return fail(call, TROUPE_ERESOLVED, "Somebody has answered this already.");
+	if (!p) {
+		if (!call)
+			return TROUPE_EPERMISSION;
+		tr_actor_get(s->actor, tr_store_resolved_key(s, key, permission_id), on_resolved, call);
+		return TROUPE_LATER;
+	}
+	if (!tr_acp_option(raw_of(&p->options), reply, option, sizeof option))
+		return fail(call, TROUPE_EREPLY, "The agent does not offer this reply.");
+	tr_info("permission.resolved", "session=%s permission=%s reply=%s", s->id, p->id, reply);
+	resolve(s, p, option, reply, user_id);
+	tr_session_save(s);
+	if (call)
+		troupe_reply_value(call, (struct troupe_value){ 0 });
+	return TROUPE_LATER;
+}

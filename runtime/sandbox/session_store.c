@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The durable items of a session: packed maps under "session/ID/".
+ *
+ *	open/main        which instance is ours, and what outlives it
+ *	open/at          where we are: the stream's last id, the newest event, the next request
+ *	open/history     what was said lately
+ *	open/turn/N      a prompt that has not ended, by order of acceptance
+ *	open/ask/ID      a permission request that is open, or whose answer may not have been sent
+ *	open/left/ID     an instance that was made and not cleaned up
+ *	done/ID          what a prompt came to, for ever: the same promptId is the same prompt
+ *	resolved/ID      who answered a permission request, for ever
+ *	big/N            an envelope that was too large for clients, by event index
+ *
+ * Everything under open/ is read when the actor wakes, so it is bounded; the rest is looked up one by one. */
+#include "runtime/sandbox/session.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+
+static struct troupe_text key_of(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *kind, const char *name)
+{
+	int size = snprintf(into, TR_ITEM_KEY_MAX, "session/%s/%s%s", s->id, kind, name);
+
+	return (struct troupe_text){ into, (size_t)size < TR_ITEM_KEY_MAX ? (size_t)size : TR_ITEM_KEY_MAX - 1 };
+}
+
+static struct troupe_text numbered_key(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *kind, uint64_t n)
+{
+	char name[24];
+
+	snprintf(name, sizeof name, "%020" PRIu64, n);
+	return key_of(s, into, kind, name);
+}
+
+static void put_item(struct troupe_session *s, struct troupe_text key, struct tr_bytes *value)
+{
+	tr_actor_put(s->actor, key, value->data, value->size);
+	tr_bytes_free(value);
+}
+
+static void put_text(struct tr_bytes *out, const char *name, const char *text)
+{
+	tr_put_text(out, name);
+	tr_put_text(out, text);
+}
+
+static void put_number(struct tr_bytes *out, const char *name, int64_t n)
+{
+	tr_put_text(out, name);
+	tr_put_int(out, n);
+}
+
+static void put_bytes(struct tr_bytes *out, const char *name, const struct tr_bytes *b)
+{
+	tr_put_text(out, name);
+	tr_put_str(out, (const char *)b->data, b->size);
+}
+
+/* ------------------------------------------------------------------ writing */
+
+void tr_store_main(struct troupe_session *s)
+{
+	const struct tr_instance *i = &s->instance;
+	struct tr_bytes v = { 0 };
+	char key[TR_ITEM_KEY_MAX];
+
+	tr_put_map(&v, 10);
+	put_text(&v, "agent", s->agent);
+	put_text(&v, "url", s->url);
+	put_number(&v, "createdAt", s->created_at);
+	put_text(&v, "serverId", i->server_id);
+	put_text(&v, "connectionId", i->connection_id);
+	put_text(&v, "agentSessionId", i->agent_session);
+	put_number(&v, "createdAtMs", i->created_ms);
+	put_number(&v, "epoch", (int64_t)i->epoch);
+	put_number(&v, "bound", i->bound);
+	put_number(&v, "replayDue", i->replay_due);
+	put_item(s, key_of(s, key, "open/", "main"), &v);
+}
+
+void tr_store_at(struct troupe_session *s)
+{
+	struct tr_bytes v = { 0 };
+	char key[TR_ITEM_KEY_MAX];
+
+	tr_put_map(&v, 4);
+	put_number(&v, "streamId", s->instance.bound ? (int64_t)s->stream.last : 0);
+	put_number(&v, "eventIndex", (int64_t)s->event_index);
+	put_number(&v, "nextRequest", (int64_t)s->next_request);
+	put_number(&v, "nextOrder", (int64_t)s->next_order);
+	put_item(s, key_of(s, key, "open/", "at"), &v);
+}
+
+void tr_store_history(struct troupe_session *s)
+{
+	struct tr_bytes v = { 0 };
+	char key[TR_ITEM_KEY_MAX];
+
+	tr_history_put(&s->history, &v);
+	put_item(s, key_of(s, key, "open/", "history"), &v);
+}
+
+static void store_open_prompt(struct troupe_session *s, const struct tr_prompt *p)
+{
+	struct tr_bytes v = { 0 };
+	char key[TR_ITEM_KEY_MAX];
+
+	tr_put_map(&v, 6);
+	put_text(&v, "id", p->prompt_id);
+	put_text(&v, "userId", p->user_id);
+	put_text(&v, "text", p->text);
+	put_number(&v, "state", p->state);
+	put_text(&v, "requestId", p->request_id);
+	put_number(&v, "delivered", p->delivered);
+	put_item(s, numbered_key(s, key, "open/turn/", p->order), &v);
+}
+
+static void store_done_prompt(struct troupe_session *s, const struct tr_prompt *p)
+{
+	struct tr_bytes v = { 0 };
+	char key[TR_ITEM_KEY_MAX];
+
+	tr_actor_delete(s->actor, numbered_key(s, key, "open/turn/", p->order));
+	tr_put_map(&v, 4);
+	put_number(&v, "state", p->state);
+	put_text(&v, "stopReason", p->stop_reason);
+	put_number(&v, "error", p->error);
+	put_text(&v, "message", p->message);
+	put_item(s, tr_store_done_key(s, key, p->prompt_id), &v);
+}
+
+void tr_store_prompt(struct troupe_session *s, const struct tr_prompt *p)
+{
+	if (p->state <= TR_RUNNING)
+		store_open_prompt(s, p);
+	else
+		store_done_prompt(s, p);
+}
+
+void tr_store_permission(struct troupe_session *s, const struct tr_permission *p)
+{
+	struct tr_bytes v = { 0 };
+	char key[TR_ITEM_KEY_MAX];
+
+	tr_put_map(&v, 3);
+	put_bytes(&v, "requestId", &p->request_id);
+	put_bytes(&v, "options", &p->options);
+	put_bytes(&v, "answer", &p->answer);
+	put_item(s, key_of(s, key, "open/ask/", p->id), &v);
+}
+
+void tr_store_forget_permission(struct troupe_session *s, const char *permission_id)
+{
+	char key[TR_ITEM_KEY_MAX];
+
+	tr_actor_delete(s->actor, key_of(s, key, "open/ask/", permission_id));
+}
+
+void tr_store_resolved(struct troupe_session *s, const struct tr_permission *p, const char *reply, const char *user_id)
+{
+	struct tr_bytes v = { 0 };
+	char key[TR_ITEM_KEY_MAX];
+
+	tr_put_map(&v, 2);
+	put_text(&v, "reply", reply);
+	put_text(&v, "userId", user_id);
+	put_item(s, tr_store_resolved_key(s, key, p->id), &v);
+}
+
+void tr_store_left(struct troupe_session *s, const char *server_id)
+{
+	struct tr_bytes v = { 0 };
+	char key[TR_ITEM_KEY_MAX];
+
+	tr_put_map(&v, 1);
+	put_text(&v, "url", s->url);
+	put_item(s, key_of(s, key, "open/left/", server_id), &v);
+}
+
+void tr_store_cleaned(struct troupe_session *s, const char *server_id)
+{
+	char key[TR_ITEM_KEY_MAX];
+
+	tr_actor_delete(s->actor, key_of(s, key, "open/left/", server_id));
+}
+
+void tr_store_big(struct troupe_session *s, uint64_t event_index, struct troupe_text json)
+{
+	struct tr_bytes v = { 0 };
+	char key[TR_ITEM_KEY_MAX];
+
+	tr_put_json(&v, json.data, json.size);
+	put_item(s, numbered_key(s, key, "big/", event_index), &v);
+}
+
+struct troupe_text tr_store_done_key(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *prompt_id)
+{
+	return key_of(s, into, "done/", prompt_id);
+}
+
+struct troupe_text tr_store_resolved_key(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *permission_id)
+{
+	return key_of(s, into, "resolved/", permission_id);
+}
+
+/* ------------------------------------------------------------------ reading */
+
+static void get_text(struct troupe_value v, const char *name, char *into, size_t room)
+{
+	struct troupe_value member;
+	struct troupe_text text;
+
+	into[0] = '\0';
+	if (!tr_value_member(v, name, &member) || !tr_value_text(member, &text) || text.size >= room)
+		return;
+	memcpy(into, text.data, text.size);
+	into[text.size] = '\0';
+}
+
+/* NULL when there is none. */
+static char *get_new_text(struct troupe_value v, const char *name)
+{
+	struct troupe_value member;
+	struct troupe_text text;
+
+	return tr_value_member(v, name, &member) && tr_value_text(member, &text) ? tr_strndup(text.data, text.size) : NULL;
+}
+
+static void get_bytes(struct troupe_value v, const char *name, struct tr_bytes *into)
+{
+	struct troupe_value member;
+	struct troupe_text text;
+
+	if (tr_value_member(v, name, &member) && tr_value_text(member, &text))
+		tr_bytes_put(into, text.data, text.size);
+}
+
+static int64_t get_number(struct troupe_value v, const char *name)
+{
+	struct troupe_value member;
+	int64_t n;
+
+	return tr_value_member(v, name, &member) && tr_value_integer(member, &n) ? n : 0;
+}
+
+static void read_main(struct troupe_session *s, struct troupe_value v)
+{
+	struct tr_instance *i = &s->instance;
+	char agent[TR_ACP_SHORT_MAX];
+
+	get_text(v, "agent", agent, sizeof agent);
+	if (strcmp(agent, s->agent) != 0)
+		s->refusal = TROUPE_EMISMATCH;
+	s->created_at = get_number(v, "createdAt");
+	get_text(v, "serverId", i->server_id, sizeof i->server_id);
+	get_text(v, "connectionId", i->connection_id, sizeof i->connection_id);
+	get_text(v, "agentSessionId", i->agent_session, sizeof i->agent_session);
+	i->created_ms = get_number(v, "createdAtMs");
+	i->epoch = (uint64_t)get_number(v, "epoch");
+	i->bound = get_number(v, "bound") != 0;
+	i->replay_due = get_number(v, "replayDue") != 0;
+}
+
+static void read_at(struct troupe_session *s, struct troupe_value v)
+{
+	s->stream.last = (uint64_t)get_number(v, "streamId");
+	s->event_index = (uint64_t)get_number(v, "eventIndex");
+	s->next_request = (uint64_t)get_number(v, "nextRequest");
+	s->next_order = (uint64_t)get_number(v, "nextOrder");
+}
+
+static void read_prompt(struct troupe_session *s, const char *name, struct troupe_value v)
+{
+	struct tr_prompt *p = tr_alloc(sizeof *p);
+
+	tr_list_init(&p->link);
+	p->order = strtoull(name, NULL, 10);
+	p->prompt_id = get_new_text(v, "id");
+	p->user_id = get_new_text(v, "userId");
+	p->text = get_new_text(v, "text");
+	p->state = (enum tr_prompt_state)get_number(v, "state");
+	get_text(v, "requestId", p->request_id, sizeof p->request_id);
+	p->delivered = get_number(v, "delivered") != 0;
+	if (!p->prompt_id || !p->text || (p->state == TR_RUNNING && s->turn)) {
+		tr_error("session.item", "session=%s reason=\"not a prompt\" order=%s", s->id, name);
+		tr_prompt_free(p);
+	} else if (p->state == TR_RUNNING) {
+		s->turn = p;
+	} else {
+		tr_list_push(&s->queue, &p->link);
+		s->queued++;
+	}
+}
+
+static void read_permission(struct troupe_session *s, const char *name, struct troupe_value v)
+{
+	struct tr_permission *p = tr_alloc(sizeof *p);
+
+	snprintf(p->id, sizeof p->id, "%s", name);
+	get_bytes(v, "requestId", &p->request_id);
+	get_bytes(v, "options", &p->options);
+	get_bytes(v, "answer", &p->answer);
+	tr_list_push(&s->permissions, &p->link);
+	s->permission_count++;
+}
+
+/* An instance in a sandbox that the session has left is out of our reach. */
+static void read_left(struct troupe_session *s, const char *name, struct troupe_value v)
+{
+	struct tr_left *left = tr_alloc(sizeof *left);
+	char *url = get_new_text(v, "url");
+
+	snprintf(left->server_id, sizeof left->server_id, "%s", name);
+	if (!url || strcmp(url, s->url) != 0)
+		tr_warn("session.left", "session=%s server=%s reason=\"the session went to another sandbox\"", s->id, name);
+	free(url);
+	tr_list_push(&s->left, &left->link);
+}
+
+static bool after_prefix(const char *name, const char *prefix, const char **rest)
+{
+	size_t size = strlen(prefix);
+
+	*rest = name + size;
+	return strncmp(name, prefix, size) == 0;
+}
+
+static void read_item(struct troupe_session *s, const char *name, struct troupe_value v)
+{
+	const char *rest;
+
+	if (strcmp(name, "main") == 0)
+		read_main(s, v);
+	else if (strcmp(name, "at") == 0)
+		read_at(s, v);
+	else if (strcmp(name, "history") == 0)
+		tr_history_read(&s->history, v);
+	else if (after_prefix(name, "turn/", &rest))
+		read_prompt(s, rest, v);
+	else if (after_prefix(name, "ask/", &rest))
+		read_permission(s, rest, v);
+	else if (after_prefix(name, "left/", &rest))
+		read_left(s, rest, v);
+}
+
+/* The living instance is noted as one to clean up as well, from its birth; it is not left behind yet. */
+static void keep_ours(struct troupe_session *s)
+{
+	for (struct tr_list *at = s->left.next, *next; at != &s->left; at = next) {
+		struct tr_left *left = tr_container(at, struct tr_left, link);
+
+		next = at->next;
+		if (s->instance.bound && strcmp(left->server_id, s->instance.server_id) == 0) {
+			tr_list_remove(at);
+			free(left);
+		}
+	}
+}
+
+static void on_item(struct troupe_actor *a, void *arg, int rc, struct troupe_text key, struct troupe_value value)
+{
+	struct troupe_session *s = arg;
+	char prefix[TR_ITEM_KEY_MAX], name[TR_ITEM_KEY_MAX];
+	size_t skip = key_of(s, prefix, "open/", "").size;
+
+	(void)a;
+	if (!s->actor)
+		return;
+	if (rc < 0 || !key.data) {
+		keep_ours(s);
+		tr_session_loaded(s, rc);
+		tr_session_save(s);
+		return;
+	}
+	if (key.size <= skip || key.size - skip >= sizeof name)
+		return;
+	memcpy(name, key.data + skip, key.size - skip);
+	name[key.size - skip] = '\0';
+	read_item(s, name, value);
+}
+
+void tr_session_load(struct troupe_session *s)
+{
+	char key[TR_ITEM_KEY_MAX];
+
+	tr_actor_scan(s->actor, key_of(s, key, "open/", ""), on_item, s);
+}
+
+bool tr_store_read_done(struct troupe_value v, struct tr_prompt *ret)
+{
+	ret->state = (enum tr_prompt_state)get_number(v, "state");
+	ret->error = (int)get_number(v, "error");
+	ret->message = get_new_text(v, "message");
+	get_text(v, "stopReason", ret->stop_reason, sizeof ret->stop_reason);
+	return ret->state > TR_RUNNING;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The event stream of our instance, and the rule by which it is read (spec 2.6): ids without a hole are the only proof that
+ * nothing is missing. An id that jumps is not taken; the stream is read again from the last one taken, which brings what the
+ * server's ring still has. What is missing even then is gone, and the log says so.
+ *
+ * Events are taken in a turn of the actor, as many as one read brought, together with the new position: one commit. */
+#include "runtime/sandbox/session.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+
+static void on_stream_timer(evutil_socket_t fd, short what, void *arg);
+
+void tr_stream_init(struct troupe_session *s)
+{
+	s->stream.timer = evtimer_new(tr_sandbox_base(s->sandbox), on_stream_timer, s);
+}
+
+bool tr_stream_healthy(const struct troupe_session *s)
+{
+	return s->stream.get && s->stream.open;
+}
+
+static void set_timer(struct troupe_session *s, int64_t ms)
+{
+	struct timeval in = { ms / 1000, ms % 1000 * 1000 };
+
+	evtimer_add(s->stream.timer, &in);
+}
+
+void tr_stream_close(struct troupe_session *s)
+{
+	s->stream.get = tr_http_cancel(s->stream.get);
+	s->stream.open = false;
+	s->stream.reads++;
+	s->stream.attempt = 0;
+	evtimer_del(s->stream.timer);
+	tr_ask_stream_closed(&s->ask);
+	tr_ask_stream_closed(&s->boot);
+}
+
+/* ------------------------------------------------------------------ what comes */
+
+static void note_gap(struct troupe_session *s, uint64_t next)
+{
+	struct tr_stream *st = &s->stream;
+	struct tr_bytes note = { 0 };
+
+	tr_warn("agent.gap", "actor=%s session=%s from=%" PRIu64 " to=%" PRIu64, troupe_id(s->actor), s->id, st->last + 1, next - 1);
+	tr_acp_note_gap(&note, s->instance.server_id, s->instance.created_ms, st->last + 1, next - 1);
+	tr_session_note(s, TR_SYNTHETIC, &note);
+}
+
+/* In a turn. False: the rest of what came is not to be read, the stream is being read again. */
+static bool read_event(struct troupe_session *s, const struct tr_sse_event *event)
+{
+	struct tr_stream *st = &s->stream;
+	unsigned reads = st->reads;
+
+	if (!event->has_id) {
+		tr_warn("agent.event", "session=%s reason=\"an event without an id cannot be placed\"", s->id);
+		return true;
+	}
+	if (event->id <= st->last)
+		return true;
+	if (event->id > st->last + 1) {
+		if (!st->fresh || !st->jumped) {
+			tr_info("agent.jump", "session=%s last=%" PRIu64 " id=%" PRIu64, s->id, st->last, event->id);
+			tr_stream_open(s);
+			st->jumped = true;
+			return false;
+		}
+		note_gap(s, event->id);
+	}
+	st->fresh = st->jumped = false;
+	st->attempt = 0;
+	st->last = event->id;
+	s->dirty_at = s->dirty_at || s->instance.bound;
+	tr_take(s, event);
+	return st->reads == reads;
+}
+
+struct came { const char *at; size_t left; struct tr_sse_event event; };
+
+static void read_turn(struct troupe_session *s, void *arg)
+{
+	struct came *c = arg;
+
+	while (read_event(s, &c->event) && tr_sse_next(&s->stream.sse, &c->at, &c->left, &c->event))
+		;
+}
+
+static void on_data(void *arg, const void *data, size_t size)
+{
+	struct troupe_session *s = arg;
+	struct came c = { .at = data, .left = size };
+
+	s->stream.heard_ms = tr_mono_ms();
+	/* a heartbeat, or a piece of an event, is no turn: the actor may go to sleep meanwhile */
+	if (tr_sse_next(&s->stream.sse, &c.at, &c.left, &c.event))
+		tr_session_turn(s, read_turn, &c);
+}
+
+static void opened_turn(struct troupe_session *s, void *arg)
+{
+	struct tr_bytes note = { 0 };
+
+	(void)arg;
+	if (s->reattaching) {
+		s->reattaching = false;
+		tr_acp_note_restored(&note, "reattach", s->instance.agent_session, 0);
+		tr_session_note(s, TR_SYNTHETIC, &note);
+	}
+	tr_session_state(s, "ready", 0, NULL);
+	tr_permissions_say_again(s);
+	tr_turn_pump(s);
+}
+
+static void on_open(void *arg)
+{
+	struct troupe_session *s = arg;
+
+	tr_sse_fini(&s->stream.sse);
+	tr_sse_init(&s->stream.sse, TR_STREAM_EVENT_BYTES_MAX);
+	s->stream.open = true;
+	s->stream.heard_ms = tr_mono_ms();
+	set_timer(s, TR_SILENCE_MS);
+	if (s->link == TR_LINK_UP && !tr_session_turn(s, opened_turn, NULL))
+		return;
+	tr_ask_stream_opened(&s->boot);
+	tr_ask_stream_opened(&s->ask);
+}
+
+/* ------------------------------------------------------------------ when it ends */
+
+static void read_later(struct troupe_session *s)
+{
+	int ms = TR_REREAD_MS;
+	uint8_t luck;
+
+	for (unsigned i = 0; i < s->stream.attempt && ms < TR_REREAD_MAX_MS; i++)
+		ms *= 2;
+	if (ms > TR_REREAD_MAX_MS)
+		ms = TR_REREAD_MAX_MS;
+	s->stream.attempt++;
+	tr_random(&luck, 1);
+	set_timer(s, ms * (80 + luck % 41) / 100); /* or a hundred actors come back in one moment */
+}
+
+/* While initialize is under way the instance comes into being at some moment of it; its answer may overtake ours. */
+static bool may_be_made_yet(struct troupe_session *s)
+{
+	bool once_more = !s->stream.tried_after;
+
+	if (s->link != TR_LINK_BOOT || s->step != TR_BOOT_INITIALIZE)
+		return false;
+	s->stream.tried_after = s->boot.post == NULL;
+	return s->boot.post || once_more;
+}
+
+static void read_when_made(struct troupe_session *s)
+{
+	static const int waits[] = { 25, 50, 100, 200, 500 };
+	unsigned last = sizeof waits / sizeof *waits - 1;
+
+	set_timer(s, waits[s->stream.attempt < last ? s->stream.attempt : last]);
+	s->stream.attempt++;
+}
+
+static void gone_turn(struct troupe_session *s, void *arg)
+{
+	(void)arg;
+	tr_link_gone(s, TROUPE_ELOST, "instance_lost", "The sandbox does not have this agent any more.");
+}
+
+static void refused_turn(struct troupe_session *s, void *arg)
+{
+	tr_link_give_up(s, TROUPE_ETOKEN, arg);
+}
+
+static void on_end(void *arg, const struct tr_http_answer *answer)
+{
+	struct troupe_session *s = arg;
+	bool was_open = s->stream.open;
+	struct tr_problem p;
+
+	s->stream.get = NULL;
+	s->stream.open = false;
+	evtimer_del(s->stream.timer);
+	tr_ask_stream_closed(&s->ask);
+	tr_ask_stream_closed(&s->boot);
+	tr_problem_read(answer, &p);
+	tr_debug("agent.stream", "session=%s opened=%d status=%d why=\"%s\"", s->id, was_open, p.status, answer->why);
+	if (was_open)
+		read_later(s);
+	else if (p.kind == TR_PROBLEM_GONE && may_be_made_yet(s))
+		read_when_made(s);
+	else if (p.kind == TR_PROBLEM_GONE)
+		tr_session_turn(s, gone_turn, NULL);
+	else if (p.kind == TR_PROBLEM_TOKEN)
+		tr_session_turn(s, refused_turn, p.words);
+	else if (s->link == TR_LINK_UP)
+		tr_link_trouble(s, p.kind == TR_PROBLEM_NONE ? "the answer is not an event stream" : p.words);
+	else
+		read_later(s);
+}
+
+void tr_stream_open(struct troupe_session *s)
+{
+	struct tr_stream *st = &s->stream;
+	char last[24], path[TR_SERVER_ID_MAX + 16];
+
+	st->get = tr_http_cancel(st->get);
+	st->open = false;
+	st->fresh = true;
+	st->reads++;
+	tr_ask_stream_closed(&s->ask);
+	tr_ask_stream_closed(&s->boot);
+	evtimer_del(st->timer);
+	snprintf(last, sizeof last, "%" PRIu64, st->last);
+	st->get = tr_session_http(s, &(struct tr_http_options){
+		.method = "GET", .accept = "text/event-stream", .last_event_id = st->last > 0 ? last : NULL, .body_max = 64 * 1024,
+		.on_open = on_open, .on_data = on_data, .on_end = on_end,
+	}, tr_session_path(s, path));
+	st->heard_ms = tr_mono_ms();
+	set_timer(s, TR_OPEN_MS);
+}
+
+static void on_stream_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct troupe_session *s = arg;
+	int64_t silent = tr_mono_ms() - s->stream.heard_ms;
+
+	(void)fd, (void)what;
+	if (tr_stream_healthy(s) && silent < TR_SILENCE_MS) {
+		set_timer(s, TR_SILENCE_MS - silent);
+		return;
+	}
+	if (s->stream.get)
+		tr_info("agent.silence", "session=%s opened=%d ms=%" PRId64, s->id, s->stream.open, silent);
+	if (s->stream.get && !s->stream.open && s->link == TR_LINK_UP)
+		tr_link_trouble(s, "the event stream does not open");
+	else
+		tr_stream_open(s);
+}

@@ -1,0 +1,189 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: Apache-2.0
+// A coding agent for tests: speaks the Agent Client Protocol as JSON lines on stdin and stdout, with nothing but Node. What
+// it does is said by the text of the prompt, so a test reads as a play; see `acts` below.
+//
+// Environment:
+//   AGENT_STORE=DIR    sessions are kept there and session/load is offered
+//   AGENT_RESUME=1     session/resume is offered as well (wants AGENT_STORE)
+//   AGENT_KEY=NAME     a login method of this id is offered; session/new wants it done
+//   AGENT_STUBBORN=1   lives on when its input ends, as real agents do
+//   AGENT_DIE_IN=initialize | session/new    ends there, with code 9
+//   AGENT_FAIL=METHOD  answers this method with an error
+//   AGENT_BANNER=TEXT  prints this line first
+import fs from "node:fs";
+import path from "node:path";
+import readline from "node:readline";
+
+const env = process.env;
+const out = (line) => fs.writeSync(1, line + "\n");
+const send = (message) => out(JSON.stringify({ jsonrpc: "2.0", ...message }));
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+class Refusal extends Error {
+  constructor(code, message, data) { super(message); this.code = code; this.data = data; }
+}
+
+// ---- sessions
+
+const sessions = new Map();
+let made = 0, loggedIn = !env.AGENT_KEY;
+
+const fileOf = (id) => path.join(env.AGENT_STORE, `${id}.json`);
+const keep = (session) => env.AGENT_STORE && fs.writeFileSync(fileOf(session.id), JSON.stringify(session.said));
+
+function newSession(id, said) {
+  const session = { id, said, cancel: null };
+  sessions.set(id, session);
+  return session;
+}
+
+function restoreSession(id) {
+  if (!env.AGENT_STORE || !/^[\w.-]+$/.test(id) || !fs.existsSync(fileOf(id))) throw new Refusal(-32002, "Resource not found", { id });
+  return newSession(id, JSON.parse(fs.readFileSync(fileOf(id), "utf8")));
+}
+
+const update = (session, sessionUpdate, fields) =>
+  send({ method: "session/update", params: { sessionId: session.id, update: { sessionUpdate, ...fields } } });
+
+function say(session, text) {
+  session.said.push(["agent", text]);
+  update(session, "agent_message_chunk", { content: { type: "text", text } });
+}
+
+// ---- asking the client
+
+const asked = new Map();
+let nextAsk = 0;
+
+function ask(method, params) {
+  const id = nextAsk++;
+  send({ id, method, params });
+  return new Promise((resolve) => asked.set(id, resolve));
+}
+
+const permissionOptions = [
+  { optionId: "yes", name: "Yes", kind: "allow_once" },
+  { optionId: "ever", name: "Always", kind: "allow_always" },
+  { optionId: "no", name: "No", kind: "reject_once" },
+];
+
+async function permission(session, number) {
+  const toolCall = { toolCallId: `tool-${number}`, title: `Do thing ${number}`, kind: "execute", status: "pending" };
+  const answer = await ask("session/request_permission", { sessionId: session.id, toolCall, options: permissionOptions });
+  say(session, `permission ${number}: ${JSON.stringify(answer.result?.outcome ?? answer.error)}`);
+  return answer.result?.outcome;
+}
+
+// ---- what a prompt can make it do; each gets its words and a wait that ends early when the turn is cancelled
+
+const acts = {
+  "!chunks": async (session, [count, ms], wait) => {
+    for (let i = 1; i <= Number(count); i++) { say(session, `chunk ${i} `); if (ms) await wait(Number(ms)); }
+  },
+  "!burst": async (session, [count]) => { // as fast as the pipe takes them
+    let lines = "";
+    for (let i = 1; i <= Number(count); i++) {
+      lines += JSON.stringify({ jsonrpc: "2.0", method: "session/update", params: { sessionId: session.id,
+        update: { sessionUpdate: "agent_message_chunk", content: { type: "text", text: `b${i} ` } } } }) + "\n";
+    }
+    await new Promise((done) => process.stdout.write(lines, done));
+  },
+  "!big": async (session, [bytes]) => say(session, "x".repeat(Number(bytes))),
+  "!perm": async (session, [count = 1]) => {
+    for (let i = 1; i <= Number(count); i++) if ((await permission(session, i))?.outcome === "cancelled") return "cancelled";
+  },
+  "!slow": async (session, [ms], wait) => { say(session, "begun "); await wait(Number(ms)); say(session, "ended"); },
+  "!silent": async (session, [ms], wait) => wait(Number(ms)),
+  "!hang": async (session, words, wait) => { say(session, "hanging"); await wait(2 ** 30); },
+  "!crash": async (session, [code = 3]) => { say(session, "crashing"); await pause(20); process.exit(Number(code)); },
+  "!error": async (session, [code]) => { throw new Refusal(Number(code), "asked to fail", { asked: true }); },
+  "!badjson": async (session) => {
+    out("this is not json {"); out("[1,2,3]"); out('"text"'); out('{"hello":"world"}');
+    out('{"jsonrpc":"2.0","id":"nobody-asked","result":{}}');
+  },
+  "!numbers": async (session) => out(`{"jsonrpc":"2.0","method":"x/numbers","params":{"a":9007199254740993,"b":18446744073709551615,"c":-0.0,"d":1.10,"e":1e3}}`),
+  "!tool": async (session) => {
+    update(session, "tool_call", { toolCallId: "t1", title: "Read a file", kind: "read", status: "pending" });
+    update(session, "tool_call_update", { toolCallId: "t1", status: "completed" });
+    say(session, "Read it.");
+  },
+  "!late": async (session, [ms]) => { setTimeout(() => say(session, "late"), Number(ms)); },
+  "!ask": async (session) => say(session, JSON.stringify((await ask("fs/read_text_file", { sessionId: session.id, path: "/etc/hostname" })).error)),
+  "!deaf": async (session) => { say(session, "reading no more"); await pause(50); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); },
+  "!said": async (session) => say(session, JSON.stringify(session.said)),
+};
+
+async function prompt({ sessionId, prompt: blocks }) {
+  const session = sessions.get(sessionId);
+  if (!session) throw new Refusal(-32602, "Invalid params", { reason: "no such session" });
+  const text = blocks.filter((b) => b.type === "text").map((b) => b.text);
+  const [word, ...rest] = text[text.length - 1].split(" ");
+  let cancelled = false;
+  const wait = (ms) => new Promise((done, fail) => {
+    const timer = setTimeout(done, ms);
+    session.cancel = () => { clearTimeout(timer); cancelled = true; fail(new Refusal(-32800, "cancelled")); };
+  });
+  for (const t of text) session.said.push(["user", t]);
+  try {
+    const act = acts[word] ?? (async () => { for (const t of ["You said: ", text[text.length - 1], "."]) say(session, t); });
+    return { stopReason: (await act(session, rest, wait)) ?? "end_turn" };
+  } catch (error) {
+    if (cancelled) return { stopReason: "cancelled" };
+    throw error;
+  } finally {
+    session.cancel = null;
+    keep(session);
+  }
+}
+
+// ---- methods
+
+const methods = {
+  initialize: async () => ({
+    protocolVersion: 1,
+    agentInfo: { name: "test-agent", version: "1" },
+    agentCapabilities: {
+      loadSession: Boolean(env.AGENT_STORE),
+      sessionCapabilities: env.AGENT_RESUME ? { resume: {} } : {},
+    },
+    authMethods: env.AGENT_KEY ? [{ id: "by-hand", name: "By hand" }, { id: env.AGENT_KEY, name: "Key" }] : [],
+  }),
+  authenticate: async ({ methodId }) => { if (methodId === env.AGENT_KEY) loggedIn = true; return {}; },
+  "session/new": async () => {
+    if (!loggedIn) throw new Refusal(-32000, "Authentication required");
+    return { sessionId: newSession(`s-${process.pid}-${++made}`, []).id };
+  },
+  "session/load": async ({ sessionId }) => {
+    const session = restoreSession(sessionId);
+    for (const [who, text] of session.said) update(session, `${who}_message_chunk`, { content: { type: "text", text } });
+    return {};
+  },
+  "session/resume": async ({ sessionId }) => { restoreSession(sessionId); return {}; },
+  "session/prompt": prompt,
+  "session/cancel": async ({ sessionId }) => sessions.get(sessionId)?.cancel?.(),
+};
+
+async function serve(message) {
+  const { id, method, params } = message;
+  if (method === undefined) {
+    asked.get(id)?.(message);
+    asked.delete(id);
+    return;
+  }
+  if (env.AGENT_DIE_IN === method) process.exit(9);
+  try {
+    if (!methods[method]) throw new Refusal(-32601, "Method not found");
+    if (env.AGENT_FAIL === method) throw new Refusal(-32603, "told to fail");
+    const result = await methods[method](params);
+    if (id !== undefined) send({ id, result });
+  } catch (error) {
+    if (id !== undefined) send({ id, error: { code: error.code ?? -32603, message: error.message, data: error.data } });
+  }
+}
+
+if (env.AGENT_BANNER) out(env.AGENT_BANNER);
+const lines = readline.createInterface({ input: process.stdin });
+lines.on("line", (line) => { if (line.trim()) serve(JSON.parse(line)); });
+lines.on("close", () => { if (!env.AGENT_STUBBORN) process.exit(0); });
+if (env.AGENT_STUBBORN) setInterval(() => {}, 1 << 30);

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An actor in memory, in the place of the core: turns, items, commits, calls, and a log of all that the session told. Nothing counts
+ * until commit(): crash() forgets what was not committed, as kill -9 does.
+ *
+ * It defines the core's functions that the session port uses, so a test that includes it links nothing of the core. */
+#ifndef TR_TESTS_FAKE_ACTOR_H
+#define TR_TESTS_FAKE_ACTOR_H
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "proto/json.h"
+#include "runtime/base/mem.h"
+#include "runtime/core/actor.h"
+#include "runtime/sandbox/sandbox.h"
+
+#define FAKE_MAX 20000
+
+struct fake_item { char *key; struct tr_bytes value; };
+struct fake_write { char *key; struct tr_bytes value; bool erase; };
+struct fake_after { void (*then)(void *arg, int rc); void *arg; };
+struct fake_told { char *name, *json; };
+
+struct troupe_call { bool answered; int error; char text[1024]; };
+
+struct troupe_actor {
+	struct fake_item  items[4096];
+	size_t            item_count;
+	struct fake_write writes[FAKE_MAX];
+	size_t            write_count;
+	struct fake_after afters[FAKE_MAX];
+	size_t            after_count;
+	struct fake_told  told[FAKE_MAX];
+	size_t            told_count, told_committed;
+	unsigned          turns, commits;
+	int               depth;
+	int               holds, holds_committed;
+	int               commit_fails;      /* the next commit, with this error */
+};
+
+static struct troupe_actor fake;
+
+/* ------------------------------------------------------------------ the core's functions */
+
+int tr_actor_turn(struct troupe_actor *a, int (*run)(struct troupe_actor *a, void *arg), void *arg)
+{
+	int rc;
+
+	a->depth++;
+	a->turns++;
+	rc = run(a, arg);
+	a->depth--;
+	assert(rc == 0);
+	return rc;
+}
+
+static struct fake_write *fake_write(struct troupe_actor *a, struct troupe_text key, bool erase)
+{
+	struct fake_write *w = &a->writes[a->write_count++];
+
+	assert(a->depth > 0 && a->write_count < FAKE_MAX && key.size <= 400);
+	*w = (struct fake_write){ .key = tr_strndup(key.data, key.size), .erase = erase };
+	return w;
+}
+
+void tr_actor_put(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size)
+{
+	struct fake_write *w = fake_write(a, key, false);
+
+	assert(tr_value_check((struct troupe_value){ value, size }, 10) == 0);
+	tr_bytes_put(&w->value, value, size);
+}
+
+void tr_actor_delete(struct troupe_actor *a, struct troupe_text key)
+{
+	fake_write(a, key, true);
+}
+
+static struct fake_item *fake_find(struct troupe_actor *a, const char *key)
+{
+	for (size_t i = 0; i < a->item_count; i++) {
+		if (strcmp(a->items[i].key, key) == 0)
+			return &a->items[i];
+	}
+	return NULL;
+}
+
+void tr_actor_get(struct troupe_actor *a, struct troupe_text key,
+                  void (*on_value)(struct troupe_actor *a, void *arg, int rc, struct troupe_value value), void *arg)
+{
+	char *name = tr_strndup(key.data, key.size);
+	struct fake_item *item = fake_find(a, name);
+
+	free(name);
+	a->depth++;
+	on_value(a, arg, item ? 0 : TROUPE_ENOTFOUND, item ? tr_bytes_value(&item->value) : (struct troupe_value){ 0 });
+	a->depth--;
+}
+
+static int fake_by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct fake_item *)a)->key, ((const struct fake_item *)b)->key);
+}
+
+void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
+                   void (*on_item)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
+                                   struct troupe_value value), void *arg)
+{
+	qsort(a->items, a->item_count, sizeof *a->items, fake_by_key);
+	a->depth++;
+	for (size_t i = 0; i < a->item_count; i++) {
+		struct fake_item *item = &a->items[i];
+
+		if (strncmp(item->key, prefix.data, prefix.size) == 0)
+			on_item(a, arg, 0, (struct troupe_text){ item->key, strlen(item->key) }, tr_bytes_value(&item->value));
+	}
+	on_item(a, arg, 0, (struct troupe_text){ 0 }, (struct troupe_value){ 0 });
+	a->depth--;
+}
+
+void tr_actor_after(struct troupe_actor *a, void (*then)(void *arg, int rc), void *arg)
+{
+	assert(a->depth > 0 && a->after_count < FAKE_MAX);
+	a->afters[a->after_count++] = (struct fake_after){ then, arg };
+}
+
+void tr_actor_hold(struct troupe_actor *a)
+{
+	assert(a->depth > 0);
+	a->holds++;
+}
+
+void tr_actor_release(struct troupe_actor *a)
+{
+	assert(a->depth > 0 && a->holds > 0);
+	a->holds--;
+}
+
+uint64_t tr_actor_num(const struct troupe_actor *a)
+{
+	(void)a;
+	return 1;
+}
+
+const char *troupe_id(const struct troupe_actor *a)
+{
+	(void)a;
+	return getenv("FAKE_ACTOR_ID") ? getenv("FAKE_ACTOR_ID") : "0123456789abcdefghijklmnopqrst";
+}
+
+int64_t troupe_now_ms(const struct troupe_actor *a)
+{
+	(void)a;
+	return 1795303334935;
+}
+
+int troupe_fail(struct troupe_call *c, int error, const char *format, ...)
+{
+	va_list args;
+
+	assert(!c->answered && error < 0);
+	c->answered = true;
+	c->error = error;
+	va_start(args, format);
+	vsnprintf(c->text, sizeof c->text, format, args);
+	va_end(args);
+	return error;
+}
+
+int troupe_reply_value(struct troupe_call *c, struct troupe_value v)
+{
+	assert(!c->answered && v.size == 0);
+	c->answered = true;
+	return 0;
+}
+
+/* The session replies with texts only. */
+int troupe_reply(struct troupe_call *c, const struct troupe_record *r, const void *from)
+{
+	size_t used = 0;
+
+	assert(!c->answered);
+	c->answered = true;
+	for (size_t i = 0; i < r->count; i++) {
+		assert(r->fields[i].type == TROUPE_CSTRING);
+		used += (size_t)snprintf(c->text + used, sizeof c->text - used, "%s%s=%s", i ? " " : "", r->fields[i].name,
+		                         *(const char *const *)(const void *)((const char *)from + r->fields[i].offset));
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------ what the session told */
+
+static void fake_tell(struct troupe_actor *a, const char *name, struct troupe_value value)
+{
+	struct tr_bytes json = { 0 };
+
+	assert(a->depth > 0 && a->told_count < FAKE_MAX);
+	assert(tr_value_check(value, 10) == 0 && tr_json_encode(&json, value, TR_JSON_PLAIN) == 0);
+	a->told[a->told_count++] = (struct fake_told){ tr_strdup(name), tr_strdup(tr_bytes_text(&json)) };
+	tr_bytes_free(&json);
+}
+
+static void fake_on_prompt(struct troupe_actor *a, struct troupe_session *s, const struct troupe_prompt *p)
+{
+	(void)s;
+	assert(a->depth > 0);
+	a->told[a->told_count++] = (struct fake_told){ tr_strdup("chat.user"), tr_strdup(p->text) };
+}
+
+static void fake_on_event(struct troupe_actor *a, struct troupe_session *s, struct troupe_value event)
+{
+	(void)s;
+	fake_tell(a, "session.event", event);
+}
+
+static void fake_on_change(struct troupe_actor *a, struct troupe_session *s, const char *name, struct troupe_value value)
+{
+	(void)s;
+	fake_tell(a, name, value);
+}
+
+static const struct troupe_session_hooks fake_hooks = { fake_on_prompt, fake_on_event, fake_on_change };
+
+/* ------------------------------------------------------------------ commits */
+
+static void fake_forget_writes(struct troupe_actor *a)
+{
+	for (size_t i = 0; i < a->write_count; i++) {
+		free(a->writes[i].key);
+		tr_bytes_free(&a->writes[i].value);
+	}
+	a->write_count = 0;
+	while (a->told_count > a->told_committed) {
+		a->told_count--;
+		free(a->told[a->told_count].name);
+		free(a->told[a->told_count].json);
+	}
+}
+
+static void fake_apply(struct troupe_actor *a, struct fake_write *w)
+{
+	struct fake_item *item = fake_find(a, w->key);
+
+	if (item) {
+		free(item->key);
+		tr_bytes_free(&item->value);
+		*item = a->items[--a->item_count];
+	}
+	if (!w->erase) {
+		a->items[a->item_count++] = (struct fake_item){ w->key, w->value };
+		assert(a->item_count < 4096);
+		w->key = NULL;
+		w->value = (struct tr_bytes){ 0 };
+	}
+}
+
+static void fake_tell_afters(struct troupe_actor *a, int rc)
+{
+	size_t count = a->after_count;
+	struct fake_after *afters = malloc((count + 1) * sizeof *afters);
+
+	memcpy(afters, a->afters, count * sizeof *afters);
+	a->after_count = 0;
+	for (size_t i = 0; i < count; i++)
+		afters[i].then(afters[i].arg, rc);
+	free(afters);
+}
+
+static void fake_commit(void)
+{
+	struct troupe_actor *a = &fake;
+	int rc = a->commit_fails;
+
+	if (a->write_count == 0 && a->after_count == 0 && a->told_count == a->told_committed)
+		return;
+	a->commits++;
+	a->commit_fails = 0;
+	if (rc == 0) {
+		for (size_t i = 0; i < a->write_count; i++)
+			fake_apply(a, &a->writes[i]);
+		a->told_committed = a->told_count;
+		a->holds_committed = a->holds;
+	}
+	fake_forget_writes(a);
+	fake_tell_afters(a, rc);
+}
+
+/* The process dies: the session's connections with it, and everything that was not committed. */
+static struct troupe_session *fake_crash(const struct tr_session_ops *ops, struct troupe_session *s)
+{
+	ops->close(s);
+	fake_forget_writes(&fake);
+	fake_tell_afters(&fake, TROUPE_ESTORE);
+	fake.holds = 0;
+	return NULL;
+}
+
+/* Everything, for the next test. */
+static void fake_reset(void)
+{
+	fake.told_committed = 0;
+	fake_forget_writes(&fake);
+	fake_tell_afters(&fake, TROUPE_ESTORE);
+	for (size_t i = 0; i < fake.item_count; i++) {
+		free(fake.items[i].key);
+		tr_bytes_free(&fake.items[i].value);
+	}
+	fake.item_count = 0;
+	fake.holds = fake.holds_committed = 0;
+	fake.turns = fake.commits = 0;
+}
+
+#endif
