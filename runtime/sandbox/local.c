@@ -137,9 +137,10 @@ static bool begins_with_any(const char *text, const char *const *prefixes)
 
 static char *variable(const char *name, const char *value)
 {
-	char *text = tr_alloc(strlen(name) + strlen(value) + 2);
+	size_t size = strlen(name) + strlen(value) + 2;
+	char *text = tr_alloc(size);
 
-	sprintf(text, "%s=%s", name, value);
+	snprintf(text, size, "%s=%s", name, value);
 	return text;
 }
 
@@ -423,7 +424,7 @@ static void make_token(char into[TR_LOCAL_TOKEN_CHARACTERS + 1])
 
 	tr_random(bytes, sizeof(bytes));
 	for (size_t i = 0; i < sizeof(bytes); i++)
-		sprintf(into + 2 * i, "%02x", bytes[i]);
+		snprintf(into + 2 * i, 3, "%02x", bytes[i]);
 }
 
 /* True: the sandbox of the note runs. Else its port and token are good to start with, or new ones are there. */

@@ -148,7 +148,7 @@ TEST(an_address_longer_than_its_room_is_refused)
 	char line[400] = "serve --listen ";
 
 	memset(line + strlen(line), '1', 300);
-	strcat(line, ":80");
+	strcpy(line + strlen(line), ":80");
 	refuses(line, "too long");
 }
 
@@ -224,11 +224,11 @@ TEST(sixteen_origins_fit_and_not_one_more)
 	char line[1024] = "serve";
 
 	for (int i = 0; i < 16; i++)
-		strcat(line, " --allow-origin http://a");
+		strcpy(line + strlen(line), " --allow-origin http://a");
 	serves(line);
 	assert_non_null(got.origins[15]);
 	assert_null(got.origins[16]);
-	strcat(line, " --allow-origin http://b");
+	strcpy(line + strlen(line), " --allow-origin http://b");
 	refuses(line, "more than 16");
 }
 
