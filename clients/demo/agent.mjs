@@ -218,7 +218,10 @@ class Turn {
 
 async function listFolder(turn) {
 	const folder = turn.session.cwd;
-	const fields = { title: `List ${folder}`, kind: "read", locations: [{ path: folder }], rawInput: { path: folder } };
+	const fields = {
+		title: `List ${folder}`, kind: "read",
+		locations: [{ path: folder }], rawInput: { path: folder },
+	};
 
 	return turn.tool(fields, async (call) => {
 		await turn.begin(call);
@@ -249,7 +252,10 @@ async function readIfThere(file) {
 async function addToNote(turn) {
 	const file = path.join(turn.session.cwd, NOTE);
 	const line = `${new Date().toISOString()} ${turn.words.replace(/\s+/g, " ").slice(0, 200)}\n`;
-	const fields = { title: `Add a line to ${NOTE}`, kind: "edit", locations: [{ path: file }], rawInput: { path: file, line } };
+	const fields = {
+		title: `Add a line to ${NOTE}`, kind: "edit",
+		locations: [{ path: file }], rawInput: { path: file, line },
+	};
 
 	return turn.tool(fields, async (call) => {
 		const before = await readIfThere(file);
@@ -266,7 +272,10 @@ async function addToNote(turn) {
 
 async function deleteNote(turn) {
 	const file = path.join(turn.session.cwd, NOTE);
-	const fields = { title: `Delete ${NOTE}`, kind: "delete", locations: [{ path: file }], rawInput: { path: file } };
+	const fields = {
+		title: `Delete ${NOTE}`, kind: "delete",
+		locations: [{ path: file }], rawInput: { path: file },
+	};
 
 	return turn.tool(fields, async (call) => {
 		if (await readIfThere(file) === null)
@@ -280,7 +289,8 @@ async function deleteNote(turn) {
 
 // ---------------------------------------------------------------- what it says
 
-const HELLO = "Hello! I am Troupe's **demonstration agent**. There is no AI model behind me, but what you see me do is real. ";
+const HELLO = "Hello! I am Troupe's **demonstration agent**. There is no AI model behind me, "
+	+ "but what you see me do is real. ";
 
 const KEPT = "Everybody in this workspace saw these steps as they happened, and they are kept: "
 	+ "reload the page and they are still here.\n\n";
@@ -324,17 +334,22 @@ function whatISaw({ error, rawOutput }, folder, then) {
 function howItWent({ error }, done) {
 	if (!error)
 		return done;
-	return error instanceof Refused ? "It was not permitted, so I changed nothing. " : `That did not work: ${error.message}. `;
+	if (error instanceof Refused)
+		return "It was not permitted, so I changed nothing. ";
+	return `That did not work: ${error.message}. `;
 }
+
+const THOUGHT = "I am no model and do not understand this: I only look for a few words in it. I will look at the folder.";
+
+const THOUGHT_OF_CHANGE = "A word in this asks for a change. I will look at the folder first, and ask before I touch "
+	+ "anything unless that is allowed already.";
 
 async function workAndTell(turn) {
 	const { session } = turn;
 	const change = CHANGES.find(({ words }) => words.test(turn.words));
 	const first = session.turns === 1;
 
-	await turn.think(change
-		? "A word in this asks for a change. I will look at the folder first, and ask before I touch anything unless that is allowed already."
-		: "I am no model and do not understand this: I only look for a few words in it. I will look at the folder.");
+	await turn.think(change ? THOUGHT_OF_CHANGE : THOUGHT);
 	turn.plan = ["Look at the folder", ...(change ? [change.plan] : []), "Tell what happened"];
 	await turn.showPlan(0);
 	const seen = await listFolder(turn);
@@ -344,8 +359,9 @@ async function workAndTell(turn) {
 		await turn.showPlan(1);
 		told += howItWent(await change.act(turn), change.done);
 	}
+	told += first ? KEPT + HELP : `This was turn ${session.turns} here; say *help* to see what I can do.`;
 	await turn.showPlan(turn.plan.length - 1);
-	await turn.say(told + (first ? KEPT + HELP : `This was turn ${session.turns} here; say *help* to see what I can do.`));
+	await turn.say(told);
 	await turn.showPlan(turn.plan.length);
 }
 
