@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -151,6 +152,19 @@ static void pause_accepting(struct tr_gate *gate, const char *reason)
 	event_add(gate->retry, &tv);
 }
 
+/* Somebody must go, or everybody wait. True: try again. */
+static bool make_room(struct tr_gate *gate, const char *reason)
+{
+	struct pollfd listening = { .fd = gate->o.listen_fd, .events = POLLIN };
+
+	if (poll(&listening, 1, 0) <= 0)
+		return false; /* nobody is there: accept looks for a free descriptor first */
+	if (evict_idle(gate))
+		return true;
+	pause_accepting(gate, reason);
+	return false;
+}
+
 /* False: no more for now. */
 static bool accept_one(struct tr_gate *gate)
 {
@@ -158,10 +172,8 @@ static bool accept_one(struct tr_gate *gate)
 	socklen_t size = sizeof(from);
 	int fd;
 
-	if (is_full(gate) && !evict_idle(gate)) {
-		pause_accepting(gate, "the limit is reached");
-		return false;
-	}
+	if (is_full(gate))
+		return make_room(gate, "the limit is reached");
 	fd = accept4(gate->o.listen_fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0) {
 		gate->complained = false;
@@ -170,12 +182,9 @@ static bool accept_one(struct tr_gate *gate)
 	}
 	if (errno == EAGAIN)
 		return false;
-	if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
-		return true; /* of that one connection: accept(2) passes on what befell it */
-	if (evict_idle(gate))
-		return true;
-	pause_accepting(gate, strerror(errno));
-	return false;
+	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		return make_room(gate, strerror(errno));
+	return true; /* of that one connection: accept(2) passes on what befell it */
 }
 
 static void on_acceptable(evutil_socket_t fd, short what, void *arg)

@@ -524,16 +524,15 @@ int tr_http_conn_release(struct tr_http_conn *c, struct troupe_text *rest)
 
 bool tr_http_conn_idle(const struct tr_http_conn *c)
 {
-	return c->state == IDLE && !c->running;
+	char byte;
+
+	return c->state == IDLE && !c->running && recv(c->fd, &byte, 1, MSG_PEEK) <= 0;
 }
 
 void tr_http_conn_drain(struct tr_http_conn *c)
 {
-	char byte;
-
 	c->draining = true;
-	/* A request may be in the socket already; it is answered like those that were read. */
-	if (tr_http_conn_idle(c) && recv(c->fd, &byte, 1, MSG_PEEK) <= 0)
+	if (tr_http_conn_idle(c))
 		conn_free(c);
 }
 

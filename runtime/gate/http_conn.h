@@ -65,7 +65,7 @@ int tr_http_conn_release(struct tr_http_conn *c, struct troupe_text *rest);
 /* No request but the one that is there: the connection closes behind its answer, or now. on_closed may come before it
  * returns. */
 void tr_http_conn_drain(struct tr_http_conn *c);
-/* Between two requests, or before the first? Such a connection may be closed without harm. */
+/* Between two requests, or before the first, and with nothing in the socket? Such a connection may be closed without harm. */
 bool tr_http_conn_idle(const struct tr_http_conn *c);
 /* Drops it; on_closed comes from inside, unless this is called from inside on_head, on_body or on_bad: then after them. */
 void tr_http_conn_close(struct tr_http_conn *c);
