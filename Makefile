@@ -104,6 +104,15 @@ T ?=
 unit: $(UNIT_BIN) ## builds and runs the unit tests (T=ledger: those whose path holds "ledger")
 	@sh .make/unit.sh $(foreach t,$(UNIT_BIN),$(if $(findstring $(T),$t),$t))
 
+# ---- scenes: short plays against the core and the actors
+$(OUT)/tests/scenes/play: tests/scenes/play.c $(OUT)/libkit.a $(OUT)/libtroupe.a $(filter-out %/main.o,$(ACTOR_OBJ))
+	$(call say,TEST,$*)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(OURS) -o $@ $< $(filter-out %/main.o,$(ACTOR_OBJ)) $(OUT)/libkit.a $(OUT)/libtroupe.a $(LIBS) -ljansson
+S ?=
+scenes: $(OUT)/tests/scenes/play ## plays tests/scenes/*.scene (S=rooms: one file)
+	@$< $(foreach s,$(wildcard tests/scenes/*.scene),$(if $(findstring $(S),$s),$s))
+
 # ---- fuzzing: tests/fuzz/NAME_fuzz.c, with clang's libFuzzer
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
 FUZZ_OUT := build-fuzz
