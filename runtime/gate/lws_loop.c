@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libevent watches the epoll descriptor and the timers of a libuv loop, and lets that loop run when one of them is due.
+/* libevent watches the epoll descriptor and the timers of a libuv loop, and lets that loop run
+ * when one of them is due.
  *
- * libuv applies what its callbacks ask for (other events, closed handles, lws's idle work) in the round after, so rounds
- * are repeated until none is wanted: uv_backend_timeout() is 0 as long as one is. Leaving that out makes connections
- * hang until lws's next timer, up to half a minute. */
+ * libuv applies what its callbacks ask for (other events, closed handles, lws's idle work) in the
+ * round after, so rounds are repeated until none is wanted: uv_backend_timeout() is 0 as long as
+ * one is. Leaving that out makes connections hang until lws's next timer, up to half a minute. */
 #include "runtime/gate/lws_loop.h"
 
 #include <stdlib.h>
@@ -16,12 +17,14 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 
-/* Input that never ends must not keep the worker's other events waiting. A round reads once from every ready socket, so
- * this is also how much of a burst is seen together and shares one commit. */
+/* Input that never ends must not keep the worker's other events waiting. A round reads once from
+ * every ready socket, so this is also how much of a burst is seen together and shares one commit.
+ */
 #define ROUNDS_MAX 16
 
-/* lws's tables have a place for every descriptor that may be open. Debian's build walks one of them at each close, so a
- * very high limit of open files would make closing slow (1 ms at a million). Room for sockets and everything else: */
+/* lws's tables have a place for every descriptor that may be open. Debian's build walks one of
+ * them at each close, so a very high limit of open files would make closing slow (1 ms at a
+ * million). Room for sockets and everything else: */
 #define DESCRIPTORS_MAX (TR_HTTP_CONNECTIONS_MAX + 4096)
 
 struct tr_lws_loop {
@@ -29,10 +32,11 @@ struct tr_lws_loop {
 	struct lws_context *context;
 	struct event       *readable; /* the libuv loop's epoll descriptor */
 	struct event       *timer;    /* its nearest time-out */
-	uint64_t            due;      /* when timer fires, on libuv's clock; only while it is pending */
+	int                 descriptors; /* lws has places for those below */
+	uint64_t            due;      /* when timer fires, on libuv's clock, while it is pending */
 };
 
-/* ------------------------------------------------------------------ the libuv loop within libevent's */
+/* ------------------------------------------------------------------ a loop within a loop */
 
 static void arm(struct tr_lws_loop *l, int timeout_ms)
 {
@@ -74,7 +78,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 void tr_lws_loop_touch(struct tr_lws_loop *loop)
 {
-	/* lws's own time-outs are looked at only after an event of some descriptor; this makes one. */
+	/* lws's own time-outs are looked at only after an event of some descriptor; this makes
+	 * one. */
 	lws_cancel_service(loop->context);
 }
 
@@ -84,9 +89,11 @@ static void on_log(int level, const char *line)
 {
 	int size = (int)strcspn(line, "\r\n");
 
-	if (size == 0 || strstr(line, "adopt_socket_readbuf: calling service")) /* said of every adopted socket, as an error */
+	/* This it says of every adopted socket, as an error. */
+	if (size == 0 || strstr(line, "adopt_socket_readbuf: calling service"))
 		return;
-	/* A client can cause lws's warnings with bad frames; what it calls an error may be ours to know. */
+	/* A client can cause lws's warnings with bad frames; what it calls an error may be ours
+	 * to know. */
 	if (level & LLL_ERR)
 		tr_warn("lws.error", "text=\"%.*s\"", size, line);
 	else
@@ -96,39 +103,48 @@ static void on_log(int level, const char *line)
 /* ------------------------------------------------------------------ life */
 
 /* lws asks for the limit of open files only here, when it makes its tables. */
-static struct lws_context *create_with_few_descriptors(const struct lws_context_creation_info *info)
+static struct lws_context *create_with_tables(const struct lws_context_creation_info *info,
+                                              int *descriptors)
 {
-	struct rlimit limit, lower;
+	struct rlimit limit = { .rlim_cur = RLIM_INFINITY }, lower;
 	struct lws_context *context;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= DESCRIPTORS_MAX)
-		return lws_create_context(info);
+	getrlimit(RLIMIT_NOFILE, &limit);
 	lower = limit;
-	lower.rlim_cur = DESCRIPTORS_MAX;
+	if (lower.rlim_cur > DESCRIPTORS_MAX)
+		lower.rlim_cur = DESCRIPTORS_MAX;
 	setrlimit(RLIMIT_NOFILE, &lower);
 	context = lws_create_context(info);
 	setrlimit(RLIMIT_NOFILE, &limit);
+	*descriptors = (int)lower.rlim_cur;
 	return context;
 }
 
-static struct lws_context *create_context(uv_loop_t *uv, const struct lws_protocols *protocols, void *user)
+/* lws pings by itself after five minutes; its list of such times takes longer the longer it is.
+ * ws.c does it instead. */
+static const lws_retry_bo_t no_keepalive;
+
+static struct lws_context *create_context(struct tr_lws_loop *l,
+                                          const struct lws_protocols *protocols, void *user)
 {
-	void *loops[] = { uv };
+	void *loops[] = { &l->uv };
 	struct lws_context_creation_info info = {
 		.port          = CONTEXT_PORT_NO_LISTEN,
 		.protocols     = protocols,
 		.user          = user,
 		.foreign_loops = loops,
+		.retry_and_idle_policy = &no_keepalive,
 		.gid           = (gid_t)-1,
 		.uid           = (uid_t)-1,
-		.options       = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN,
+		.options       = LWS_SERVER_OPTION_LIBUV,
 	};
 
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
-	return create_with_few_descriptors(&info);
+	return create_with_tables(&info, &l->descriptors);
 }
 
-/* lws closes its handles over some rounds; when libuv has no handle left, a second call frees the context. */
+/* lws closes its handles over some rounds; when libuv has no handle left, a second call frees the
+ * context. */
 static void destroy_context(struct tr_lws_loop *l)
 {
 	lws_context_destroy(l->context);
@@ -137,7 +153,8 @@ static void destroy_context(struct tr_lws_loop *l)
 	lws_context_destroy(l->context);
 }
 
-int tr_lws_loop_new(struct tr_lws_loop **ret, struct event_base *base, const struct lws_protocols *protocols, void *user)
+int tr_lws_loop_new(struct tr_lws_loop **ret, struct event_base *base,
+                    const struct lws_protocols *protocols, void *user)
 {
 	struct tr_lws_loop *l = tr_alloc(sizeof *l);
 
@@ -146,9 +163,9 @@ int tr_lws_loop_new(struct tr_lws_loop **ret, struct event_base *base, const str
 		free(l);
 		return TROUPE_ENOMEM;
 	}
-	l->context = create_context(&l->uv, protocols, user);
+	l->context = create_context(l, protocols, user);
 	if (!l->context) {
-		tr_error("ws.start", "libwebsockets gives no context; is libwebsockets-evlib-uv installed?");
+		tr_error("ws.start", "lws does not start; is libwebsockets-evlib-uv installed?");
 		uv_loop_close(&l->uv);
 		free(l);
 		return TROUPE_ENOMEM;
@@ -176,4 +193,9 @@ struct tr_lws_loop *tr_lws_loop_free(struct tr_lws_loop *loop)
 struct lws_context *tr_lws_loop_context(const struct tr_lws_loop *loop)
 {
 	return loop->context;
+}
+
+bool tr_lws_loop_takes(const struct tr_lws_loop *loop, int fd)
+{
+	return fd < loop->descriptors;
 }

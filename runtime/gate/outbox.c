@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A ring that grows by doubling and is given back when it is empty, since most clients wait for nothing most of the time. */
+/* A ring that grows by doubling and is given back when it is empty, since most clients wait for
+ * nothing most of the time. */
 #include "runtime/gate/outbox.h"
 
 #include <assert.h>
@@ -50,7 +51,7 @@ int tr_outbox_put(struct tr_outbox *o, struct tr_frame *f)
 {
 	if (o->count == TR_OUTBOX_FRAMES_MAX)
 		return TR_OUTBOX_FULL;
-	if (o->count > 0 && (o->bytes >= TR_OUTBOX_BYTES_MAX || f->size > TR_OUTBOX_BYTES_MAX - o->bytes))
+	if (o->count > 0 && o->bytes + f->size > TR_OUTBOX_BYTES_MAX)
 		return TR_OUTBOX_FULL;
 	if (o->count == o->room)
 		grow(o);
@@ -78,8 +79,8 @@ static size_t wire_size(const struct tr_frame *f)
 	return header_size(f->size) + f->size;
 }
 
-/* Writes the header (RFC 6455, 5.2) in front of the payload, where the frame has room for it. It comes out the same for
- * every client, so it does not matter that they share the frame. */
+/* Writes the header (RFC 6455, 5.2) in front of the payload, where the frame has room for it. It
+ * comes out the same for every client, so it does not matter that they share the frame. */
 static uint8_t *wire_bytes(struct tr_frame *f)
 {
 	size_t head = header_size(f->size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A table of fixed size: an address has a few places where it may be, and the one that was refused longest ago makes way.
- * So whoever fills the table makes others wait less, never more. */
+/* A table of fixed size: an address has a few places where it may be, and the one that was
+ * refused longest ago makes way. So whoever fills the table makes others wait less, never more. */
 #include "runtime/gate/refusals.h"
 
 #include <arpa/inet.h>
@@ -69,8 +69,10 @@ struct tr_refusal_key tr_refusal_key(const struct tr_refusals *r, struct troupe_
 		memcpy(text, address.data, address.size);
 	if (inet_pton(AF_INET, text, bytes) == 1)
 		id = big_endian(bytes, 4);
-	else if (inet_pton(AF_INET6, text, bytes) == 1) /* no /64 that is routed begins with 32 zeros, as IPv4 does here */
-		id = memcmp(bytes, v4_in_v6, sizeof v4_in_v6) == 0 ? big_endian(bytes + 12, 4) : big_endian(bytes, 8);
+	else if (inet_pton(AF_INET6, text, bytes) == 1 && memcmp(bytes, v4_in_v6, 12) == 0)
+		id = big_endian(bytes + 12, 4);
+	else if (inet_pton(AF_INET6, text, bytes) == 1)
+		id = big_endian(bytes, 8); /* none in use begins with 32 zeros, as IPv4 does here */
 	return (struct tr_refusal_key){ mix(id ^ r->seed) };
 }
 
@@ -84,7 +86,7 @@ static struct entry *find(struct tr_refusals *r, uint64_t id)
 	for (int i = 0; i < PLACES; i++) {
 		if (set[i].delay_ms > 0 && set[i].id == id)
 			return &set[i];
-		if (set[i].delay_ms == 0 || (oldest->delay_ms > 0 && set[i].told_ms < oldest->told_ms))
+		if (set[i].delay_ms == 0 || (oldest->delay_ms && set[i].told_ms < oldest->told_ms))
 			oldest = &set[i];
 	}
 	*oldest = (struct entry){ .id = id };
@@ -100,7 +102,9 @@ int tr_refusals_delay(struct tr_refusals *r, struct tr_refusal_key who, int64_t 
 	if (e->delay_ms == 0 || now_ms - e->told_ms > QUIET_MS)
 		e->delay_ms = TR_REFUSAL_DELAY_MS;
 	else
-		e->delay_ms = e->delay_ms * 2 < TR_REFUSAL_DELAY_MAX_MS ? e->delay_ms * 2 : TR_REFUSAL_DELAY_MAX_MS;
+		e->delay_ms *= 2;
+	if (e->delay_ms > TR_REFUSAL_DELAY_MAX_MS)
+		e->delay_ms = TR_REFUSAL_DELAY_MAX_MS;
 	e->told_ms = now_ms + e->delay_ms;
 	return e->delay_ms;
 }

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A peer: one client's WebSocket, between libwebsockets and the core.
  *
- *	  open ──close()──▶ held ──delay over──▶ closing ──outbox empty──▶ said ──the client's Close──▶ gone
- *	   │                                                                                             ▲
- *	   └── the client closes, breaks a rule, goes silent; or a wait above is over ───────────────────┘
+ *   open ──close()──▶ held ──delay──▶ closing ──outbox empty──▶ said ──client's Close──▶ gone
+ *    │                                                                                     ▲
+ *    └── the client closes, breaks a rule, goes silent; or a wait above is over ───────────┘
  *
  * open:    messages go to the core, frames to the client.
  * held:    a refusal that is told later (spec 9.4); nothing leaves until then.
- * closing: what was queued still leaves, then a Close frame. Messages are no longer listened to, from held on.
+ * closing: what was queued still leaves, then a Close frame. Messages are no longer listened to,
+ *          from held on.
  * said:    our Close frame is out; the client has a while to answer it.
  * gone:    the core has been told; lws says its last words and lets go of the socket.
  *
- * Only tr_ws_flush writes (and an outbox that overflows within one turn). lws would make one send() of each message, and
- * two more system calls to be told that it may; so the messages get their headers here, as many as are waiting are put
- * together, and lws sends them as bytes that it does not look into (LWS_WRITE_HTTP). What the kernel does not take stays
- * with lws, in whole and in order, and nothing more is written until lws has got rid of it: so frames of lws's own (a pong)
- * always come between two of ours. */
+ * Only tr_ws_flush writes (and an outbox that overflows within one turn). lws would make one
+ * send() of each message, and two more system calls to be told that it may; so the messages get
+ * their headers here, as many as are waiting are put together, and lws sends them as bytes that
+ * it does not look into (LWS_WRITE_HTTP). What the kernel does not take stays with lws, in whole
+ * and in order, and nothing more is written until lws has got rid of it: so frames of lws's own
+ * (a pong) always come between two of ours. */
 #include "runtime/gate/ws.h"
 
 #include <assert.h>
@@ -58,19 +60,19 @@ enum state { OPEN, HELD, CLOSING, SAID, GONE };
 struct peer {
 	struct tr_ws         *ws;
 	struct lws           *wsi;      /* NULL when lws has let go of the socket */
-	struct tr_conn       *conn;     /* NULL: refused by the gate, or the core knows that it has gone */
+	struct tr_conn       *conn;     /* NULL: refused by the gate, or told to be gone */
 	struct tr_list        dirty;
 	struct tr_outbox      outbox;
-	size_t                in_lws;   /* of a run that the kernel took in part; until lws has sent the rest */
+	size_t                in_lws;   /* bytes written that the kernel has taken in part only */
 	struct tr_bytes       part;     /* fragments of a message that has not come to its end */
-	uint8_t              *bye;      /* the Close frame on the wire, from close() until it is sent */
+	uint8_t              *bye;      /* the Close frame, from close() until it is sent */
 	struct event          timer;    /* one wait at a time: what for depends on the state */
 	int64_t               heard_ms;
 	struct tr_refusal_key address;
 	enum state            state;
 	bool                  broken;   /* writing failed: flush drops it */
 	bool                  pinged;   /* and has been silent since */
-	bool                  watched;  /* the core has looked at the backlog: it may wait for drained */
+	bool                  watched;  /* the core asked for the backlog: it may wait for drained */
 	bool                  above;    /* the backlog was half of the bound, or more */
 };
 
@@ -196,7 +198,7 @@ static void write_bytes(struct peer *p, uint8_t *data, size_t size)
 	if (lws_write(p->wsi, data, size, LWS_WRITE_HTTP) < 0) {
 		p->broken = true;
 		dirty(p);
-	} else if (lws_partial_buffered(p->wsi)) { /* lws has asked to be called when the socket takes more */
+	} else if (lws_partial_buffered(p->wsi)) { /* it asked to be called when there is room */
 		p->in_lws = size;
 		tr_lws_loop_touch(p->ws->loop);
 	}
@@ -206,7 +208,7 @@ static void write_outbox(struct peer *p)
 {
 	struct tr_run run;
 
-	while (may_write(p) && tr_outbox_take(&p->outbox, p->ws->scratch, sizeof p->ws->scratch, &run)) {
+	while (may_write(p) && tr_outbox_take(&p->outbox, p->ws->scratch, SCRATCH_BYTES, &run)) {
 		write_bytes(p, run.data, run.size);
 		tr_frame_unref(run.frame);
 	}
@@ -248,7 +250,7 @@ static void flush_peer(struct peer *p)
 	if (p->state == CLOSING && may_write(p) && p->outbox.count == 0)
 		write_close_frame(p);
 	if (p->broken) {
-		event_active(p->ws->again, EV_TIMEOUT, 1); /* what the core does about it ends with a turn */
+		event_active(p->ws->again, EV_TIMEOUT, 1); /* for what the core does about it */
 		drop(p);
 	} else if (p->state == OPEN) {
 		tell_drained(p);
@@ -405,7 +407,8 @@ static void on_piece(struct peer *p, const void *data, size_t size)
 /* 0: lws answers with the same Close frame and ends the connection. -1: it only ends it. */
 static int on_client_close(struct peer *p, const char *payload, size_t size)
 {
-	bool answer = p->state < SAID && size != 1 && (size <= 2 || tr_utf8_valid(payload + 2, size - 2));
+	bool good = size == 0 || size == 2 || (size > 2 && tr_utf8_valid(payload + 2, size - 2));
+	bool answer = good && p->state < SAID;
 
 	gone(p);
 	return answer ? 0 : -1;
@@ -429,7 +432,8 @@ static void peer_new(struct tr_ws *ws, struct lws *wsi)
 	heard(p);
 	wait_ms(p, ws->patience.ping_ms);
 	if (up->error)
-		tr_conn_refuse(ws->core, up->request.encoding, up->error, up->message, &peer_ops, p);
+		tr_conn_refuse(ws->core, up->request.encoding, up->error, up->message,
+		               &peer_ops, p);
 	else
 		p->conn = tr_conn_open(ws->core, &up->request, &peer_ops, p);
 }
@@ -442,7 +446,8 @@ static void peer_free(struct peer *p)
 	free(p);
 }
 
-static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t size)
+static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
+                  void *in, size_t size)
 {
 	struct peer *p = user;
 
@@ -483,17 +488,25 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 }
 
 static const struct lws_protocols protocols[] = {
-	{ .name = "rivet", .callback = on_lws, .rx_buffer_size = READ_BYTES, .tx_packet_size = 16 * 1024 * 1024 },
+	{
+		.name           = "rivet",
+		.callback       = on_lws,
+		.rx_buffer_size = READ_BYTES,
+		.tx_packet_size = 16 * 1024 * 1024, /* of one send(); READ_BYTES if not set */
+	},
 	{ 0 }
 };
 
-/* lws makes the handshake out of a request of our own: it takes 128 bytes of Sec-WebSocket-Protocol only, and real ones
- * carry kilobytes of parameters there. */
+/* lws makes the handshake out of a request of our own: it takes 128 bytes of
+ * Sec-WebSocket-Protocol only, and real ones carry kilobytes of parameters there. */
 static void put_request(struct tr_bytes *b, const struct tr_ws_upgrade *up)
 {
-	tr_bytes_printf(b, "GET / HTTP/1.1\r\nHost: troupe\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+	const char *subprotocol = up->rivet ? "Sec-WebSocket-Protocol: rivet\r\n" : "";
+
+	tr_bytes_printf(b, "GET / HTTP/1.1\r\nHost: troupe\r\n"
+		"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\n%s\r\n",
-		(int)up->key.size, up->key.data, up->rivet ? "Sec-WebSocket-Protocol: rivet\r\n" : "");
+		(int)up->key.size, up->key.data, subprotocol);
 	tr_bytes_put(b, up->rest, up->rest_size);
 }
 
@@ -504,13 +517,16 @@ void tr_ws_adopt(struct tr_ws *ws, int fd, const struct tr_ws_upgrade *up)
 	int on = 1;
 
 	put_request(&request, up);
-	if (request.failed) {
+	if (request.failed || !tr_lws_loop_takes(ws->loop, fd)) {
+		tr_warn("ws.full", "fd=%d clients=%zu", fd, ws->count);
+		tr_bytes_free(&request);
 		close(fd);
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	ws->adopting = up;
-	wsi = lws_adopt_socket_readbuf(tr_lws_loop_context(ws->loop), fd, (const char *)request.data, request.size);
+	wsi = lws_adopt_socket_readbuf(tr_lws_loop_context(ws->loop), fd,
+	                               (const char *)request.data, request.size);
 	if (ws->adopting && wsi) { /* no WebSocket came of it */
 		lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 		tr_warn("ws.handshake", "address=%.*s", (int)up->address.size, up->address.data);

@@ -50,7 +50,7 @@ TEST(headers_have_the_shortest_length_form)
 	assert_wire(126, true, (const uint8_t[]){ 0x81, 126, 0, 126 }, 4);
 	assert_wire(65535, true, (const uint8_t[]){ 0x81, 126, 0xff, 0xff }, 4);
 	assert_wire(65536, false, (const uint8_t[]){ 0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0 }, 10);
-	assert_wire(0x012345, true, (const uint8_t[]){ 0x81, 127, 0, 0, 0, 0, 0, 0x01, 0x23, 0x45 }, 10);
+	assert_wire(0x12345, true, (const uint8_t[]){ 0x81, 127, 0, 0, 0, 0, 0, 1, 0x23, 0x45 }, 10);
 }
 
 TEST(frames_leave_in_the_order_they_came)
@@ -171,7 +171,8 @@ TEST(outbox_is_full_at_its_number_of_frames)
 
 TEST(outbox_is_full_at_its_number_of_bytes)
 {
-	struct tr_frame *half = frame_of(TR_OUTBOX_BYTES_MAX / 2, 'x', true), *one = frame_of(1, 'y', true);
+	struct tr_frame *half = frame_of(TR_OUTBOX_BYTES_MAX / 2, 'x', true);
+	struct tr_frame *one = frame_of(1, 'y', true);
 	struct tr_outbox o = { 0 };
 
 	assert_int_equal(tr_outbox_put(&o, half), 0);
@@ -186,7 +187,8 @@ TEST(outbox_is_full_at_its_number_of_bytes)
 
 TEST(a_frame_larger_than_the_bound_is_taken_when_it_is_alone)
 {
-	struct tr_frame *huge = frame_of(TR_OUTBOX_BYTES_MAX + 1, 'x', true), *one = frame_of(1, 'y', true);
+	struct tr_frame *huge = frame_of(TR_OUTBOX_BYTES_MAX + 1, 'x', true);
+	struct tr_frame *one = frame_of(1, 'y', true);
 	struct tr_outbox o = { 0 };
 
 	assert_int_equal(tr_outbox_put(&o, huge), 0);

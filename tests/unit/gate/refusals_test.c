@@ -34,7 +34,9 @@ TEST(delay_doubles_for_an_address_that_keeps_coming_back)
 
 		assert_int_equal(got, expected);
 		now += got;
-		expected = expected * 2 < TR_REFUSAL_DELAY_MAX_MS ? expected * 2 : TR_REFUSAL_DELAY_MAX_MS;
+		expected *= 2;
+		if (expected > TR_REFUSAL_DELAY_MAX_MS)
+			expected = TR_REFUSAL_DELAY_MAX_MS;
 	}
 	tr_refusals_free(r);
 }
@@ -45,8 +47,8 @@ TEST(refusals_that_overlap_share_one_delay)
 
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(delay(r, "10.0.0.1", i), TR_REFUSAL_DELAY_MS);
-	for (int i = 0; i < 20; i++)
-		assert_int_equal(delay(r, "10.0.0.1", TR_REFUSAL_DELAY_MS + i), 2 * TR_REFUSAL_DELAY_MS);
+	for (int now = TR_REFUSAL_DELAY_MS; now < TR_REFUSAL_DELAY_MS + 20; now++)
+		assert_int_equal(delay(r, "10.0.0.1", now), 2 * TR_REFUSAL_DELAY_MS);
 	tr_refusals_free(r);
 }
 
@@ -97,12 +99,13 @@ TEST(what_is_no_address_is_one_of_its_own)
 	memset(longer, '1', sizeof longer);
 	assert_true(who(r, "").id == who(r, "unix").id);
 	assert_true(who(r, "").id == tr_refusal_key(r, (struct troupe_text){ NULL, 0 }).id);
-	assert_true(who(r, "").id == tr_refusal_key(r, (struct troupe_text){ longer, sizeof longer }).id);
+	assert_true(who(r, "").id == tr_refusal_key(r, (struct troupe_text){ longer, 1000 }).id);
 	assert_false(who(r, "").id == who(r, "127.0.0.1").id);
 	tr_refusals_free(r);
 }
 
-/* Many addresses push others out of the table; nobody waits longer for it than its own insisting explains. */
+/* Many addresses push others out of the table; nobody waits longer for it than its own insisting
+ * explains. */
 TEST(a_flood_of_addresses_makes_nobody_wait_longer)
 {
 	struct tr_refusals *r = tr_refusals_new();
