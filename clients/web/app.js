@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The page: joining, the connection, and who tells whom. What happened is in transcript.js, the turns are drawn by timeline.js,
- * the rest by panel.js and events.js.
+/* The page: joining, the connection, and who tells whom. What happened is in transcript.js; timeline.js draws the turns,
+ * panel.js and events.js the rest.
  *
  * A visit is one join: it lasts until one leaves or joins elsewhere, over any number of connections. */
 
@@ -45,6 +45,7 @@ class Visit {
 			actor: "workspace",
 			key: workspace,
 			params: { userId },
+			token: token(),
 			since: 0,
 			infoAction: "getSessionInfo",
 			onReset: () => this.#startOver(),
@@ -197,6 +198,8 @@ function drawBanner(status, { error, retryInMs }, sandbox) {
 function trouble(status, error, sandbox) {
 	if (status === "reconnecting")
 		return "The connection is lost. What you send now goes out when it is back.";
+	if (status === "refused" && error.group === "auth")
+		return `The server refused the connection: ${error.message} Open this page with #token=… behind its address.`;
 	if (status === "refused")
 		return `The server refused the connection: ${error.message}`;
 	if (sandbox?.state === "unreachable")
@@ -244,6 +247,15 @@ function showJoin() {
 	byId(name ? "workspace-input" : "name-input").focus();
 }
 
+/* A server that asks for a token is reached by a link with #token=…, which browsers keep to themselves. */
+function token() {
+	return new URLSearchParams(location.hash.slice(1)).get("token") ?? undefined;
+}
+
+function addressOf(workspace) {
+	return `${location.pathname}?workspace=${encodeURIComponent(workspace)}${location.hash}`;
+}
+
 function remembered() {
 	return {
 		name: localStorage.getItem(NAME_KEY) ?? "",
@@ -274,7 +286,7 @@ function onJoin(event) {
 		byId(problem[0]).focus();
 		return;
 	}
-	history.pushState(null, "", `?workspace=${encodeURIComponent(workspace)}`);
+	history.pushState(null, "", addressOf(workspace));
 	join(name, workspace);
 }
 
@@ -341,6 +353,10 @@ function showPanel(isOpen) {
 		byId("panel").focus();
 }
 
+function isPanelOpen() {
+	return byId("panel").classList.contains("open");
+}
+
 function showDrawer(isOpen) {
 	byId("events").hidden = !isOpen;
 	byId("room").classList.toggle("with-events", isOpen);
@@ -351,18 +367,18 @@ function showDrawer(isOpen) {
 }
 
 function closeDrawers() {
-	const opener = !byId("events").hidden ? "events-button" : byId("panel").classList.contains("open") && "panel-open";
+	const openers = [!byId("events").hidden && "events-button", isPanelOpen() && "panel-open"].filter(Boolean);
 
-	if (!opener)
+	if (!openers.length)
 		return;
 	showDrawer(false);
 	showPanel(false);
-	byId(opener).focus();
+	byId(openers[0]).focus();
 }
 
 /* The clipboard is for secure pages only; elsewhere the link is shown, selected, to be copied by hand. */
 async function share() {
-	const link = `${location.origin}${location.pathname}?workspace=${encodeURIComponent(visit.workspace)}`;
+	const link = `${location.origin}${addressOf(visit.workspace)}`;
 
 	try {
 		await navigator.clipboard.writeText(link);
@@ -385,10 +401,10 @@ byId("message-input").addEventListener("keydown", onKey);
 byId("message-input").addEventListener("input", fitInput);
 byId("share-button").addEventListener("click", share);
 byId("events-button").addEventListener("click", () => showDrawer(byId("events").hidden));
-byId("panel-open").addEventListener("click", () => showPanel(!byId("panel").classList.contains("open")));
+byId("panel-open").addEventListener("click", () => showPanel(!isPanelOpen()));
 byId("banner-button").addEventListener("click", () => visit.tryNow());
 byId("leave-button").addEventListener("click", () => {
-	history.pushState(null, "", location.pathname);
+	history.pushState(null, "", `${location.pathname}${location.hash}`);
 	leave();
 });
 for (const button of document.querySelectorAll("[data-close]"))

@@ -31,13 +31,19 @@ const SANDBOX = {
 export function drawPeople(users, me, isStale) {
 	const people = users.filter((u) => typeof u?.userId === "string");
 
-	byId("people").replaceChildren(...people.map(({ userId }) => el("li", { "data-user": userId }, avatar(userId),
-		userId, userId === me && el("span", { class: "muted" }, " (you)"))));
-	byId("faces").replaceChildren(...people.slice(0, AVATARS_SHOWN).map(({ userId }) => avatar(userId)),
-		people.length > AVATARS_SHOWN && el("span", { class: "avatar more" }, `+${people.length - AVATARS_SHOWN}`) || "");
+	const faces = people.slice(0, AVATARS_SHOWN).map(({ userId }) => avatar(userId));
+	const unseen = people.length - faces.length;
+
+	byId("people").replaceChildren(...people.map(({ userId }) => person(userId, userId === me)));
+	byId("faces").replaceChildren(...faces, unseen ? el("span", { class: "avatar more" }, `+${unseen}`) : "");
 	byId("room").classList.toggle("stale", isStale);
 	setText(byId("people-count"), isStale ? "" : String(people.length));
-	byId("panel-open").setAttribute("aria-label", `${people.length} here. People and agent`);
+	setText(byId("panel-open-text"), `People and agent, ${people.length} here`);
+}
+
+function person(userId, isMe) {
+	return el("li", { "data-user": userId }, avatar(userId), el("span", { class: "name" }, userId),
+		isMe && el("span", { class: "muted" }, "(you)"));
 }
 
 export function drawConnection(status, { retryInMs } = {}) {

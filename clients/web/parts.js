@@ -51,13 +51,13 @@ class Notice {
 const PLAN_WORDS = { __proto__: null, completed: "done", in_progress: "in progress", pending: "to do" };
 
 class Plan {
-	node = el("section", { class: "plan", "aria-label": "The agent's plan" });
+	node = el("div", { class: "plan", role: "group", "aria-label": "The agent's plan" });
 
 	draw({ entries }) {
 		const done = entries.filter((e) => e?.status === "completed").length;
 
 		this.node.replaceChildren(
-			el("h3", {}, icon("plan"), "Plan", el("span", { class: "muted" }, ` ${done} of ${entries.length} done`)),
+			el("h2", {}, icon("plan"), "Plan", el("span", { class: "muted" }, ` ${done} of ${entries.length} done`)),
 			el("ol", {}, ...entries.map(planEntry)));
 	}
 }
@@ -129,7 +129,7 @@ function locations(list) {
 function json(label, value) {
 	if (value === undefined)
 		return null;
-	return el("div", {}, el("h4", {}, label),
+	return el("div", {}, el("p", { class: "label" }, label),
 		output(typeof value === "string" ? value : JSON.stringify(value, null, 2)));
 }
 
@@ -157,13 +157,15 @@ function diff({ path, oldText, newText }) {
 
 	while (start < before.length && start < after.length && before[start] === after[start])
 		start++;
-	while (end < before.length - start && end < after.length - start && before.at(-1 - end) === after.at(-1 - end))
+	const endMax = Math.min(before.length, after.length) - start;
+
+	while (end < endMax && before.at(-1 - end) === after.at(-1 - end))
 		end++;
 	const lines = [
 		...before.slice(start, before.length - end).map((line) => el("del", {}, `- ${line}\n`)),
 		...after.slice(start, after.length - end).map((line) => el("ins", {}, `+ ${line}\n`)),
 	];
-	return el("div", {}, el("h4", {}, String(path ?? "")),
+	return el("div", {}, el("p", { class: "label" }, String(path ?? "")),
 		el("pre", { class: "code diff", tabindex: "0" }, ...lines.slice(0, LONGEST_DIFF),
 			lines.length > LONGEST_DIFF && `… ${lines.length - LONGEST_DIFF} lines more`));
 }
@@ -180,7 +182,12 @@ const REPLIES = {
 const ENDED = { __proto__: null, cancelled: "was cancelled", expired: "expired" };
 
 class Permission {
-	node = el("section", { class: "permission", "data-testid": "permission", "aria-label": "Permission request" });
+	node = el("div", {
+		class: "permission",
+		"data-testid": "permission",
+		role: "group",
+		"aria-label": "Permission request",
+	});
 	#context;
 	#error = el("p", { class: "error", role: "alert" });
 
@@ -195,7 +202,7 @@ class Permission {
 
 	#question(part) {
 		return [
-			el("h3", {}, icon("shield"), "The agent asks for permission"),
+			el("h2", {}, icon("shield"), "The agent asks for permission"),
 			el("p", { class: "wanted" }, toolTitle(part.toolCall)),
 			...permissionDetails(part.toolCall),
 			el("div", { class: "buttons" },
@@ -232,11 +239,11 @@ class Permission {
 
 	#answered({ resolved: { reply, userId }, toolCall }) {
 		const what = el("span", { class: "wanted" }, toolTitle(toolCall));
+		const who = userId === this.#context.me ? "You" : userId || "Somebody";
 
 		if (!REPLIES[reply])
 			return [el("p", {}, icon("shield"), `The request ${ENDED[reply] ?? "ended"}: `, what)];
-		return [el("p", {}, avatar(userId || "?"), el("strong", {}, userId === this.#context.me ? "You" : userId || "Somebody"),
-			` ${REPLIES[reply].said}: `, what)];
+		return [el("p", {}, avatar(userId || "?"), el("strong", {}, who), ` ${REPLIES[reply].said}: `, what)];
 	}
 }
 

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Text of strangers as paragraphs, headings, lists and code, in the way of Markdown's simplest part. Every piece becomes a text
- * node, never markup, so nothing that a user or an agent writes can do more than be read.
+/* Text of strangers as paragraphs, headings, lists and code, in the way of Markdown's simplest part. Every piece becomes
+ * a text node, never markup, so nothing that a user or an agent writes can do more than be read.
  *
- * A text only ever grows at its end while it streams, so only its last blocks can change, and drawing starts there again, not at
- * the beginning. */
+ * A text only ever grows at its end while it streams, so only its last blocks can change, and drawing starts there again. */
 
 import { el } from "./dom.js";
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]*)[^`]*$/;
-const HEADING = /^(#{1,6})\s+(.+)$/;
+const HEADING = /^#{1,6}\s+(.+)$/;
 const ITEM = /^\s{0,8}([-*•]|\d{1,3}[.)])\s+(.*)$/;
 const INLINE = /`([^`\n]+)`|\*\*([^*\n]+)\*\*|(https?:\/\/[^\s<>"'`]*[^\s<>"'`.,;:!?)\]*])/g;
 
@@ -87,7 +86,7 @@ function readBlock(text, at) {
 	if (fence)
 		return readFence(text, next, fence);
 	if (heading)
-		return { block: { kind: "heading", level: heading[1].length, text: heading[2] }, end: next };
+		return { block: { kind: "heading", text: heading[1] }, end: next };
 	return ITEM.test(line) ? readList(text, at) : readParagraph(text, at);
 }
 
@@ -167,10 +166,9 @@ function drawBlock(block) {
 	case "code":
 		return el("pre", { class: "code", "data-lang": block.lang, tabindex: "0" }, el("code", {}, block.text));
 	case "heading":
-		return el("p", { class: "heading", role: "heading", "aria-level": String(Math.min(6, block.level + 2)) },
-			...drawInline(block.text));
+		return el("h2", { class: "heading" }, ...drawInline(block.text));
 	case "list":
-		return el(block.ordered ? "ol" : "ul", block.ordered && block.first > 1 ? { start: String(block.first) } : {},
+		return el(block.ordered ? "ol" : "ul", { start: block.first > 1 && String(block.first) },
 			...block.items.map((item) => el("li", {}, ...drawInline(item))));
 	default:
 		return el("p", {}, ...drawInline(block.text));

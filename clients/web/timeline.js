@@ -142,7 +142,6 @@ class TurnView {
 	#drawn = 0;         /* the version that is on the page */
 	#parts = new Map(); /* part: { view, drawn } */
 	#showsAll = false;
-	#user = null;
 	#state = el("p", { class: "turn-state", "data-testid": "turn-state" });
 	#more = el("button", { type: "button", class: "earlier", hidden: true, onclick: () => this.#showAll() });
 	#answer = el("div", { class: "answer" });
@@ -174,22 +173,21 @@ class TurnView {
 			this.node.append(el("p", { class: "day" }, today));
 		if (user)
 			this.node.append(this.#drawUser(user));
-		this.node.append(el("div", { class: "agent" }, el("div", { class: "agent-head" }, icon("troupe"),
-			el("strong", {}, this.#context.agent())), this.#more, this.#answer, this.#foot));
+		this.node.append(el("div", { class: "agent" },
+			el("div", { class: "agent-head" }, icon("troupe"), el("strong", {}, this.#context.agent())),
+			this.#more, this.#answer, this.#foot));
 	}
 
 	#drawUser({ userId, text, at }) {
 		const body = el("div", { class: "bubble prose" });
 		const mine = userId === this.#context.me;
+		const when = at && el("time", { datetime: new Date(at).toISOString() }, time.format(at));
+		const head = el("p", { class: "user-head" },
+			el("strong", {}, mine ? `${userId} (you)` : userId), when, this.#state);
 
 		new TextView(body).draw(text);
-		this.#user = el("div", { class: `user${mine ? " mine" : ""}`, "data-testid": "user-message" },
-			avatar(userId),
-			el("div", { class: "user-body" },
-				el("p", { class: "user-head" }, el("strong", {}, mine ? `${userId} (you)` : userId),
-					at && el("time", { datetime: new Date(at).toISOString() }, time.format(at)), this.#state),
-				body));
-		return this.#user;
+		return el("div", { class: `user${mine ? " mine" : ""}`, "data-testid": "user-message", "data-user": userId },
+			avatar(userId), el("div", { class: "user-body" }, head, body));
 	}
 
 	/* ---------------------------------------------------------- parts */
@@ -244,33 +242,41 @@ class TurnView {
 
 	#drawState() {
 		const { state, parts } = this.#turn;
-		const isAsking = parts.some((p) => p.kind === "permission" && !p.resolved);
 
 		this.#state.replaceChildren(...userState(state));
 		this.node.classList.toggle("has-answer", parts.length > 0 || state === "running");
-		if (state === "running")
-			this.#foot.replaceChildren(el("p", { class: `working${isAsking ? " asking" : ""}`, "data-testid": "working" },
-				el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
-				isAsking ? "Waiting for permission" : "Working"));
-		else
-			this.#foot.replaceChildren(...this.#ending());
+		this.#foot.replaceChildren(state === "running" ? this.#working() : this.#ending());
+	}
+
+	#working() {
+		const isAsking = this.#turn.parts.some((p) => p.kind === "permission" && !p.resolved);
+
+		return el("p", { class: `working${isAsking ? " asking" : ""}`, "data-testid": "working" },
+			el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
+			isAsking ? "Waiting for permission" : "Working");
 	}
 
 	#ending() {
-		const { state, stopReason, error, promptId, parts } = this.#turn;
-		const failed = state === "failed" && el("div", { class: "failure", "data-testid": "turn-error", role: "group" },
-			icon("alert"), el("p", {}, el("strong", {}, "This did not work. "), failureText(error)));
+		const { state, stopReason } = this.#turn;
 
-		this.node.classList.toggle("has-answer", parts.length > 0);
-		if (failed && this.#context.transcript.pending.includes(this.#turn))
-			failed.append(
-				el("button", { type: "button", onclick: () => this.#context.again(promptId) }, "Try again"),
-				el("button", { type: "button", onclick: () => this.#context.discard(promptId) }, "Discard"));
-		if (failed)
-			return [failed];
+		if (state === "failed")
+			return this.#failure();
 		if (state === "done" && STOPPED[stopReason])
-			return [el("p", { class: "notice quiet" }, STOPPED[stopReason])];
-		return [];
+			return el("p", { class: "notice quiet" }, STOPPED[stopReason]);
+		return "";
+	}
+
+	/* Only a prompt that the server never took can be sent again; one that failed is in the log for all to see. */
+	#failure() {
+		const { error, promptId } = this.#turn;
+		const { transcript, again, discard } = this.#context;
+		const wasNotTaken = transcript.pending.includes(this.#turn);
+
+		return el("div", { class: "failure", "data-testid": "turn-error", role: "group" },
+			icon("alert"),
+			el("p", {}, el("strong", {}, "This did not work. "), failureText(error)),
+			wasNotTaken && el("button", { type: "button", onclick: () => again(promptId) }, "Try again"),
+			wasNotTaken && el("button", { type: "button", onclick: () => discard(promptId) }, "Discard"));
 	}
 }
 

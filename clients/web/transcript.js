@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What happened in the workspace, as something to show: events in, turns out. No DOM here.
  *
- * The one idea: a turn is one prompt and all that the agent did for it, and events name their turn only by their place in the log:
- * what the agent sends belongs to the prompt that ran last. Prompts that wait in the queue stand below it.
+ * The one idea: a turn is one prompt and all that the agent did for it, and an event's place in the log is all that tells
+ * its turn: what the agent sends belongs to the prompt that ran last. Prompts that wait in the queue stand below it.
  *
  *   sending ──▶ queued ──▶ running ──▶ done | failed | cancelled
  *   (ours only: until the log has it)   parts: text, thought, tool, plan, permission, notice
