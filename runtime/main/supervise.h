@@ -11,9 +11,12 @@
  * port names it). */
 int tr_listen_socket(const char *host, const char *port);
 
-/* Runs until told to end: SIGTERM and SIGINT are passed on to the server as SIGTERM, and the supervisor exits with its code;
- * SIGHUP: the server is asked to drain with SIGHUP and a new one is started from the same path (a new binary is picked up).
- * argv is the server's command line. Returns the exit code. */
+/* Runs until told to end: SIGTERM and SIGINT are passed on to the server as SIGTERM, and the supervisor exits with its code
+ * (0 when it died of that SIGTERM). SIGHUP: the server is asked to drain with SIGHUP and, when it is gone, a new one is started
+ * from the same path (a new binary is picked up); but when SIGHUP came because our terminal went, it is as SIGTERM. A server that
+ * was asked to go has 20 s, then comes SIGKILL. One that exits with 2 (usage) or 78 (configuration) is not started again: that
+ * code is returned. The server has its own process group, TROUPE_SUPERVISED=1, and SIGTERM when the supervisor dies.
+ * argv is the server's command line. Returns the exit code; to be called before there is a second thread. */
 int tr_supervise(int listen_fd, char **argv);
 
 #endif
