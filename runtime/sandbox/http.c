@@ -390,6 +390,18 @@ struct tr_http_request *tr_http_start(struct tr_http *h, const struct tr_http_op
 	return r;
 }
 
+bool tr_http_sent(const struct tr_http_request *r)
+{
+	curl_off_t uploaded = 0;
+	long head = 0;
+
+	if (!r->easy)
+		return false;
+	curl_easy_getinfo(r->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
+	curl_easy_getinfo(r->easy, CURLINFO_REQUEST_SIZE, &head);
+	return head > 0 && (size_t)uploaded >= r->body.size;
+}
+
 struct tr_http_request *tr_http_cancel(struct tr_http_request *r)
 {
 	if (!r)

@@ -58,6 +58,8 @@ struct tr_http *tr_http_free(struct tr_http *h);
 
 /* Never fails: what cannot be started ends as NOT_SENT. */
 struct tr_http_request *tr_http_start(struct tr_http *h, const struct tr_http_options *o);
+/* Was all of it, its body too, handed to the connection? */
+bool tr_http_sent(const struct tr_http_request *r);
 /* The connection is closed, on_end does not come. Takes NULL, returns NULL. */
 struct tr_http_request *tr_http_cancel(struct tr_http_request *r);
 /* Nobody listens any more, but it may end by itself within the time. Takes NULL, returns NULL. */

@@ -40,6 +40,7 @@
 #define TR_REREAD_MS          100    /* before a broken stream is read again; doubles ... */
 #define TR_REREAD_MAX_MS      5000   /* ... up to this */
 #define TR_SETTLE_MS          5000   /* of a healthy stream, before what it does not bring is held to be missing */
+#define TR_KEPT_MS            1000   /* a POST that the sandbox has had so long has reached the agent */
 #define TR_LINGER_MS          1000   /* for a POST whose response was seen on the stream */
 #define TR_INSTALL_MS         900000 /* for initialize: the sandbox may install the agent first */
 #define TR_BOOT_STEP_MS       180000 /* for session/new, load, resume */
@@ -80,11 +81,14 @@ struct tr_ask {
 	unsigned                sent;     /* how often */
 	bool                    unsent;   /* it did not get there: to be sent once more when we are connected */
 	bool                    unsure;   /* the POST is gone, and whether the agent got it is unknown */
-	struct event           *timer;    /* TR_SETTLE_MS */
+	bool                    proved;   /* it did get it */
+	struct event           *timer;    /* while there is a POST, TR_KEPT_MS; later TR_SETTLE_MS */
 	/* In a turn, once: the response. From the POST only when the stream did not bring it. */
 	void (*on_response)(struct troupe_session *s, struct troupe_text json, const struct tr_acp *e);
 	/* From the loop: the POST ended otherwise. unsent is set when it may be sent once more; tr_ask_stream_opened does. */
 	void (*on_trouble)(struct troupe_session *s, const struct tr_problem *p);
+	/* From the loop, after TR_KEPT_MS: the sandbox has the whole POST and keeps it. NULL: nobody wants to know. */
+	void (*on_kept)(struct troupe_session *s);
 	/* From the loop: unsure, and a healthy stream brings nothing. */
 	void (*on_missing)(struct troupe_session *s);
 };
@@ -189,6 +193,7 @@ struct troupe_session {
 	bool                    reattaching;   /* to be told when the stream is open */
 	struct tr_list          left;          /* instances to clean up: tr_left */
 	void                  (*clean_then)(struct troupe_session *s);
+	unsigned                sweep;         /* how often for those that hung */
 	struct tr_stream        stream;
 
 	/* booting */

@@ -2,7 +2,10 @@
 /* One request to the agent. Its POST and the event stream both bring the response; the stream decides, since it has the
  * order, survives us, and comes when the server's POST does not (spec 2.5, 5.4). The POST's copy is taken only when a healthy
  * stream has not brought the response some seconds later. A POST is not closed before its delivery is known, or the
- * next message could be glued to half of it. */
+ * next message could be glued to half of it.
+ *
+ * What proves delivery: something of the turn is seen, or the server has had the whole POST for a while and keeps it
+ * open. Without the second, an agent that thinks for long would lose its turn with each restart of ours. */
 #include "runtime/sandbox/session.h"
 
 #include <stdio.h>
@@ -26,7 +29,7 @@ static void clear(struct tr_ask *ask)
 	tr_bytes_free(&ask->body);
 	ask->id[0] = '\0';
 	ask->sent = 0;
-	ask->unsent = ask->unsure = false;
+	ask->unsent = ask->unsure = ask->proved = false;
 }
 
 void tr_ask_fini(struct tr_ask *ask)
@@ -64,6 +67,7 @@ void tr_ask_proved(struct tr_ask *ask)
 		evtimer_del(ask->timer);
 	tr_bytes_free(&ask->body);
 	ask->unsure = ask->unsent = false;
+	ask->proved = true;
 }
 
 /* ------------------------------------------------------------------ waiting for the stream */
@@ -78,15 +82,23 @@ static void arm(struct tr_ask *ask)
 
 void tr_ask_stream_closed(struct tr_ask *ask)
 {
-	evtimer_del(ask->timer);
+	if (!ask->post)
+		evtimer_del(ask->timer);
 }
 
 void tr_ask_stream_opened(struct tr_ask *ask)
 {
 	if (ask->unsent)
 		tr_ask_send(ask, false);
-	else
+	else if (!ask->post)
 		arm(ask);
+}
+
+static void watch(struct tr_ask *ask)
+{
+	struct timeval in = { TR_KEPT_MS / 1000, TR_KEPT_MS % 1000 * 1000 };
+
+	evtimer_add(ask->timer, &in);
 }
 
 static void copy_turn(struct troupe_session *s, void *arg)
@@ -109,7 +121,11 @@ static void on_settle_timer(evutil_socket_t fd, short what, void *arg)
 	struct tr_ask *ask = arg;
 
 	(void)fd, (void)what;
-	if (ask->copy.size > 0)
+	if (ask->post && !tr_http_sent(ask->post))
+		watch(ask);
+	else if (ask->post)
+		ask->on_kept(ask->session);
+	else if (ask->copy.size > 0)
 		tr_session_turn(ask->session, copy_turn, ask);
 	else if (ask->unsure)
 		ask->on_missing(ask->session);
@@ -136,6 +152,7 @@ static void on_end(void *arg, const struct tr_http_answer *answer)
 	struct tr_problem p;
 
 	ask->post = NULL;
+	evtimer_del(ask->timer);
 	tr_problem_read(answer, &p);
 	switch (p.kind) {
 	case TR_PROBLEM_WAIT:
@@ -144,13 +161,13 @@ static void on_end(void *arg, const struct tr_http_answer *answer)
 	case TR_PROBLEM_NONE:
 		tr_bytes_free(&ask->body);
 		if (!keep_copy(ask, answer->body))
-			ask->unsure = true;
+			ask->unsure = !ask->proved;
 		arm(ask);
 		return;
 	case TR_PROBLEM_UNSURE:
 	case TR_PROBLEM_PATH:
 		tr_bytes_free(&ask->body);
-		ask->unsure = true;
+		ask->unsure = !ask->proved;
 		arm(ask);
 		break;
 	case TR_PROBLEM_NOT_SENT:
@@ -177,4 +194,6 @@ void tr_ask_send(struct tr_ask *ask, bool first)
 	ask->post = tr_session_http(s, &(struct tr_http_options){
 		.method = "POST", .accept = "application/json", .body = &body, .own_connection = true, .on_end = on_end, .arg = ask,
 	}, whole);
+	if (ask->on_kept)
+		watch(ask);
 }

@@ -370,9 +370,10 @@ static void start_turn(struct troupe_session *s, void *arg)
 
 	(void)arg;
 	i->epoch++;
-	snprintf(i->server_id, sizeof i->server_id, "troupe-%.32s-%s-%llu", troupe_id(s->actor), s->id,
-	         (unsigned long long)i->epoch);
 	tr_random_uuid(i->connection_id);
+	/* the last part makes it new even to a server that knew us before our data was put back from a backup */
+	snprintf(i->server_id, sizeof i->server_id, "troupe-%.30s-%s-%llu-%.8s", troupe_id(s->actor), s->id,
+	         (unsigned long long)i->epoch, i->connection_id);
 	i->created_ms = 0;
 	s->next_request = 1;
 	s->stream.last = 0;

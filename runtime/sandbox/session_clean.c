@@ -15,7 +15,8 @@
 
 #define DELETE_MS    1000
 #define GRACE_MS     500  /* for an agent that obeys the end of its input */
-#define TERM_MS      2000 /* before KILL */
+#define TERM_MS      300  /* after a TERM, before looking whether that was enough */
+#define KILL_MS      1700 /* after that, before KILL */
 #define SWEEP_RUN_MS 15000
 
 /* The children of the server that read from a pipe whose other end the server does not have. */
@@ -26,7 +27,7 @@ static const char sweep_script[] =
 	"ls -l /proc/$s/fd | grep -qF \"$i\" && continue; echo $p; kill -${1:-TERM} $p; done\n";
 
 static void clean_next(struct troupe_session *s);
-static void sweep_kill(struct troupe_session *s);
+static void sweep_next(struct troupe_session *s);
 
 static void cleaned_turn(struct troupe_session *s, void *arg)
 {
@@ -49,18 +50,17 @@ static void hung_turn(struct troupe_session *s, void *arg)
 	}
 }
 
-static void sweep_done(struct troupe_session *s)
-{
-	if (tr_session_turn(s, hung_turn, NULL))
-		s->clean_then(s);
-}
+/* ------------------------------------------------------------------ the sweep: TERM, TERM again to see, KILL */
 
-/* ------------------------------------------------------------------ the sweep */
+static const struct { const char *signal; int then_ms; } sweeps[] = { { "TERM", TERM_MS }, { "TERM", KILL_MS }, { "KILL", 0 } };
+#define SWEEPS (sizeof sweeps / sizeof *sweeps)
 
-static void on_swept(struct troupe_session *s, const struct tr_http_answer *answer, bool killed)
+static void on_swept(void *arg, const struct tr_http_answer *answer)
 {
+	struct troupe_session *s = arg;
 	struct tr_bytes pids = { 0 };
 	struct tr_problem p;
+	char words[64];
 
 	s->link_request = NULL;
 	tr_problem_read(answer, &p);
@@ -69,48 +69,26 @@ static void on_swept(struct troupe_session *s, const struct tr_http_answer *answ
 	else
 		tr_warn("agent.sweep", "session=%s failed=\"%s\"", s->id, p.words);
 	if (pids.size > 0) {
-		char words[64];
-
 		tr_words(words, sizeof words, (struct troupe_text){ (const char *)pids.data, pids.size });
-		tr_info("agent.sweep", "session=%s signal=%s pids=\"%s\"", s->id, killed ? "KILL" : "TERM", words);
+		tr_info("agent.sweep", "session=%s signal=%s pids=\"%s\"", s->id, sweeps[s->sweep].signal, words);
 	}
-	if (pids.size > 0 && !killed)
-		tr_link_timer(s, TERM_MS, sweep_kill);
-	else
-		sweep_done(s);
+	if (pids.size > 0 && s->sweep + 1 < SWEEPS)
+		tr_link_timer(s, sweeps[s->sweep++].then_ms, sweep_next);
+	else if (tr_session_turn(s, hung_turn, NULL))
+		s->clean_then(s);
 	tr_bytes_free(&pids);
 }
 
-static void on_terminated(void *arg, const struct tr_http_answer *answer)
-{
-	on_swept(arg, answer, false);
-}
-
-static void on_killed(void *arg, const struct tr_http_answer *answer)
-{
-	on_swept(arg, answer, true);
-}
-
-static void sweep(struct troupe_session *s, const char *signal, void (*on_end)(void *arg, const struct tr_http_answer *answer))
+static void sweep_next(struct troupe_session *s)
 {
 	struct tr_bytes body = { 0 };
 
 	tr_bytes_put_text(&body, "{\"command\":\"sh\",\"args\":[\"-c\",");
 	tr_json_put_string(&body, (struct troupe_text){ sweep_script, sizeof sweep_script - 1 });
-	tr_bytes_printf(&body, ",\"sh\",\"%s\"],\"timeoutMs\":10000}", signal);
+	tr_bytes_printf(&body, ",\"sh\",\"%s\"],\"timeoutMs\":10000}", sweeps[s->sweep].signal);
 	s->link_request = tr_session_http(s, &(struct tr_http_options){
-		.method = "POST", .body = &body, .time_ms = SWEEP_RUN_MS, .body_max = 1 << 20, .on_end = on_end,
+		.method = "POST", .body = &body, .time_ms = SWEEP_RUN_MS, .body_max = 1 << 20, .on_end = on_swept,
 	}, "/v1/processes/run");
-}
-
-static void sweep_term(struct troupe_session *s)
-{
-	sweep(s, "TERM", on_terminated);
-}
-
-static void sweep_kill(struct troupe_session *s)
-{
-	sweep(s, "KILL", on_killed);
 }
 
 /* ------------------------------------------------------------------ one by one */
@@ -157,7 +135,8 @@ static void clean_next(struct troupe_session *s)
 			.method = "DELETE", .own_connection = true, .time_ms = DELETE_MS, .body_max = 64 * 1024, .on_end = on_deleted,
 		}, path);
 	} else if (!tr_list_empty(&s->left)) {
-		tr_link_timer(s, GRACE_MS, sweep_term);
+		s->sweep = 0;
+		tr_link_timer(s, GRACE_MS, sweep_next);
 	} else {
 		s->clean_then(s);
 	}

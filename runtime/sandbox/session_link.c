@@ -137,6 +137,8 @@ void tr_link_gone(struct troupe_session *s, int error, const char *reason, const
 		tr_link_give_up(s, TROUPE_ECRASHLOOP, NULL);
 	} else if (s->queued > 0 || error == TROUPE_ELOST) {
 		tr_link_connect(s);
+	} else if (booting) {
+		tr_session_state(s, "unreachable", error, message);
 	}
 }
 

@@ -253,13 +253,13 @@ static void read_main(struct troupe_session *s, struct troupe_value v)
 	struct tr_instance *i = &s->instance;
 	char agent[TR_ACP_SHORT_MAX];
 
-	get_text(v, "agent", agent, sizeof agent);
-	if (strcmp(agent, s->agent) != 0)
-		s->refusal = TROUPE_EMISMATCH;
 	s->created_at = get_number(v, "createdAt");
 	get_text(v, "serverId", i->server_id, sizeof i->server_id);
 	get_text(v, "connectionId", i->connection_id, sizeof i->connection_id);
 	get_text(v, "agentSessionId", i->agent_session, sizeof i->agent_session);
+	get_text(v, "agent", agent, sizeof agent);
+	if (*i->agent_session && strcmp(agent, s->agent) != 0)
+		s->refusal = TROUPE_EMISMATCH; /* before the first session is made, another agent may be tried */
 	i->created_ms = get_number(v, "createdAtMs");
 	i->epoch = (uint64_t)get_number(v, "epoch");
 	i->bound = get_number(v, "bound") != 0;
@@ -301,7 +301,7 @@ static void read_permission(struct troupe_session *s, const char *name, struct t
 {
 	struct tr_permission *p = tr_alloc(sizeof *p);
 
-	snprintf(p->id, sizeof p->id, "%s", name);
+	snprintf(p->id, sizeof p->id, "%.*s", (int)sizeof p->id - 1, name);
 	get_bytes(v, "requestId", &p->request_id);
 	get_bytes(v, "options", &p->options);
 	get_bytes(v, "answer", &p->answer);
@@ -315,7 +315,7 @@ static void read_left(struct troupe_session *s, const char *name, struct troupe_
 	struct tr_left *left = tr_alloc(sizeof *left);
 	char *url = get_new_text(v, "url");
 
-	snprintf(left->server_id, sizeof left->server_id, "%s", name);
+	snprintf(left->server_id, sizeof left->server_id, "%.*s", (int)sizeof left->server_id - 1, name);
 	if (!url || strcmp(url, s->url) != 0)
 		tr_warn("session.left", "session=%s server=%s reason=\"the session went to another sandbox\"", s->id, name);
 	free(url);

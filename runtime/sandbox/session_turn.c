@@ -184,19 +184,19 @@ void tr_turn_lost(struct troupe_session *s, int error, const char *reason, const
 
 static void read_error(struct tr_prompt *p, const struct tr_acp *e)
 {
-	struct tr_bytes text = { 0 };
+	struct tr_bytes text = { 0 }, methods = { 0 };
 	char words[TR_PROBLEM_WORDS];
 
 	p->state = TR_FAILED;
 	p->error = tr_acp_integer(e->error, "code", 0) == -32000 ? TROUPE_EAUTH : TROUPE_EAGENT;
 	tr_json_find_string(e->error, &text, "message", NULL);
-	if (p->error == TROUPE_EAUTH) {
-		tr_bytes_put_text(&text, " ");
-		tr_acp_login_methods(e->error, &text);
-	}
+	tr_acp_login_methods(e->error, &methods);
+	if (methods.size > 0)
+		tr_bytes_printf(&text, ": %s", tr_bytes_text(&methods));
 	tr_words(words, sizeof words, (struct troupe_text){ (const char *)text.data, text.size });
 	p->message = tr_strdup(words);
 	tr_bytes_free(&text);
+	tr_bytes_free(&methods);
 }
 
 static void on_response(struct troupe_session *s, struct troupe_text json, const struct tr_acp *e)
@@ -293,6 +293,17 @@ void tr_turn_seen(struct troupe_session *s)
 	tr_store_prompt(s, s->turn);
 }
 
+static void kept_turn(struct troupe_session *s, void *arg)
+{
+	(void)arg;
+	tr_turn_seen(s);
+}
+
+static void on_kept(struct troupe_session *s)
+{
+	tr_session_turn(s, kept_turn, NULL);
+}
+
 /* ------------------------------------------------------------------ running */
 
 static void build(struct troupe_session *s, const struct tr_prompt *p, struct tr_bytes *out)
@@ -344,6 +355,7 @@ void tr_turn_restored(struct troupe_session *s)
 	s->ask.on_response = on_response;
 	s->ask.on_trouble = on_trouble;
 	s->ask.on_missing = on_missing;
+	s->ask.on_kept = on_kept;
 	if (s->turn)
 		tr_ask_set(&s->ask, s->turn->request_id, NULL);
 	if (s->turn && s->turn->delivered)

@@ -16,7 +16,7 @@ import path from "node:path";
 import readline from "node:readline";
 
 const env = process.env;
-const out = (line) => fs.writeSync(1, line + "\n");
+const out = (line) => { process.stdout.write(line + "\n"); }; // a pipe: written at once, whatever its size
 const send = (message) => out(JSON.stringify({ jsonrpc: "2.0", ...message }));
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
