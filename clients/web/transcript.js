@@ -130,17 +130,20 @@ export class Transcript {
 	}
 
 	onSessionEvent({ payload }) {
-		const { method, params } = payload ?? {};
+		const { method, params, result } = payload ?? {};
 
+		this.mode = result?.modes?.currentModeId ?? this.mode; /* of a session that was opened */
 		if (method === "session/update")
 			return this.#update(params?.update ?? {});
-		if (NOTICES[method]) {
-			const turn = this.#agentTurn();
+		return this.#notice(NOTICES[method]?.(params ?? {}));
+	}
 
-			this.#addPart(turn, { kind: "notice", ...NOTICES[method](params ?? {}) });
-			return turn;
-		}
-		return null;
+	#notice(notice) {
+		const turn = notice ? this.#agentTurn() : null;
+
+		if (turn)
+			this.#addPart(turn, { kind: "notice", ...notice });
+		return turn;
 	}
 
 	#update(update) {
@@ -271,15 +274,15 @@ const NOTICES = {
 		level: "bad",
 		text: `A message of ${bytes} bytes was too large to keep.`,
 	}),
-	"_troupe/restored": ({ how }) => ({
+	/* reattach: the agent was still there and nothing is missing, so its sentence is not cut in two. */
+	"_troupe/restored": ({ how }) => how === "reattach" ? null : {
 		level: "quiet",
 		text: RESTORED[how] ?? "The session was restored.",
-	}),
+	},
 };
 
 const RESTORED = {
 	__proto__: null,
-	reattach: "The agent was still there: the session goes on.",
 	resume: "The agent resumed its session.",
 	load: "The agent loaded its session again.",
 	replay: "A new agent got the newest part of the conversation to read.",

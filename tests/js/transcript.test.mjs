@@ -186,6 +186,15 @@ test("what befell the agent is told in its turn", () => {
 	]);
 });
 
+test("a server that died and found the agent still there leaves no trace in the text", () => {
+	const t = running();
+
+	chunk(t, "1, 2, ");
+	t.apply("session.event", { payload: { method: "_troupe/restored", params: { how: "reattach" } } });
+	chunk(t, "3");
+	assert.deepEqual(partsOf(t.turns[0]), [["text", "1, 2, 3"]]);
+});
+
 test("rubbish changes nothing and throws nothing", () => {
 	const t = running();
 
