@@ -165,6 +165,8 @@ install: all ## DESTDIR=, PREFIX=/usr/local: the program, the libraries, the hea
 	install -m 755 $(OUT)/libtroupe.so $(DESTDIR)$(PREFIX)/lib/libtroupe.so.0
 	ln -sf libtroupe.so.0 $(DESTDIR)$(PREFIX)/lib/libtroupe.so
 	install -m 644 $(PUBLIC) $(DESTDIR)$(PREFIX)/include/
+	install -d $(DESTDIR)$(PREFIX)/share/troupe/demo
+	install -m 644 $(wildcard clients/demo/*.mjs clients/demo/*.json) $(DESTDIR)$(PREFIX)/share/troupe/demo/
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: troupe' \
 	  'Description: a multiplayer coordinator actor runtime' 'Version: $(VERSION)' 'Requires.private: $(PKGS)' \
 	  'Libs: -L$${libdir} -ltroupe' 'Libs.private: -lm' 'Cflags: -I$${includedir}' \

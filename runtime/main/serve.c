@@ -66,12 +66,10 @@ static void on_signal(evutil_socket_t signal, short what, void *arg)
 	struct server *s = arg;
 
 	(void)what;
-	if (s->ending) {
-		tr_info("server.end", "signal=%d again, still draining", (int)signal);
+	s->keep_sandbox = signal == SIGHUP; /* the last word counts: a SIGTERM after it ends the sandbox, too */
+	if (s->ending)
 		return;
-	}
 	s->ending = true;
-	s->keep_sandbox = signal == SIGHUP;
 	tr_info("server.drain", "signal=%d", (int)signal);
 	tr_gate_stop(s->gate);
 	tr_core_drain(s->core, on_drained, s);
@@ -253,5 +251,7 @@ int tr_serve(const struct tr_options *o, int listen_fd, const struct troupe_kind
 		tr_info("server.end", "drained=%d", s.drained);
 	}
 	server_close(&s);
+	if (rc == TROUPE_EFULL || rc == TROUPE_ENOMEM)
+		return EXIT_FAILURE; /* may pass: the supervisor tries again */
 	return rc < 0 ? TR_EXIT_CONFIG : 0;
 }
