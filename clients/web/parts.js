@@ -148,10 +148,14 @@ function toolContent(content) {
 	return output(textOfBlock(content?.content));
 }
 
+function linesOf(text) {
+	return text ? String(text).replace(/\n$/, "").split("\n") : [];
+}
+
 /* The lines between the equal beginning and the equal end: enough for what agents edit. */
 function diff({ path, oldText, newText }) {
-	const before = oldText ? String(oldText).split("\n") : [];
-	const after = String(newText ?? "").split("\n");
+	const before = linesOf(oldText);
+	const after = linesOf(newText);
 	let start = 0;
 	let end = 0;
 
