@@ -218,13 +218,16 @@ static void say_where(const struct tr_options *o, int listen_fd)
 	struct sockaddr_storage at = { 0 };
 	socklen_t size = sizeof at;
 	unsigned port = 0;
+	char url[300];
 	bool six;
 
 	getsockname(listen_fd, (struct sockaddr *)&at, &size);
 	six = at.ss_family == AF_INET6;
 	port = ntohs(six ? ((struct sockaddr_in6 *)(void *)&at)->sin6_port : ((struct sockaddr_in *)(void *)&at)->sin_port);
-	tr_info("server.ready", "url=http://%s%s%s:%u/ data=%s sandbox=%s agent=%s", six ? "[" : "", o->host, six ? "]" : "",
-	        port, o->data, o->sandbox, o->agent);
+	snprintf(url, sizeof url, "http://%s%s%s:%u/", six ? "[" : "", o->host, six ? "]" : "", port);
+	tr_info("server.ready", "url=%s data=%s sandbox=%s agent=%s", url, o->data, o->sandbox, o->agent);
+	if (!o->log_json && isatty(STDERR_FILENO))
+		fprintf(stderr, "\n  Troupe is ready. Open this address in two browsers:  %s\n\n", url);
 }
 
 static void run(struct server *s)
