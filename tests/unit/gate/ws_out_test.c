@@ -201,7 +201,10 @@ TEST(what_is_sent_when_drained_leaves_as_well)
 	begin();
 	c = client_new();
 	conns[0].on_drained = send_more;
+	client_listen(c, false);
 	send_text(&conns[0], "first");
+	UNTIL(conns[0].drained == 5);
+	client_listen(c, true);
 	hears_text(c, "first");
 	for (int i = 1; i < 5; i++)
 		hears_text(c, "more");
