@@ -300,7 +300,7 @@ const HELP = `Things to try:
 - **look around**: I list the folder that I work in.
 - **write a note**: I ask for permission, then add a line to \`${NOTE}\`. Any of you can answer.
 - **delete the note**: I ask again.
-- **count to 100**: a long turn. Say something else meanwhile and it waits for its turn, or cancel me.
+- **count to 100**: a long turn. Say something else meanwhile: it waits for its turn.
 
 For a real coding agent start Troupe with \`troupe serve --agent claude\` (or codex, opencode, amp) and that \
 agent's account in the environment, for instance \`ANTHROPIC_API_KEY\`.`;
