@@ -219,7 +219,7 @@ static void hears(struct play *p, struct person *who, char *rest)
 	json_decref(val);
 }
 
-static void gets(struct play *p, struct person *who, char *rest)
+static void answered(struct play *p, struct person *who, char *rest)
 {
 	bool error = strncmp(rest, "error", 5) == 0;
 	size_t before = who->someone.next;
@@ -273,7 +273,7 @@ static void does(struct play *p, struct person *who, const char *verb, char *res
 	else if (strncmp(verb, "hear", 4) == 0)
 		hears(p, who, rest);
 	else if (strncmp(verb, "get", 3) == 0)
-		gets(p, who, rest);
+		answered(p, who, rest);
 	else if (strncmp(verb, "leave", 5) == 0)
 		leaves(p, who);
 	else if (strcmp(verb, "closed:") == 0)
