@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One HTTP/1.x connection: a small machine that is run whenever something happened.
  *
- *	IDLE ──byte──▶ HEAD ──▶ BODY ──on_body──▶ WAIT ──answer──▶ SEND ──▶ IDLE
- *	                  └──────── an answer in on_head ───────────▲ └──▶ SKIP ──▶ IDLE   (a body that nobody wants)
- *	                                                              └──▶ LINGER ──▶ gone
+ *	IDLE --byte--> HEAD --> BODY --on_body--> WAIT --answer--> SEND --> IDLE
+ *	                 |                                          ^ |---> SKIP --> IDLE   (a body that nobody wants)
+ *	                 `--------- an answer in on_head -----------' `---> LINGER --> gone
  *
  * run() moves it on until it has to wait. Whatever is called from inside a callback only notes what is wanted; the
  * connection is freed in one place, at the end of the outermost call. */
