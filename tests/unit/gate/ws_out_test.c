@@ -100,7 +100,7 @@ TEST(a_client_that_does_not_read_is_closed_and_hurts_nobody)
 {
 	struct tr_frame *f = frame_of(1000);
 	struct client *c;
-	struct seen s;
+	struct seen s = { 0 };
 	int whole = 0;
 
 	begin();
@@ -217,7 +217,7 @@ TEST(pongs_do_not_land_inside_a_frame)
 {
 	struct tr_frame *f = frame_of(3000);
 	struct client *c;
-	struct seen s;
+	struct seen s = { 0 };
 	int frames = 0, pongs = 0, sent = 0;
 
 	begin();

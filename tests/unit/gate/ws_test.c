@@ -369,7 +369,7 @@ static void assert_refused(const void *bytes, size_t size, int code)
 {
 	struct client *c = client_new();
 	struct tr_conn *conn = &conns[opened - 1];
-	struct seen s;
+	struct seen s = { 0 };
 
 	say(c, bytes, size);
 	UNTIL(peek(c, &s) || c->eof);

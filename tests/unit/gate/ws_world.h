@@ -392,7 +392,7 @@ static inline bool peek(const struct client *c, struct seen *s)
 
 static inline void hears(struct client *c, int first, const void *payload, size_t size)
 {
-	struct seen s;
+	struct seen s = { 0 };
 
 	UNTIL(peek(c, &s) || c->eof);
 	assert_true(peek(c, &s));
