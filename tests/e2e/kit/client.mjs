@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The official client, unmodified, and one who listens with it. */
+
+import "./quiet.mjs";
+import { createClient } from "rivetkit/client";
+import { Watched, within } from "./wait.mjs";
+
+export { createClient };
+export const ENCODINGS = ["json", "cbor", "bare"];
+
+/** What a workspace publishes: numbered, kept, told again to those who were away. */
+export const PUBLISHED = [
+	"chat.user", "session.event", "turn.state", "sandbox.state", "permission.request", "permission.resolved",
+];
+
+/** A connection and all that it heard. */
+export class Ear extends Watched {
+	heard = [];    /* { name, data }, in the order in which it came */
+	statuses = [];
+	errors = [];
+	seq = 0;       /* the largest heard */
+
+	/** handle: a function that is given getParams' options and gives a handle */
+	constructor(handleWith, names, { params = {}, since } = {}) {
+		super();
+		this.seq = since ?? 0;
+		this.conn = handleWith({
+			getParams: async () => (since === undefined ? params : { ...params, since: this.seq }),
+		}).connect();
+		this.conn.onStatusChange((status) => this.#note(this.statuses, status));
+		this.conn.onError((error) => this.#note(this.errors, error));
+		for (const name of names)
+			this.conn.on(name, (data) => this.#hear(name, data));
+	}
+
+	#note(list, what) {
+		list.push(what);
+		this.changed();
+	}
+
+	#hear(name, data) {
+		this.seq = Math.max(this.seq, data?.seq ?? 0);
+		this.#note(this.heard, { name, data });
+	}
+
+	get status() {
+		return this.statuses.at(-1);
+	}
+
+	of(name) {
+		return this.heard.filter((event) => event.name === name).map((event) => event.data);
+	}
+
+	get published() {
+		return this.heard.filter(({ data }) => data?.seq !== undefined);
+	}
+
+	/** What the agent said, in one piece. */
+	get said() {
+		return this.of("session.event").map(({ payload }) => payload.params?.update)
+			.filter((update) => update?.sessionUpdate === "agent_message_chunk")
+			.map((update) => update.content.text).join("");
+	}
+
+	connected() {
+		return this.until("a connection", () => this.status === "connected");
+	}
+
+	/** The data of the first event of this name that fits. */
+	event(name, fits = () => true, what = "") {
+		return this.until(`${name} ${what || fits}`, () => this.of(name).find(fits));
+	}
+
+	turn(promptId, ...states) {
+		return this.event("turn.state", (turn) => turn.promptId === promptId && states.includes(turn.state),
+			`${promptId} ${states.join(" or ")}`);
+	}
+
+	close() {
+		return within(5, "dispose()", this.conn.dispose());
+	}
+}
+
+/** The whole log as getEvents tells it, page by page: [{ seq, name, data }]. */
+export async function wholeLog(handle) {
+	const events = [];
+
+	for (;;) {
+		const page = await handle.getEvents({ offset: events.at(-1)?.seq ?? 0, limit: 50 });
+
+		events.push(...page.events);
+		if (!page.more)
+			return events;
+	}
+}
