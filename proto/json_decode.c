@@ -72,7 +72,7 @@ static int read_number(struct reader *r)
 	r->at = after;
 	if (!r->out)
 		return 0;
-	if (d.whole && !d.exponent && d.digits && d.digits <= (uint64_t)1 << 53)
+	if (!d.exponent && d.digits && d.digits <= (uint64_t)1 << 53)
 		tr_put_int(r->out, d.negative ? -(int64_t)d.digits : (int64_t)d.digits);
 	else
 		tr_put_float(r->out, tr_decimal_double(&d));

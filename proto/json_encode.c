@@ -173,7 +173,8 @@ static const char *escape_place(const char *at, const char *end)
 
 static bool may_hold_dollar(const struct tr_item *item)
 {
-	return memmem(item->data, item->size, "\"$", 2) || memmem(item->data, item->size, "\"\\u0024", 7);
+	return (memchr(item->data, '$', item->size) && memmem(item->data, item->size, "\"$", 2)) ||
+	       memmem(item->data, item->size, "\"\\u0024", 7);
 }
 
 static void write_kept(const struct writer *w, const struct tr_item *item)

@@ -64,7 +64,7 @@ static const char *scan_exponent(const char *at, const char *end, int64_t *expon
 
 const char *tr_decimal_scan(const char *at, const char *end, struct tr_decimal *ret)
 {
-	struct tr_decimal d = { .text = at, .whole = true };
+	struct tr_decimal d = { .text = at };
 	const char *start;
 	int64_t dropped = 0;
 	unsigned kept = 0;
@@ -80,13 +80,11 @@ const char *tr_decimal_scan(const char *at, const char *end, struct tr_decimal *
 		if (at == start)
 			return NULL;
 		d.exponent -= at - start - dropped;
-		d.whole = false;
 	}
 	if (at < end && (*at == 'e' || *at == 'E')) {
 		at = scan_exponent(at + 1, end, &d.exponent);
 		if (!at)
 			return NULL;
-		d.whole = false;
 	}
 	d.text_end = at;
 	*ret = d;
@@ -325,14 +323,15 @@ static size_t to_words(uint32_t words[WORDS_MAX], const uint8_t *bytes, size_t s
 	return count;
 }
 
-static uint32_t divide(uint32_t *words, size_t *count, uint32_t by)
+/* Divides by CHUNK and returns the rest. CHUNK is a constant here so that no division instruction is needed. */
+static uint32_t take_chunk(uint32_t *words, size_t *count)
 {
 	uint64_t rest = 0;
 
 	for (size_t i = *count; i--;) {
 		rest = rest << 32 | words[i];
-		words[i] = (uint32_t)(rest / by);
-		rest %= by;
+		words[i] = (uint32_t)(rest / CHUNK);
+		rest %= CHUNK;
 	}
 	while (*count && !words[*count - 1])
 		(*count)--;
@@ -347,7 +346,7 @@ size_t tr_bigint_print(char to[TR_BIGINT_TEXT_MAX], const uint8_t *bytes, size_t
 	size_t at = sizeof(text);
 
 	do {
-		uint32_t chunk = divide(words, &count, CHUNK);
+		uint32_t chunk = take_chunk(words, &count);
 
 		for (int i = 0; i < CHUNK_DIGITS; i++, chunk /= 10)
 			text[--at] = (char)('0' + chunk % 10);

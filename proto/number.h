@@ -15,7 +15,6 @@ struct tr_decimal {
 	int64_t     exponent;
 	bool        negative;
 	bool        longer;
-	bool        whole; /* neither fraction nor exponent */
 };
 
 /* Reads the JSON number at `at` and returns where it ends. NULL when there is none. */

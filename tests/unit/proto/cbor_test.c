@@ -209,6 +209,11 @@ TEST(cbor_refuses_tags_in_the_wrong_place)
 	refused("c201", "a big integer is not a byte string");
 	refused("c26101", "a big integer is not a byte string");
 	refused("c25f4101ff", "a string of indefinite length");
+	refused("c2", "the bytes end too early");
+	refused("c0", "the bytes end too early");
+	refused("c1", "the bytes end too early");
+	refused("d90102", "the bytes end too early");
+	refused("d90103", "the bytes end too early");
 	refused("d84501", "a typed array is not a byte string");
 	refused("d84543010002", "a typed array of an unknown type, or with a part of an element");
 	refused("d84c4101", "a typed array of an unknown type, or with a part of an element");
@@ -283,6 +288,13 @@ TEST(cbor_believes_no_claim)
 TEST(cbor_is_nested_as_deep_as_allowed_and_no_deeper)
 {
 	reads("8181818181818180", "[[[[[[[[]]]]]]]]");
+	reads("a16161a16161a16161a16161a16161a16161a16161a0",
+	      "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{}}}}}}}}");
+	reads("81818181818181d9010281f6", "[[[[[[[[\"$Set\",[null]]]]]]]]]");
+	reads("81818181818181d90103a1f6f6", "[[[[[[[[[null,null]]]]]]]]]");
+	refused("a16161a16161a16161a16161a16161a16161a16161a16161a0", "nested too deeply");
+	refused("81818181818181d901028180", "nested too deeply");
+	refused("81818181818181d90103a180f6", "nested too deeply");
 	refused("818181818181818180", "nested too deeply");
 	refused("9f9f9f9f9f9f9f9f9fffffffffffffffffff", "nested too deeply");
 	refused("8181818181818181a0", "nested too deeply");
@@ -362,6 +374,7 @@ TEST(cbor_map_keys_of_any_kind_are_kept)
 {
 	reads("d90103a2616101026162", "[[\"a\",1],[2,\"b\"]]");
 	reads("d90103bf61610182010261ffff", "[[\"a\",1],[[1,2],\"\xef\xbf\xbd\"]]");
+	reads("d90103a1f6826724426967496e746135", "[[null,[\"$BigInt\",\"5\"]]]");
 	reads("d90103a1826724426967496e746135f6", "[[[\"$BigInt\",\"5\"],null]]");
 	reads("d90103a1622478f6", "[[\"$$x\",null]]");
 }
@@ -511,11 +524,34 @@ TEST(cbor_does_not_encode_what_is_no_packed_value)
 	not_encoded("\xd5\x04\x90\x01", 4);
 	not_encoded("\xd4\x04\x80", 3);
 	not_encoded("\xd5\x07[1", 4);
+	not_encoded("\x81\xa1k\xc1", 4);
+	not_encoded("\x91\x92\x01", 3);
+	not_encoded("\xd5\x04\x91\xc1", 4);
+	not_encoded("\xc7\x03\x05\x92\x01\xc1", 6);
+	not_encoded("\xc7\x03\x05\x92\xc1\x01", 6);
 	for (int i = 0; i < 1000000; i++)
 		tr_put_array(&b, 1);
 	tr_put_nil(&b);
 	not_encoded((const char *)b.data, b.size);
 	tr_bytes_free(&b);
+}
+
+TEST(cbor_encodes_deeper_than_any_decoder_reads)
+{
+	struct tr_bytes b = { 0 }, out = { 0 }, back = { 0 };
+
+	for (int i = 0; i < 200; i++) {
+		tr_put_array(&b, 1);
+		tr_put_map(&b, 1);
+		tr_put_text(&b, "a");
+	}
+	tr_put_nil(&b);
+	assert_int_equal(tr_cbor_encode(&out, tr_bytes_value(&b)), 0);
+	assert_int_equal(tr_cbor_decode(&back, out.data, out.size, TR_CBOR_COMPAT, 400, NULL), 0);
+	js_same("deep", &back, &b);
+	tr_bytes_free(&b);
+	tr_bytes_free(&out);
+	tr_bytes_free(&back);
 }
 
 TEST(cbor_replaces_what_is_not_utf8)
@@ -666,6 +702,6 @@ TESTS(RUN(cbor_decodes_numbers_as_javascript_does), RUN(cbor_keeps_infinity_nan_
       RUN(cbor_encodes_what_every_client_understands), RUN(cbor_encodes_dates_in_seconds),
       RUN(cbor_escapes_pairs_that_look_like_a_form), RUN(cbor_transcodes_kept_json),
       RUN(cbor_transcodes_kept_json_as_deep_as_it_is_kept), RUN(cbor_does_not_encode_what_is_no_packed_value),
-      RUN(cbor_replaces_what_is_not_utf8), RUN(cbor_composes_heads),
+      RUN(cbor_encodes_deeper_than_any_decoder_reads), RUN(cbor_replaces_what_is_not_utf8), RUN(cbor_composes_heads),
       RUN(cbor_reads_what_the_official_client_sends), RUN(cbor_means_what_it_means_to_the_official_client),
       RUN(cbor_keeps_every_recorded_value))

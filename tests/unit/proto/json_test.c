@@ -92,6 +92,8 @@ TEST(json_decodes_numbers_as_javascript_does)
 		{ "-9007199254740992", -9007199254740992.0, TR_INT },
 		{ "18446744073709551616", 18446744073709551616.0, TR_FLOAT }, { "0.1", 0.1, TR_FLOAT },
 		{ "1e999", (double)INFINITY, TR_FLOAT }, { "100e-2", 1, TR_INT },
+		{ "12e0", 12, TR_INT }, { "-0.0", -0.0, TR_FLOAT }, { "-7", -7, TR_INT },
+		{ "9007199254740993000", 9007199254740993000.0, TR_FLOAT },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct tr_bytes b = { 0 };
@@ -112,12 +114,14 @@ TEST(json_decodes_strings_with_every_escape)
 	static const struct { const char *json, *content; } cases[] = {
 		{ "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t" },
 		{ "\"\\u0041\\u00e9\\u6F22\"", "A\xc3\xa9\xe6\xbc\xa2" },
-		{ "\"\\ud83d\\ude00\"", "\xf0\x9f\x98\x80" },
+		{ "\"\\u00ff\\uFFFD\\u09af\"", "\xc3\xbf\xef\xbf\xbd\xe0\xa6\xaf" },
+		{ "\"\\ud83d\\ude00\\udbff\\udfff\\ud800\\udc00\"", "\xf0\x9f\x98\x80\xf4\x8f\xbf\xbf\xf0\x90\x80\x80" },
 		{ "\"\\ud83dx\"", "\xef\xbf\xbdx" },
 		{ "\"\\ude00\"", "\xef\xbf\xbd" },
 		{ "\"\\ud83d\\u0041\"", "\xef\xbf\xbd" "A" },
 		{ "\"\\ud83d\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80" },
-		{ "\"\\ud83d\\n\"", "\xef\xbf\xbd\n" },
+		{ "\"\\ud83d\\ndc00\"", "\xef\xbf\xbd\ndc00" },
+		{ "\"\\ud83dxudc00\"", "\xef\xbf\xbdxudc00" },
 		{ "\"h\xc3\xa9\xe6\xbc\xa2\xf0\x9f\x98\x80\"", "h\xc3\xa9\xe6\xbc\xa2\xf0\x9f\x98\x80" },
 		{ "\"\x7f\xe2\x80\xa8\"", "\x7f\xe2\x80\xa8" },
 		{ "\"0123456789abcdef\\n0123456789abcdef\"", "0123456789abcdef\n0123456789abcdef" },
@@ -151,6 +155,9 @@ TEST(json_refuses_what_is_not_json)
 		{ "", "the text ends too early" },
 		{ " ", "the text ends too early" },
 		{ "nul", "an unknown word" },
+		{ "[nulL]", "an unknown word" },
+		{ "tru", "an unknown word" },
+		{ "[falsy]", "an unknown word" },
 		{ "True", "a number is not written as JSON wants it" },
 		{ "'a'", "a number is not written as JSON wants it" },
 		{ "01", "a number is not written as JSON wants it" },
@@ -202,6 +209,7 @@ TEST(json_is_nested_as_deep_as_allowed_and_no_deeper)
 	stays("{\"a\":[{\"a\":[{\"a\":[{\"a\":[1]}]}]}]}", TR_JSON_COMPAT);
 	refused("[[[[[[[[[]]]]]]]]]", TR_JSON_PLAIN, "nested too deeply");
 	refused("[[[[[[[[{}]]]]]]]]", TR_JSON_COMPAT, "nested too deeply");
+	refused("{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":[]}}}}}}}}", TR_JSON_PLAIN, "nested too deeply");
 	assert_int_equal(tr_json_check(text("1"), 0, NULL), 0);
 	assert_int_equal(tr_json_check(text("[]"), 0, NULL), TROUPE_EBADVALUE);
 }
@@ -528,7 +536,29 @@ TEST(json_does_not_encode_what_is_no_packed_value)
 	not_encoded("\x81\x01\x01", 3);             /* a key that is no string */
 	not_encoded("\xd5\x05\x91\x01", 4);         /* a Map with half a pair */
 	not_encoded("\xd5\x04\x90\x01", 4);         /* a Set with something behind */
+	not_encoded("\xd4\x04\x80", 3);             /* a Set of pairs */
+	not_encoded("\x81\xa1k\xc1", 4);
+	not_encoded("\x91\x92\x01", 3);
+	not_encoded("\xd5\x04\x91\xc1", 4);
+	not_encoded("\xc7\x03\x05\x92\x01\xc1", 6);
+	not_encoded("\xc7\x03\x05\x92\xc1\x01", 6);
 	not_encoded("\xc1", 1);
+}
+
+TEST(json_encodes_deeper_than_any_decoder_reads)
+{
+	struct tr_bytes b = { 0 }, out = { 0 };
+
+	for (int i = 0; i < 200; i++) {
+		tr_put_array(&b, 1);
+		tr_put_map(&b, 1);
+		tr_put_text(&b, "a");
+	}
+	tr_put_nil(&b);
+	assert_int_equal(tr_json_encode(&out, tr_bytes_value(&b), TR_JSON_PLAIN), 0);
+	assert_int_equal(tr_json_check((struct troupe_text){ (const char *)out.data, out.size }, 400, NULL), 0);
+	tr_bytes_free(&b);
+	tr_bytes_free(&out);
 }
 
 TEST(json_does_not_encode_without_end)
@@ -816,7 +846,7 @@ TESTS(RUN(json_decodes_into_the_values_it_says), RUN(json_decodes_numbers_as_jav
       RUN(json_replaces_what_is_not_utf8), RUN(json_encodes_every_kind_in_compat),
       RUN(json_encodes_every_kind_plainly), RUN(json_encodes_typed_arrays_of_every_type),
       RUN(json_encodes_the_invalid_date_as_null), RUN(json_does_not_encode_what_is_no_packed_value),
-      RUN(json_does_not_encode_without_end), RUN(json_that_finds_no_room_is_not_encoded),
+      RUN(json_encodes_deeper_than_any_decoder_reads), RUN(json_does_not_encode_without_end), RUN(json_that_finds_no_room_is_not_encoded),
       RUN(json_kept_goes_out_to_the_byte), RUN(json_kept_gets_the_dollar_that_the_client_takes_off),
       RUN(json_kept_as_the_first_of_two_is_escaped_from_outside),
       RUN(json_kept_may_be_nested_deeply_and_escaped_there), RUN(json_finds_members_by_path),

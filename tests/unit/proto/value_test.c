@@ -225,6 +225,8 @@ TEST(value_depth_is_counted_in_containers)
 	assert_int_equal(CHECK("\x90", 1), 0);
 	assert_int_equal(CHECK("\x91\x81\xa1k\x90", 2), TROUPE_EBADVALUE);
 	assert_int_equal(CHECK("\x91\x81\xa1k\x90", 3), 0);
+	assert_int_equal(CHECK("\x81\xa1k\x81\xa1k\x01", 1), TROUPE_EBADVALUE);
+	assert_int_equal(CHECK("\x81\xa1k\x81\xa1k\x01", 2), 0);
 	assert_int_equal(CHECK("\x91\xd4\x04\x90", 1), TROUPE_EBADVALUE); /* a Set is one, too */
 	assert_int_equal(CHECK("\x91\xd4\x04\x90", 2), 0);
 }
@@ -285,6 +287,8 @@ TEST(value_members_are_found_and_the_last_of_duplicates_counts)
 	assert_false(tr_value_integer(member, &n)); /* beyond 2^53 */
 	assert_false(tr_value_member(tr_bytes_value(&b), "b", &member));
 	assert_false(tr_value_member(member, "a", &member));
+	assert_false(tr_value_member((struct troupe_value){ "\x91\xa1" "a", 3 }, "a", &member));
+	assert_false(tr_value_member((struct troupe_value){ NULL, 0 }, "a", &member));
 	assert_false(tr_value_member((struct troupe_value){ b.data, b.size - 1 }, "a", &member));
 	tr_bytes_free(&b);
 }
@@ -493,10 +497,14 @@ TEST(value_reads_forms_that_it_does_not_write)
 {
 	struct tr_bytes b = { 0 };
 	struct tr_item item;
+	int64_t n;
 
 	tr_bytes_put(&b, "\xca\x3f\xc0\x00\x00", 5); /* a single float */
 	item = only_item(&b);
 	assert_true(item.kind == TR_FLOAT && item.number == 1.5);
+	tr_bytes_clear(&b);
+	tr_bytes_put(&b, "\xca\xc0\x00\x00\x00", 5); /* and a whole one: an integer all the same */
+	assert_true(tr_value_integer(tr_bytes_value(&b), &n) && n == -2);
 	tr_bytes_clear(&b);
 	tr_bytes_put(&b, "\xd3\xff\xff\xff\xff\xff\xff\xff\xfe", 9); /* -2 in 64 bits */
 	item = only_item(&b);
