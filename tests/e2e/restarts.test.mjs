@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Restart after restart under a crowd of official clients, while somebody keeps appending to the log that they listen to. Each
+ * remembers the newest seq that it heard and nothing else, and gives it as `since` when it comes back. RESTARTS=100 says how
+ * many; the default is for every day.
+ *
+ * The next restart waits until all are back: a client whose handshake is cut by kill -9 gives up by its own rules
+ * (proto/README.md), and no server can help it. */
+
+import assert from "node:assert/strict";
+import { ENCODINGS, wholeLog } from "./kit/client.mjs";
+import { kill } from "./kit/process.mjs";
+import { test } from "./kit/stage.mjs";
+import { Watched } from "./kit/wait.mjs";
+
+const RESTARTS = Number(process.env.RESTARTS ?? 20);
+const CLIENTS = 50;
+
+/* In turns, so that drains meet young servers and the supervisor's back-off, which a SIGHUP ends, stays short. */
+const WAYS = [
+	["SIGHUP to the supervisor", (troupe) => troupe.program.signal("SIGHUP")],
+	["kill -9", (troupe) => kill(troupe.serverPid, "SIGKILL")],
+	["SIGTERM to the server", (troupe) => kill(troupe.serverPid, "SIGTERM")],
+	["kill -9", (troupe) => kill(troupe.serverPid, "SIGKILL")],
+];
+
+/** Appends one after the other until told to end, whatever becomes of the server. */
+class Writer extends Watched {
+	acknowledged = []; /* { n, seq } */
+	failures = 0;
+	#next = 0;
+	#over = false;
+	#done;
+
+	constructor(handle) {
+		super();
+		this.#done = this.#write(handle);
+	}
+
+	async #write(handle) {
+		while (!this.#over) {
+			const n = this.#next++;
+
+			try {
+				this.acknowledged.push({ n, seq: await handle.append({ n }) });
+			} catch {
+				this.failures++; /* the one that was in flight: it is in the log, or it is not */
+			}
+			this.changed();
+		}
+	}
+
+	/** The seq of one that is not even asked for yet. */
+	another() {
+		const from = this.#next;
+
+		return this.until("an append that is acknowledged", () => {
+			const newest = this.acknowledged.at(-1);
+
+			return newest?.n >= from && newest.seq;
+		});
+	}
+
+	end() {
+		this.#over = true;
+		return this.#done;
+	}
+}
+
+const seqsOf = (ear) => ear.of("appended").map(({ seq }) => seq);
+
+/* One line for a failure among thousands of events. */
+function assertWholeAndInOrder(seqs, who) {
+	const wrong = seqs.findIndex((seq, i) => seq !== i + 1);
+
+	assert.equal(wrong, -1, `${who}: seq ${seqs[wrong]} came after ${seqs[wrong - 1] ?? "nothing"}`);
+}
+
+test(`${CLIENTS} official clients miss and repeat nothing in ${RESTARTS} restarts`, async (stage) => {
+	const troupe = await stage.troupe();
+	const clients = ENCODINGS.map((encoding) => stage.client(troupe, { encoding }));
+	const ears = Array.from({ length: CLIENTS }, (_, i) => stage.listen(
+		(options) => clients[i % clients.length].counter.getOrCreate(["log"], options), ["appended"], { since: 0 }));
+	const handle = clients[0].counter.getOrCreate(["log"]);
+	const writer = new Writer(handle);
+	const counts = new Map();
+	const started = performance.now();
+
+	stage.atEnd(() => writer.end());
+	const allHear = async () => {
+		const seq = await writer.another();
+
+		for (const [i, ear] of ears.entries())
+			await ear.until(`client ${i} to hear ${seq}`, () => ear.seq >= seq);
+	};
+
+	await allHear();
+	for (let i = 0; i < RESTARTS; i++) {
+		const [name, restart] = WAYS[i % WAYS.length];
+
+		await troupe.replaced(() => restart(troupe));
+		await allHear();
+		counts.set(name, (counts.get(name) ?? 0) + 1);
+	}
+	const seconds = (performance.now() - started) / 1000;
+
+	await writer.end();
+	const log = await wholeLog(handle);
+
+	assertWholeAndInOrder(log.map(({ seq }) => seq), "the log");
+	for (const { n, seq } of writer.acknowledged)
+		assert.equal(log[seq - 1].data.n, n, "what was acknowledged is in the log");
+	assert.equal(new Set(log.map(({ data }) => data.n)).size, log.length, "what was asked for once is in the log once");
+	for (const [i, ear] of ears.entries()) {
+		await ear.until(`client ${i} to hear ${log.length}`, () => ear.seq >= log.length);
+		assertWholeAndInOrder(seqsOf(ear), `client ${i}`);
+		assert.deepEqual(ear.of("appended"), log.map(({ data }) => data), `client ${i} heard what the log holds`);
+		assert.ok(ear.statuses.filter((status) => status === "connected").length > RESTARTS, `client ${i} was cut each time`);
+	}
+	console.log(`restarts: ${RESTARTS} restarts (${[...counts].map(([name, n]) => `${n} by ${name}`).join(", ")}) in ${
+		seconds.toFixed(1)} s, ${CLIENTS} clients, ${log.length} events each, ${writer.failures} appends cut off: no gap, no repeat`);
+}, { seconds: 30 + RESTARTS * 2 });
