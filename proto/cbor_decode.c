@@ -2,7 +2,7 @@
 /* CBOR to packed values: what cbor-x sends, and nothing that a hostile client could gain by.
  *
  * A head may claim any length. It is compared with the bytes that are there before anything is done about it, and every
- * element takes a byte at least; so the output is never larger than a few times the input. */
+ * element takes a byte at least; so the output grows with the input alone. */
 #include <math.h>
 #include <string.h>
 

@@ -169,7 +169,7 @@ static int write_escaped_first(struct tr_bytes *out, struct tr_cursor *c)
 	if (item.kind == TR_STR)
 		tr_bytes_put(&text, item.data, item.size);
 	else /* kept JSON */
-		tr_json_find_string((struct troupe_text){ item.data, item.size }, &text, NULL);
+		tr_json_find_string((struct troupe_text){ item.data, item.size }, &text, (const char *)NULL);
 	out->failed |= text.failed;
 	tr_cbor_put_text(out, (struct troupe_text){ (const char *)text.data, text.size });
 	tr_bytes_free(&text);

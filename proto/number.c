@@ -260,7 +260,7 @@ static size_t print_digits(char *to, const struct digits *d)
 		size += put(to, d->text, count);
 		return size + put_zeros(to + size, point - count);
 	}
-	if (point > 0 && point <= 21) {
+	if (point > 0 && point < count) {
 		size += put(to, d->text, point);
 		to[size++] = '.';
 		return size + put(to + size, d->text + point, count - point);

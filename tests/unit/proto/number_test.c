@@ -117,7 +117,7 @@ TEST(number_reads_the_nearest_double)
 TEST(number_reads_digits_however_far_they_are)
 {
 	enum { SIZE = 3000 };
-	char *text = malloc(SIZE + 8);
+	char *text = calloc(1, SIZE + 8);
 
 	memcpy(text, "9007199254740993.", 17);
 	memset(text + 17, '0', SIZE - 17);
