@@ -23,10 +23,15 @@ OUT      := build$(if $(filter-out gcc cc,$(CC)),-$(notdir $(CC)))$(if $(SAN),-$
 
 PKGS     := libevent msgpack lmdb libcurl libuv libwebsockets libcrypto
 WARN     := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wpointer-arith
+ifneq ($(findstring gcc,$(CC)),)
+WARN     += -Wno-format-truncation # what gcc sees of it changes with -O; snprintf is used to cut
+endif
 CFLAGS   ?= -O2 -g
 OURS      = -std=c11 -D_GNU_SOURCE -fPIC $(WARN) $(CFLAGS) $(SANFLAGS) -I. -Iproto $(shell pkg-config --cflags $(PKGS) 2>/dev/null) -MMD -MP
 LIBS      = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 
+# Those of a list whose path holds a text; all when there is none.
+pick = $(if $(1),$(foreach p,$(2),$(if $(findstring $(1),$p),$p)),$(2))
 Q   := $(if $(V),,@)
 say  = @printf '  %-7s %s\n' '$(1)' '$(2)'
 
@@ -102,7 +107,7 @@ $(UNIT_BIN): $(OUT)/%: %.c $(OUT)/libkit.a $(OUT)/libtroupe.a
 	$(Q)$(CC) $(OURS) -o $@ $< $(OUT)/libkit.a $(OUT)/libtroupe.a $(LIBS) -lcmocka -ljansson
 T ?=
 unit: $(UNIT_BIN) ## builds and runs the unit tests (T=ledger: those whose path holds "ledger")
-	@sh .make/unit.sh $(foreach t,$(UNIT_BIN),$(if $(findstring $(T),$t),$t))
+	@sh .make/unit.sh $(call pick,$(T),$(UNIT_BIN))
 
 # ---- scenes: short plays against the core and the actors
 $(OUT)/tests/scenes/play: tests/scenes/play.c $(OUT)/libkit.a $(OUT)/libtroupe.a $(filter-out %/main.o,$(ACTOR_OBJ))
@@ -111,7 +116,7 @@ $(OUT)/tests/scenes/play: tests/scenes/play.c $(OUT)/libkit.a $(OUT)/libtroupe.a
 	$(Q)$(CC) $(OURS) -o $@ $< $(filter-out %/main.o,$(ACTOR_OBJ)) $(OUT)/libkit.a $(OUT)/libtroupe.a $(LIBS) -ljansson
 S ?=
 scenes: $(OUT)/tests/scenes/play ## plays tests/scenes/*.scene (S=rooms: one file)
-	@$< $(foreach s,$(wildcard tests/scenes/*.scene),$(if $(findstring $(S),$s),$s))
+	@$< $(call pick,$(S),$(wildcard tests/scenes/*.scene))
 
 # ---- fuzzing: tests/fuzz/NAME_fuzz.c, with clang's libFuzzer
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
@@ -133,7 +138,7 @@ $(FUZZ_BIN): $(FUZZ_OUT)/%: tests/fuzz/%.c $(FUZZ_OUT)/libfuzzed.a
 	@mkdir -p $(@D)
 	$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OUT)/libfuzzed.a -lmsgpackc -ljansson -lcrypto -lm
 fuzz: $(FUZZ_BIN) ## builds and runs each fuzz target SECONDS_EACH=10 (F=json: one of them)
-	@sh .make/fuzz.sh $(SECONDS_EACH) $(foreach f,$(FUZZ_BIN),$(if $(findstring $(F),$f),$f))
+	@sh .make/fuzz.sh $(SECONDS_EACH) $(call pick,$(F),$(FUZZ_BIN))
 
 # ---- everything
 e2e: deps-test all ## real clients, a real sandbox-agent and Chromium against build/troupe (T=resume: one file)
@@ -145,13 +150,15 @@ check: ## style, includes that point the right way, headers that stand alone, cp
 	@sh .make/check.sh
 
 # ---- measuring
-bench: deps ## speed and memory as ratios against a bare epoll server in the same run
+bench: deps ## speed and memory as ratios against a bare epoll server in the same run (B=echo: one figure)
 	@$(MAKE) --no-print-directory all $(OUT)/bench/load $(OUT)/bench/bare
 	@sh .make/bench.sh $(OUT)
-$(OUT)/bench/%: tests/bench/%.c $(wildcard tests/bench/*.h)
-	$(call say,BENCH,$<)
+$(OUT)/bench/load: $(filter-out tests/bench/bare.c,$(wildcard tests/bench/*.c)) $(wildcard tests/bench/*.h)
+$(OUT)/bench/bare: tests/bench/bare.c tests/bench/handshake.h
+$(OUT)/bench/load $(OUT)/bench/bare:
+	$(call say,BENCH,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -g -I. -o $@ $< -lm
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -g -I. -o $@ $(filter %.c,$^)
 
 cover: ## coverage of the unit tests, by file
 	@$(MAKE) --no-print-directory OUT=build-cover CFLAGS="-O0 -g --coverage" unit
