@@ -12,7 +12,7 @@ enum tr_cbor_mode {
 };
 /* Encoding is the same for both, as every client takes it ("Server -> client choices", 7.3): undefined, BigInt, bytes
  * and Set go as "$" forms, arrays that look like one are escaped; Map, dates and typed arrays have their tags;
- * integers beyond 32 bits are doubles. */
+ * integers below -2^31 or above 2^32 - 1 are doubles. */
 
 /* Appends the packed form of exactly one item (trailing bytes are an error). 0, TROUPE_EBADVALUE with *why (which may
  * be NULL), or TROUPE_ENOMEM. On failure nothing is added to `out`. Text that is not UTF-8, which cbor-x makes of lone

@@ -83,11 +83,12 @@ static void put_double(struct tr_bytes *out, double v)
 	put_big_endian(out, 0xfb, bits, 8);
 }
 
+/* Below -2^31 as a double, too: cbor-x 1.6.0 reads the 32-bit heads of these as other numbers. */
 static void put_integer(struct tr_bytes *out, int64_t v)
 {
 	if (v >= 0 && v <= UINT32_MAX)
 		tr_cbor_put_head(out, 0, (uint64_t)v);
-	else if (v < 0 && v >= -1 - (int64_t)UINT32_MAX)
+	else if (v < 0 && v >= INT32_MIN)
 		tr_cbor_put_head(out, 1, (uint64_t)(-1 - v));
 	else
 		put_double(out, (double)v);
