@@ -39,7 +39,6 @@
 #define TR_OPEN_MS            10000  /* for the stream's head */
 #define TR_REREAD_MS          100    /* before a broken stream is read again; doubles ... */
 #define TR_REREAD_MAX_MS      5000   /* ... up to this */
-#define TR_SETTLE_MS          5000   /* of a healthy stream, before what it does not bring is held to be missing */
 #define TR_KEPT_MS            1000   /* a POST that the sandbox has had so long has reached the agent */
 #define TR_LINGER_MS          1000   /* for a POST whose response was seen on the stream */
 #define TR_INSTALL_MS         900000 /* for initialize: the sandbox may install the agent first */
@@ -55,6 +54,8 @@
 #define TR_ITEM_KEY_MAX       400
 #define TR_REQUEST_ID_MAX     64
 #define TR_SERVER_ID_MAX      129
+
+extern int tr_settle_ms; /* 5000, of a healthy stream, before what it does not bring is held to be missing. Tests shorten it */
 
 enum tr_sender { TR_CLIENT, TR_AGENT, TR_SYNTHETIC };
 
@@ -82,7 +83,7 @@ struct tr_ask {
 	bool                    unsent;   /* it did not get there: to be sent once more when we are connected */
 	bool                    unsure;   /* the POST is gone, and whether the agent got it is unknown */
 	bool                    proved;   /* it did get it */
-	struct event           *timer;    /* while there is a POST, TR_KEPT_MS; later TR_SETTLE_MS */
+	struct event           *timer;    /* while there is a POST, TR_KEPT_MS; later tr_settle_ms */
 	/* In a turn, once: the response. From the POST only when the stream did not bring it. */
 	void (*on_response)(struct troupe_session *s, struct troupe_text json, const struct tr_acp *e);
 	/* From the loop: the POST ended otherwise. unsent is set when it may be sent once more; tr_ask_stream_opened does. */

@@ -14,6 +14,8 @@
 #include "proto/json.h"
 #include "proto/value.h"
 
+int tr_settle_ms = 5000;
+
 static void on_settle_timer(evutil_socket_t fd, short what, void *arg);
 
 void tr_ask_init(struct tr_ask *ask, struct troupe_session *s)
@@ -74,7 +76,7 @@ void tr_ask_proved(struct tr_ask *ask)
 
 static void arm(struct tr_ask *ask)
 {
-	struct timeval in = { TR_SETTLE_MS / 1000, 0 };
+	struct timeval in = { tr_settle_ms / 1000, tr_settle_ms % 1000 * 1000 };
 
 	if ((ask->copy.size > 0 || ask->unsure) && tr_stream_healthy(ask->session))
 		evtimer_add(ask->timer, &in);

@@ -58,7 +58,7 @@ int tr_actor_turn(struct troupe_actor *a, int (*run)(struct troupe_actor *a, voi
 	return rc;
 }
 
-static struct fake_write *fake_write(struct troupe_actor *a, struct troupe_text key, bool erase)
+static inline struct fake_write *fake_write(struct troupe_actor *a, struct troupe_text key, bool erase)
 {
 	struct fake_write *w = &a->writes[a->write_count++];
 
@@ -80,7 +80,7 @@ void tr_actor_delete(struct troupe_actor *a, struct troupe_text key)
 	fake_write(a, key, true);
 }
 
-static struct fake_item *fake_find(struct troupe_actor *a, const char *key)
+static inline struct fake_item *fake_find(struct troupe_actor *a, const char *key)
 {
 	for (size_t i = 0; i < a->item_count; i++) {
 		if (strcmp(a->items[i].key, key) == 0)
@@ -101,7 +101,7 @@ void tr_actor_get(struct troupe_actor *a, struct troupe_text key,
 	a->depth--;
 }
 
-static int fake_by_key(const void *a, const void *b)
+static inline int fake_by_key(const void *a, const void *b)
 {
 	return strcmp(((const struct fake_item *)a)->key, ((const struct fake_item *)b)->key);
 }
@@ -195,7 +195,7 @@ int troupe_reply(struct troupe_call *c, const struct troupe_record *r, const voi
 
 /* ------------------------------------------------------------------ what the session told */
 
-static void fake_tell(struct troupe_actor *a, const char *name, struct troupe_value value)
+static inline void fake_tell(struct troupe_actor *a, const char *name, struct troupe_value value)
 {
 	struct tr_bytes json = { 0 };
 
@@ -205,20 +205,20 @@ static void fake_tell(struct troupe_actor *a, const char *name, struct troupe_va
 	tr_bytes_free(&json);
 }
 
-static void fake_on_prompt(struct troupe_actor *a, struct troupe_session *s, const struct troupe_prompt *p)
+static inline void fake_on_prompt(struct troupe_actor *a, struct troupe_session *s, const struct troupe_prompt *p)
 {
 	(void)s;
 	assert(a->depth > 0);
 	a->told[a->told_count++] = (struct fake_told){ tr_strdup("chat.user"), tr_strdup(p->text) };
 }
 
-static void fake_on_event(struct troupe_actor *a, struct troupe_session *s, struct troupe_value event)
+static inline void fake_on_event(struct troupe_actor *a, struct troupe_session *s, struct troupe_value event)
 {
 	(void)s;
 	fake_tell(a, "session.event", event);
 }
 
-static void fake_on_change(struct troupe_actor *a, struct troupe_session *s, const char *name, struct troupe_value value)
+static inline void fake_on_change(struct troupe_actor *a, struct troupe_session *s, const char *name, struct troupe_value value)
 {
 	(void)s;
 	fake_tell(a, name, value);
@@ -228,7 +228,7 @@ static const struct troupe_session_hooks fake_hooks = { fake_on_prompt, fake_on_
 
 /* ------------------------------------------------------------------ commits */
 
-static void fake_forget_writes(struct troupe_actor *a)
+static inline void fake_forget_writes(struct troupe_actor *a)
 {
 	for (size_t i = 0; i < a->write_count; i++) {
 		free(a->writes[i].key);
@@ -242,7 +242,7 @@ static void fake_forget_writes(struct troupe_actor *a)
 	}
 }
 
-static void fake_apply(struct troupe_actor *a, struct fake_write *w)
+static inline void fake_apply(struct troupe_actor *a, struct fake_write *w)
 {
 	struct fake_item *item = fake_find(a, w->key);
 
@@ -259,7 +259,7 @@ static void fake_apply(struct troupe_actor *a, struct fake_write *w)
 	}
 }
 
-static void fake_tell_afters(struct troupe_actor *a, int rc)
+static inline void fake_tell_afters(struct troupe_actor *a, int rc)
 {
 	size_t count = a->after_count;
 	struct fake_after *afters = malloc((count + 1) * sizeof *afters);
@@ -271,7 +271,7 @@ static void fake_tell_afters(struct troupe_actor *a, int rc)
 	free(afters);
 }
 
-static void fake_commit(void)
+static inline void fake_commit(void)
 {
 	struct troupe_actor *a = &fake;
 	int rc = a->commit_fails;
@@ -291,7 +291,7 @@ static void fake_commit(void)
 }
 
 /* The process dies: the session's connections with it, and everything that was not committed. */
-static struct troupe_session *fake_crash(const struct tr_session_ops *ops, struct troupe_session *s)
+static inline struct troupe_session *fake_crash(const struct tr_session_ops *ops, struct troupe_session *s)
 {
 	ops->close(s);
 	fake_forget_writes(&fake);
@@ -301,7 +301,7 @@ static struct troupe_session *fake_crash(const struct tr_session_ops *ops, struc
 }
 
 /* Everything, for the next test. */
-static void fake_reset(void)
+static inline void fake_reset(void)
 {
 	fake.told_committed = 0;
 	fake_forget_writes(&fake);
@@ -313,6 +313,7 @@ static void fake_reset(void)
 	fake.item_count = 0;
 	fake.holds = fake.holds_committed = 0;
 	fake.turns = fake.commits = 0;
+	fake.depth = 0;
 }
 
 #endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One session of an actor in memory with a stand-in sandbox, on one loop; and words for what tests do with them. */
+#ifndef TR_TESTS_SESSION_KIT_H
+#define TR_TESTS_SESSION_KIT_H
+
+#include "tests/kit/test.h"
+
+#include "tests/unit/sandbox/fake_actor.h"
+#include "tests/unit/sandbox/stand_in.h"
+
+#include "runtime/base/log.h"
+
+extern int tr_settle_ms;
+
+static struct {
+	struct event_base           *base;
+	struct tr_sandbox           *sandbox;
+	const struct tr_session_ops *ops;
+	struct troupe_session       *session;
+	struct event                *guard;
+	bool                         late;
+	bool                         holds_commits;
+	struct troupe_call           calls[64];
+	int                          call_count;
+	const char                  *agent, *url, *token;
+} kit;
+
+static inline void kit_on_guard(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what, (void)arg;
+	kit.late = true;
+}
+
+static inline void kit_step(void)
+{
+	event_base_loop(kit.base, EVLOOP_ONCE);
+	if (!kit.holds_commits)
+		fake_commit();
+}
+
+/* Until it is so; the test fails when that takes ten seconds. */
+#define UNTIL(condition) do { \
+		struct timeval kit_ten = { 10, 0 }; \
+		kit.late = false; \
+		event_add(kit.guard, &kit_ten); \
+		while (!(condition) && !kit.late) \
+			kit_step(); \
+		event_del(kit.guard); \
+		if (!(condition)) \
+			fail_msg("waited in vain for: %s", #condition); \
+	} while (0)
+
+/* The loop runs dry: everything that can happen without time going by has happened. */
+static inline void kit_settle(void)
+{
+	for (int quiet = 0; quiet < 20; quiet++) {
+		struct timeval a_bit = { 0, 1000 };
+
+		event_base_loopexit(kit.base, &a_bit);
+		event_base_dispatch(kit.base);
+		if (!kit.holds_commits)
+			fake_commit();
+	}
+}
+
+static inline void kit_open(void)
+{
+	char url[64];
+	int rc;
+
+	snprintf(url, sizeof url, "http://127.0.0.1:%d/", in.port);
+	fake.depth++;
+	rc = kit.ops->open(tr_sandbox_sessions(kit.sandbox)->ctx, &kit.session, &fake, &(struct troupe_session_options){
+		.agent = kit.agent, .base_url = kit.url ? kit.url : url, .token = kit.token, .hooks = fake_hooks,
+	});
+	fake.depth--;
+	assert_int_equal(rc, 0);
+	fake_commit();
+}
+
+static inline void kit_start(void)
+{
+	memset(&kit, 0, sizeof kit);
+	fake_reset(); /* of a test that failed */
+	tr_log_setup(getenv("DEBUG") ? TR_LOG_DEBUG : TR_LOG_ERROR, false);
+	tr_settle_ms = 5000;
+	kit.base = event_base_new();
+	kit.guard = evtimer_new(kit.base, kit_on_guard, NULL);
+	in_start(kit.base);
+	assert_int_equal(tr_sandbox_new(&kit.sandbox, &(struct tr_sandbox_options){
+		.base = kit.base, .agent = "mock", .base_url = "http://127.0.0.1:1", .cwd = "/w" }), 0);
+	kit.ops = tr_sandbox_sessions(kit.sandbox)->ops;
+}
+
+static inline void kit_close(void)
+{
+	kit.session = kit.ops->close(kit.session);
+	fake_commit();
+}
+
+static inline void kit_crash(void)
+{
+	kit.session = fake_crash(kit.ops, kit.session);
+}
+
+static inline void kit_end(void)
+{
+	kit.ops->close(kit.session);
+	fake_reset();
+	tr_sandbox_free(kit.sandbox);
+	in_end();
+	event_free(kit.guard);
+	event_base_free(kit.base);
+}
+
+/* ------------------------------------------------------------------ saying and hearing */
+
+static inline struct troupe_call *kit_new_call(void)
+{
+	struct troupe_call *call = &kit.calls[kit.call_count++];
+
+	assert_true(kit.call_count < 64);
+	memset(call, 0, sizeof *call);
+	return call;
+}
+
+static inline struct troupe_call *kit_prompt(const char *id, const char *text)
+{
+	struct troupe_call *call = kit_new_call();
+
+	fake.depth++;
+	kit.ops->prompt(kit.session, call, &(struct troupe_prompt){ .prompt_id = id, .user_id = "ann", .text = text });
+	fake.depth--;
+	if (!kit.holds_commits)
+		fake_commit();
+	return call;
+}
+
+static inline struct troupe_call *kit_respond(const char *permission_id, const char *reply)
+{
+	struct troupe_call *call = kit_new_call();
+
+	fake.depth++;
+	kit.ops->respond(kit.session, call, permission_id, reply, "bob");
+	fake.depth--;
+	if (!kit.holds_commits)
+		fake_commit();
+	return call;
+}
+
+/* How many of what was told, under this name and with this in it. Only what is committed counts. */
+static inline int told(const char *name, const char *part)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < fake.told_committed; i++)
+		count += strcmp(fake.told[i].name, name) == 0 && strstr(fake.told[i].json, part) != NULL;
+	return count;
+}
+
+static inline int events(const char *part)
+{
+	return told("session.event", part);
+}
+
+/* Where the newest of these stands among all that was told; -1: nowhere. */
+static inline int place(const char *name, const char *part)
+{
+	for (size_t i = fake.told_committed; i > 0; i--) {
+		if (strcmp(fake.told[i - 1].name, name) == 0 && strstr(fake.told[i - 1].json, part))
+			return (int)i - 1;
+	}
+	return -1;
+}
+
+static inline const char *newest(const char *name)
+{
+	int at = place(name, "");
+
+	return at < 0 ? "" : fake.told[at].json;
+}
+
+/* Events are numbered 1, 2, 3 ... and no two have one id. */
+static inline void assert_events_whole(void)
+{
+	long next = 1;
+
+	for (size_t i = 0; i < fake.told_committed; i++) {
+		if (strcmp(fake.told[i].name, "session.event") != 0)
+			continue;
+		assert_int_equal(strtol(strstr(fake.told[i].json, "\"eventIndex\":") + 13, NULL, 10), next);
+		next++;
+	}
+}
+
+/* A session that is ready, with nothing running. */
+static inline void kit_start_ready(void)
+{
+	kit_start();
+	kit_open();
+	UNTIL(told("sandbox.state", "ready") == 1);
+}
+
+/* A prompt that runs, and that the agent has. */
+static inline struct troupe_call *kit_run(const char *id, const char *text)
+{
+	struct troupe_call *call = kit_prompt(id, text);
+
+	UNTIL(in.prompt_id[0]);
+	return call;
+}
+
+#endif

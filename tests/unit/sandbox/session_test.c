@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session while all is well: its first events, prompts in their queue, permissions, what is told and when. */
+#include "tests/unit/sandbox/session_kit.h"
+
+TEST(the_first_prompt_makes_the_session_and_is_answered)
+{
+	struct troupe_call *call;
+
+	kit_start();
+	kit_open();
+	call = kit_prompt("p1", "hello");
+	UNTIL(in.prompt_id[0]);
+	in_say("hi there");
+	in_finish("end_turn");
+	UNTIL(call->answered);
+	assert_int_equal(call->error, 0);
+	assert_string_equal(call->text, "promptId=p1 stopReason=end_turn");
+	assert_int_equal(events(""), 5);
+	assert_int_equal(events("initialize"), 0);
+	assert_non_null(strstr(newest("session.event"), "\"eventIndex\":5,\"sessionId\":\"default\",\"createdAt\":1795303334935"));
+	assert_true(place("session.event", "session/new") < place("session.event", "\"result\":{\"sessionId\":"));
+	assert_true(place("session.event", "session/prompt") < place("session.event", "hi there"));
+	assert_true(place("chat.user", "hello") < place("session.event", "session/prompt"));
+	assert_int_equal(told("turn.state", "queued"), 1);
+	assert_int_equal(told("turn.state", "running"), 1);
+	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p1\",\"state\":\"done\",\"stopReason\":\"end_turn\"}");
+	assert_events_whole();
+	kit_end();
+}
+
+TEST(who_sent_an_envelope_is_told)
+{
+	kit_start_ready();
+	kit_run("p1", "hello");
+	assert_non_null(strstr(newest("session.event"), "\"sender\":\"client\",\"payload\":{\"jsonrpc\":\"2.0\",\"id\":"));
+	in_say("x");
+	UNTIL(events("\"text\":\"x\"") == 1);
+	assert_non_null(strstr(newest("session.event"), "\"sender\":\"agent\",\"payload\":{\"jsonrpc\":\"2.0\",\"method\":"));
+	kit_end();
+}
+
+TEST(payloads_keep_their_bytes)
+{
+	static const char odd[] = "{\"jsonrpc\":\"2.0\",\"method\":\"x/y\",\"params\":{\"a\":18446744073709551615,\"b\":-0.0,\"c\":1000.0,"
+	                          "\"d\":\"\\u0000\\ud83d\\ude00\"}}";
+
+	kit_start_ready();
+	in_emit(odd);
+	UNTIL(events("x/y") == 1);
+	assert_int_equal(events(odd), 1);
+	kit_end();
+}
+
+TEST(nothing_leaves_before_it_is_committed)
+{
+	int posts;
+
+	kit_start_ready();
+	posts = in.posts;
+	kit.holds_commits = true;
+	kit_prompt("p1", "hello");
+	kit_settle();
+	assert_int_equal(in.posts, posts);
+	assert_int_equal(told("chat.user", ""), 0);
+	kit.holds_commits = false;
+	UNTIL(in.prompt_id[0]);
+	assert_int_equal(in.posts, posts + 1);
+	kit_end();
+}
+
+TEST(prompts_run_one_after_the_other)
+{
+	struct troupe_call *first, *second, *third;
+
+	kit_start_ready();
+	first = kit_run("p1", "one");
+	second = kit_prompt("p2", "two");
+	third = kit_prompt("p3", "three");
+	kit_settle();
+	assert_int_equal(events("session/prompt"), 1);
+	assert_int_equal(told("turn.state", "queued"), 2);
+	in_finish("end_turn");
+	UNTIL(first->answered && in.prompt_id[0]);
+	assert_non_null(strstr(in.last_post, "two"));
+	assert_false(second->answered);
+	in_finish("max_tokens");
+	UNTIL(second->answered && in.prompt_id[0]);
+	assert_string_equal(second->text, "promptId=p2 stopReason=max_tokens");
+	assert_non_null(strstr(in.last_post, "three"));
+	in_finish("cancelled");
+	UNTIL(third->answered);
+	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p3\",\"state\":\"cancelled\",\"stopReason\":\"cancelled\"}");
+	kit_end();
+}
+
+TEST(the_same_prompt_id_is_the_same_prompt)
+{
+	struct troupe_call *first, *again, *late;
+
+	kit_start_ready();
+	first = kit_run("p1", "one");
+	again = kit_prompt("p1", "something else");
+	in_finish("end_turn");
+	UNTIL(first->answered && again->answered);
+	late = kit_prompt("p1", "one");
+	UNTIL(late->answered);
+	assert_string_equal(late->text, first->text);
+	assert_int_equal(told("chat.user", ""), 1);
+	assert_int_equal(events("session/prompt"), 1);
+	kit_end();
+}
+
+TEST(a_prompt_id_is_known_before_its_end_is_committed)
+{
+	struct troupe_call *again;
+
+	kit_start_ready();
+	kit_run("p1", "one");
+	kit.holds_commits = true;
+	in_finish("end_turn");
+	UNTIL(fake.told_count > fake.told_committed);
+	again = kit_prompt("p1", "one");
+	assert_true(again->answered);
+	assert_int_equal(again->error, 0);
+	kit.holds_commits = false;
+	kit_settle();
+	assert_int_equal(told("chat.user", ""), 1);
+	kit_end();
+}
+
+TEST(prompts_without_an_id_get_one_each)
+{
+	kit_start_ready();
+	kit_run(NULL, "one");
+	kit_prompt(NULL, "two");
+	kit_prompt("", "three");
+	assert_int_equal(told("chat.user", ""), 3);
+	kit_end();
+}
+
+TEST(prompts_that_cannot_be_sent_are_refused)
+{
+	char *large = malloc(2 * 1024 * 1024), long_id[200];
+
+	memset(large, 'x', 2 * 1024 * 1024);
+	large[2 * 1024 * 1024 - 1] = '\0';
+	memset(long_id, 'i', sizeof long_id);
+	long_id[129] = '\0';
+	kit_start_ready();
+	assert_int_equal(kit_prompt("p1", "")->error, TROUPE_EINVAL);
+	assert_int_equal(kit_prompt(long_id, "x")->error, TROUPE_EINVAL);
+	assert_int_equal(kit_prompt("p2", large)->error, TROUPE_EPROMPTSIZE);
+	large[2 * 1024 * 1024 - 8192] = '\0';
+	kit_run("p3", large);
+	assert_int_equal(told("turn.state", "running"), 1);
+	memset(large, '"', 1100000);
+	large[1100000] = '\0';
+	assert_int_equal(kit_prompt("p4", large)->error, TROUPE_EPROMPTSIZE);
+	free(large);
+	kit_end();
+}
+
+TEST(too_many_waiting_prompts_are_refused)
+{
+	struct troupe_call *call;
+	char id[16];
+
+	kit_start_ready();
+	kit_run("p", "runs");
+	for (int i = 0; i < 256; i++) {
+		snprintf(id, sizeof id, "q%d", i);
+		kit.call_count = 1;
+		assert_int_equal(kit_prompt(id, "waits")->error, 0);
+	}
+	call = kit_prompt("one more", "waits");
+	assert_int_equal(call->error, TROUPE_EOVERLOADED);
+	kit_end();
+}
+
+TEST(the_actor_is_held_awake_while_prompts_wait_or_run)
+{
+	kit_start_ready();
+	assert_int_equal(fake.holds, 0);
+	kit_run("p1", "one");
+	assert_int_equal(fake.holds, 1);
+	kit_prompt("p2", "two");
+	assert_int_equal(fake.holds, 1);
+	in_finish("end_turn");
+	UNTIL(in.prompt_id[0]);
+	assert_int_equal(fake.holds, 1);
+	in_finish("end_turn");
+	UNTIL(fake.holds == 0);
+	kit_end();
+}
+
+TEST(a_response_that_comes_on_the_post_first_is_one_event_in_stream_order)
+{
+	struct troupe_call *call;
+	char json[256];
+
+	kit_start_ready();
+	call = kit_run("p1", "one");
+	snprintf(json, sizeof json, "{\"id\":%s,\"jsonrpc\":\"2.0\",\"result\":{\"stopReason\":\"end_turn\"}}", in.prompt_id);
+	for (int n = 0; n < IN_CONNS; n++) {
+		if (in.conns[n].held)
+			in_answer(&in.conns[n], "200 OK", "application/json", json);
+	}
+	kit_settle();
+	assert_false(call->answered);
+	in_say("before the end");
+	in_emit(json);
+	UNTIL(call->answered);
+	assert_int_equal(events("stopReason"), 1);
+	assert_true(place("session.event", "before the end") < place("session.event", "stopReason"));
+	kit_end();
+}
+
+TEST(a_response_that_the_stream_does_not_bring_is_taken_from_the_post_once)
+{
+	struct troupe_call *call;
+	char json[256];
+
+	kit_start_ready();
+	tr_settle_ms = 50;
+	call = kit_run("p1", "one");
+	snprintf(json, sizeof json, "{\"id\":%s,\"jsonrpc\":\"2.0\",\"result\":{\"stopReason\":\"end_turn\"}}", in.prompt_id);
+	for (int n = 0; n < IN_CONNS; n++) {
+		if (in.conns[n].held)
+			in_answer(&in.conns[n], "200 OK", "application/json", json);
+	}
+	UNTIL(call->answered);
+	in_emit(json);
+	in_say("after");
+	UNTIL(events("after") == 1);
+	assert_int_equal(events("stopReason"), 1);
+	kit_end();
+}
+
+TEST(a_turn_ends_by_the_stream_alone)
+{
+	struct troupe_call *call;
+
+	kit_start_ready();
+	in.silent_posts = true;
+	call = kit_run("p1", "one");
+	in_finish("end_turn");
+	UNTIL(call->answered);
+	assert_int_equal(call->error, 0);
+	kit_end();
+}
+
+TEST(updates_without_a_turn_are_logged)
+{
+	struct troupe_call *call;
+
+	kit_start_ready();
+	call = kit_run("p1", "one");
+	in_finish("end_turn");
+	in_say("late");
+	UNTIL(call->answered && events("late") == 1);
+	assert_true(place("session.event", "stopReason") < place("session.event", "late"));
+	kit_end();
+}
+
+TEST(an_agents_error_ends_the_turn_with_its_words)
+{
+	struct troupe_call *call;
+
+	kit_start_ready();
+	call = kit_run("p1", "one");
+	in_respond(in_newest(), in.prompt_id, "\"error\":{\"code\":-32603,\"message\":\"model overloaded\"}");
+	UNTIL(call->answered);
+	assert_int_equal(call->error, TROUPE_EAGENT);
+	assert_string_equal(call->text, "model overloaded");
+	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p1\",\"state\":\"failed\",\"error\":{\"group\":\"agent\","
+	                    "\"code\":\"failed\",\"message\":\"model overloaded\"}}");
+	in.prompt_id[0] = '\0';
+	call = kit_run("p2", "two");
+	in_respond(in_newest(), in.prompt_id, "\"error\":{\"code\":-32000,\"message\":\"Login\",\"data\":{\"authMethods\":[{\"id\":\"a\"}]}}");
+	UNTIL(call->answered);
+	assert_int_equal(call->error, TROUPE_EAUTH);
+	assert_string_equal(call->text, "Login: a");
+	kit_end();
+}
+
+TEST(what_the_agent_asks_and_we_do_not_do_is_refused)
+{
+	kit_start_ready();
+	kit_run("p1", "one");
+	in_emit("{\"id\":\"u-1\",\"jsonrpc\":\"2.0\",\"method\":\"fs/read_text_file\",\"params\":{}}");
+	UNTIL(strstr(in.last_post, "-32601") != NULL);
+	assert_string_equal(in.last_post, "{\"jsonrpc\":\"2.0\",\"id\":\"u-1\",\"error\":{\"code\":-32601,\"message\":\"Method not found\"}}");
+	assert_true(place("session.event", "fs/read") < place("session.event", "-32601"));
+	kit_end();
+}
+
+TEST(what_is_no_envelope_is_logged_all_the_same)
+{
+	kit_start_ready();
+	in_emit("[1,2,3]");
+	in_emit("\"text\"");
+	in_emit("{\"hello\":1}");
+	in_emit("not json at all");
+	in_emit("{\"jsonrpc\":\"2.0\",\"id\":\"nobody\",\"result\":{}}");
+	UNTIL(events("nobody") == 1);
+	assert_int_equal(events("\"synthetic\":true,\"payload\":{\"jsonrpc\":\"2.0\",\"method\":\"_troupe/odd\",\"params\":{\"value\":[1,2,3]}}"), 1);
+	assert_int_equal(events("\"params\":{\"value\":\"text\"}"), 1);
+	assert_int_equal(events("\"payload\":{\"hello\":1}"), 1);
+	assert_int_equal(events("\"params\":{\"value\":\"not json at all\"}"), 1);
+	assert_events_whole();
+	kit_end();
+}
+
+TEST(an_envelope_too_large_for_clients_is_kept_and_told_of)
+{
+	char *json = malloc(1200000);
+
+	kit_start_ready();
+	strcpy(json, "{\"jsonrpc\":\"2.0\",\"method\":\"x/big\",\"params\":\"");
+	memset(json + strlen(json), 'x', 1000001);
+	strcpy(json + 1000040, "\"}");
+	in_emit(json);
+	UNTIL(events("x/big") == 1);
+	assert_non_null(strstr(newest("session.event"), "\"payload\":{\"method\":\"x/big\",\"truncated\":true,\"bytes\":1000042}"));
+	assert_int_equal(fake_find(&fake, "session/default/big/00000000000000000003")->value.size, 1000042 + 6);
+	free(json);
+	kit_end();
+}
+
+/* ------------------------------------------------------------------ permissions */
+
+static const char question[] = "{\"id\":%s,\"jsonrpc\":\"2.0\",\"method\":\"session/request_permission\",\"params\":{\"sessionId\":\"s\","
+	"\"toolCall\":{\"toolCallId\":\"t\",\"title\":\"Run\"},\"options\":[{\"optionId\":\"A\",\"kind\":\"allow_always\"},"
+	"{\"optionId\":\"O\",\"kind\":\"allow_once\"},{\"optionId\":\"R\",\"kind\":\"reject_once\"}]}}";
+
+/* The agent asks; the permission's id. */
+static const char *ask(const char *raw_id)
+{
+	static char permission_id[40];
+	int before = told("permission.request", "");
+	char json[1024];
+
+	snprintf(json, sizeof json, question, raw_id);
+	in_emit(json);
+	UNTIL(told("permission.request", "") > before);
+	sscanf(strstr(newest("permission.request"), "permissionId\":\"") + 15, "%36s", permission_id);
+	return permission_id;
+}
+
+TEST(a_permission_request_is_told_with_what_may_be_answered)
+{
+	char expected[1024];
+	const char *id;
+
+	kit_start_ready();
+	kit_run("p1", "one");
+	id = ask("0");
+	snprintf(expected, sizeof expected, "{\"permissionId\":\"%s\",\"toolCall\":{\"toolCallId\":\"t\",\"title\":\"Run\"},"
+	         "\"options\":[{\"optionId\":\"A\",\"kind\":\"allow_always\"},{\"optionId\":\"O\",\"kind\":\"allow_once\"},"
+	         "{\"optionId\":\"R\",\"kind\":\"reject_once\"}],\"availableReplies\":[\"once\",\"always\",\"reject\"]}", id);
+	assert_string_equal(newest("permission.request"), expected);
+	kit_end();
+}
+
+TEST(the_first_answer_wins_and_is_logged_before_it_is_sent)
+{
+	struct troupe_call *call;
+	const char *id;
+	int posts;
+
+	kit_start_ready();
+	kit_run("p1", "one");
+	id = ask("\"q-1\"");
+	posts = in.posts;
+	kit.holds_commits = true;
+	call = kit_respond(id, "once");
+	kit_settle();
+	assert_int_equal(in.posts, posts);
+	kit.holds_commits = false;
+	UNTIL(in.posts == posts + 1);
+	assert_int_equal(call->error, 0);
+	assert_string_equal(in.last_post, "{\"jsonrpc\":\"2.0\",\"id\":\"q-1\",\"result\":{\"outcome\":{\"outcome\":\"selected\",\"optionId\":\"O\"}}}");
+	assert_int_equal(events(in.last_post), 1);
+	assert_int_equal(told("permission.resolved", "\"reply\":\"once\",\"userId\":\"bob\""), 1);
+	assert_int_equal(kit_respond(id, "reject")->error, TROUPE_ERESOLVED);
+	kit_settle();
+	assert_int_equal(kit_respond(id, "reject")->error, TROUPE_ERESOLVED);
+	assert_int_equal(in.posts, posts + 1);
+	kit_end();
+}
+
+TEST(answers_that_do_not_fit_leave_the_request_open)
+{
+	const char *id;
+
+	kit_start_ready();
+	kit_run("p1", "one");
+	in_emit("{\"id\":1,\"method\":\"session/request_permission\",\"params\":{\"options\":[{\"optionId\":\"A\",\"kind\":\"allow_always\"}]}}");
+	UNTIL(told("permission.request", "\"toolCall\":null") == 1);
+	assert_int_equal(told("permission.request", "\"availableReplies\":[\"always\"]"), 1);
+	id = strdup(strstr(newest("permission.request"), "permissionId\":\"") + 15);
+	((char *)(uintptr_t)id)[36] = '\0';
+	assert_int_equal(kit_respond(id, "once")->error, TROUPE_EREPLY);
+	assert_int_equal(kit_respond(id, "maybe")->error, TROUPE_EINVAL);
+	assert_int_equal(kit_respond("no-such-id", "once")->error, TROUPE_EPERMISSION);
+	assert_int_equal(kit_respond(id, "always")->error, 0);
+	free((char *)(uintptr_t)id);
+	kit_end();
+}
+
+TEST(a_request_without_a_usable_option_is_refused)
+{
+	kit_start_ready();
+	kit_run("p1", "one");
+	in_emit("{\"id\":1,\"method\":\"session/request_permission\",\"params\":{\"options\":[{\"optionId\":\"A\",\"kind\":\"other\"}]}}");
+	UNTIL(strstr(in.last_post, "-32602") != NULL);
+	in_emit("{\"id\":2,\"method\":\"session/request_permission\"}");
+	UNTIL(strstr(in.last_post, "\"id\":2") != NULL);
+	assert_int_equal(told("permission.request", ""), 0);
+	kit_end();
+}
+
+TEST(requests_still_open_when_the_turn_ends_are_cancelled)
+{
+	struct troupe_call *call;
+
+	kit_start_ready();
+	call = kit_run("p1", "one");
+	ask("5");
+	in_finish("end_turn");
+	UNTIL(call->answered && strstr(in.last_post, "\"id\":5"));
+	assert_string_equal(in.last_post, "{\"jsonrpc\":\"2.0\",\"id\":5,\"result\":{\"outcome\":{\"outcome\":\"cancelled\"}}}");
+	assert_int_equal(told("permission.resolved", "\"reply\":\"cancelled\""), 1);
+	kit_end();
+}
+
+TEST(an_agents_request_with_our_id_is_still_a_request)
+{
+	struct troupe_call *call;
+	char json[1024];
+
+	kit_start_ready();
+	call = kit_run("p1", "one");
+	snprintf(json, sizeof json, question, in.prompt_id);
+	in_emit(json);
+	UNTIL(told("permission.request", "") == 1);
+	assert_false(call->answered);
+	in_finish("end_turn");
+	UNTIL(call->answered);
+	kit_end();
+}
+
+/* ------------------------------------------------------------------ options */
+
+TEST(options_that_make_no_sense_are_refused)
+{
+	static const struct troupe_session_options bad[] = {
+		{ .base_url = "ftp://127.0.0.1:1" }, { .base_url = "http://user@127.0.0.1:1" }, { .base_url = "http://127.0.0.1:1/?x=1" },
+		{ .base_url = "127.0.0.1:1" }, { .base_url = "http:// /" }, { .base_url = "" }, { .base_url = "http://a/#b" },
+		{ .id = "a b" }, { .id = "" }, { .agent = "../mock" }, { .agent = "" },
+		{ .base_url = "http://127.0.0.1:1", .token = "x\r\nHost: y" },
+	};
+	struct troupe_session *session;
+
+	kit_start_ready();
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_int_equal(kit.ops->open(tr_sandbox_sessions(kit.sandbox)->ctx, &session, &fake, &bad[i]), TROUPE_EINVAL);
+	kit_end();
+}
+
+TEST(the_token_is_sent_with_every_request)
+{
+	kit_start();
+	kit.token = "sesame";
+	kit_open();
+	UNTIL(in.healths == 1);
+	assert_string_equal(in.token, "Bearer sesame");
+	in.token[0] = '\0';
+	UNTIL(told("sandbox.state", "ready") == 1);
+	assert_string_equal(in.token, "Bearer sesame");
+	kit_end();
+}
+
+TEST(what_a_session_tells_of_itself)
+{
+	struct troupe_session_info info;
+
+	kit_start();
+	kit_open();
+	kit.ops->info(kit.session, &info);
+	assert_string_equal(info.status, "connecting");
+	assert_string_equal(info.agent, "mock");
+	assert_string_equal(info.session_id, "default");
+	UNTIL(told("sandbox.state", "ready") == 1);
+	kit.ops->info(kit.session, &info);
+	assert_string_equal(info.status, "ready");
+	kit_run("p1", "one");
+	kit_prompt("p2", "two");
+	kit.ops->info(kit.session, &info);
+	assert_string_equal(info.status, "running");
+	assert_int_equal(info.queued, 1);
+	kit_end();
+}
+
+TESTS(
+	RUN(the_first_prompt_makes_the_session_and_is_answered),
+	RUN(who_sent_an_envelope_is_told),
+	RUN(payloads_keep_their_bytes),
+	RUN(nothing_leaves_before_it_is_committed),
+	RUN(prompts_run_one_after_the_other),
+	RUN(the_same_prompt_id_is_the_same_prompt),
+	RUN(a_prompt_id_is_known_before_its_end_is_committed),
+	RUN(prompts_without_an_id_get_one_each),
+	RUN(prompts_that_cannot_be_sent_are_refused),
+	RUN(too_many_waiting_prompts_are_refused),
+	RUN(the_actor_is_held_awake_while_prompts_wait_or_run),
+	RUN(a_response_that_comes_on_the_post_first_is_one_event_in_stream_order),
+	RUN(a_response_that_the_stream_does_not_bring_is_taken_from_the_post_once),
+	RUN(a_turn_ends_by_the_stream_alone),
+	RUN(updates_without_a_turn_are_logged),
+	RUN(an_agents_error_ends_the_turn_with_its_words),
+	RUN(what_the_agent_asks_and_we_do_not_do_is_refused),
+	RUN(what_is_no_envelope_is_logged_all_the_same),
+	RUN(an_envelope_too_large_for_clients_is_kept_and_told_of),
+	RUN(a_permission_request_is_told_with_what_may_be_answered),
+	RUN(the_first_answer_wins_and_is_logged_before_it_is_sent),
+	RUN(answers_that_do_not_fit_leave_the_request_open),
+	RUN(a_request_without_a_usable_option_is_refused),
+	RUN(requests_still_open_when_the_turn_ends_are_cancelled),
+	RUN(an_agents_request_with_our_id_is_still_a_request),
+	RUN(options_that_make_no_sense_are_refused),
+	RUN(the_token_is_sent_with_every_request),
+	RUN(what_a_session_tells_of_itself))
