@@ -8,60 +8,12 @@
 
 import assert from "node:assert/strict";
 import { ENCODINGS, wholeLog } from "./kit/client.mjs";
-import { kill } from "./kit/process.mjs";
 import { test } from "./kit/stage.mjs";
-import { Watched } from "./kit/wait.mjs";
+import { WAYS } from "./kit/ways.mjs";
+import { Writer } from "./kit/writer.mjs";
 
 const RESTARTS = Number(process.env.RESTARTS ?? 20);
 const CLIENTS = 50;
-const IN_FLIGHT = 4;
-
-/* In turns, so that drains meet young servers and the supervisor's back-off, which a SIGHUP ends, stays short. */
-const WAYS = [
-	["SIGHUP to the supervisor", (troupe) => troupe.program.signal("SIGHUP")],
-	["kill -9", (troupe) => kill(troupe.serverPid, "SIGKILL")],
-	["SIGTERM to the server", (troupe) => kill(troupe.serverPid, "SIGTERM")],
-	["kill -9", (troupe) => kill(troupe.serverPid, "SIGKILL")],
-];
-
-/** Appends, a few at a time, until told to end, whatever becomes of the server. */
-class Writer extends Watched {
-	acknowledged = []; /* { n, seq } */
-	failures = 0;
-	#next = 0;
-	#over = false;
-	#done;
-
-	constructor(handle) {
-		super();
-		this.#done = Promise.all(Array.from({ length: IN_FLIGHT }, () => this.#write(handle)));
-	}
-
-	async #write(handle) {
-		while (!this.#over) {
-			const n = this.#next++;
-
-			try {
-				this.acknowledged.push({ n, seq: await handle.append({ n }) });
-			} catch {
-				this.failures++; /* it was in flight: it is in the log, or it is not */
-			}
-			this.changed();
-		}
-	}
-
-	/** The seq of one that is not even asked for yet. */
-	another() {
-		const from = this.#next;
-
-		return this.until("an append", () => this.acknowledged.findLast(({ n }) => n >= from)?.seq);
-	}
-
-	end() {
-		this.#over = true;
-		return this.#done;
-	}
-}
 
 const connectionsOf = (ear) => ear.statuses.filter((status) => status === "connected").length;
 
