@@ -206,15 +206,43 @@ static bool more(struct reader *r, int64_t count, uint32_t read)
 	return false;
 }
 
-/* The array under "$Set" holds the Set's elements and is no form itself; but only if it is the last one. */
-static int read_set_elements(struct reader *r, int64_t count, unsigned depth)
+/* Steps over one item. */
+static int skip_item(struct reader *r, unsigned depth)
 {
-	size_t start = r->out->size;
-	bool array = left(r) && *r->at >> 5 == ARRAY;
-	int err = read_item(r, depth, true);
-	bool last = count == 2 || (count < 0 && left(r) && *r->at == BREAK);
+	const uint8_t *run;
+	struct head h;
+	int64_t count;
+	int err = read_head(r, &h);
 
-	return !err && array && !last ? tr_compat_revive(r->out, start, &r->why) : err;
+	if (!err && (h.major == BYTES || h.major == TEXT))
+		return read_run(r, &h, &run);
+	if (err || h.major < BYTES || h.major == SIMPLE)
+		return err;
+	if (!depth)
+		return fail_too_deep(r);
+	if (h.major == TAG)
+		return skip_item(r, depth - 1);
+	err = read_count(r, &h, h.major == MAP ? 2 : 1, &count);
+	for (uint32_t read = 0; !err && more(r, count, read); read++) {
+		err = skip_item(r, depth - 1);
+		if (!err && h.major == MAP)
+			err = skip_item(r, depth - 1);
+	}
+	return err;
+}
+
+/* Is the second element, which comes next, that of a Set? Then it holds the Set's elements and is no form itself. There
+ * is a Set only when it is the last one, and that has to be known before it is read: on it depends what in it is a form. */
+static bool opens_set(const struct reader *r, size_t array, int64_t count, unsigned depth)
+{
+	struct reader ahead = *r;
+
+	if (count > 2 || !tr_compat_opens_set(r->out, array + 1))
+		return false;
+	if (count == 2)
+		return true;
+	/* Tags around scalars are not counted when they are read. */
+	return !skip_item(&ahead, depth * 2 + 2) && left(&ahead) && *ahead.at == BREAK;
 }
 
 static int read_array(struct reader *r, const struct head *h, unsigned depth, bool literal)
@@ -225,11 +253,8 @@ static int read_array(struct reader *r, const struct head *h, unsigned depth, bo
 	int64_t count;
 	int err = read_count(r, h, 1, &count);
 
-	for (; !err && more(r, count, read); read++) {
-		bool set = revive && read == 1 && tr_compat_opens_set(r->out, start + 1);
-
-		err = set ? read_set_elements(r, count, depth) : read_item(r, depth, false);
-	}
+	for (; !err && more(r, count, read); read++)
+		err = read_item(r, depth, revive && read == 1 && opens_set(r, start, count, depth));
 	if (err)
 		return err;
 	tr_put_close_array(r->out, start, read);

@@ -146,18 +146,16 @@ static int read_object(struct reader *r, unsigned depth)
 	return 0;
 }
 
-/* The array under "$Set" holds the Set's elements and is no form itself. But whether there is a Set shows only behind
- * it: when the array around it goes on, there is none. */
-static int read_set_elements(struct reader *r, unsigned depth)
+/* Is the second element, which comes next, that of a Set? Then it holds the Set's elements and is no form itself. There
+ * is a Set only when it is the last one, and that has to be known before it is read: on it depends what in it is a form. */
+static bool opens_set(const struct reader *r, size_t array)
 {
-	size_t start = r->out->size;
-	bool array = r->at < r->end && *r->at == '[';
-	int err = read_value(r, depth, true);
+	const char *behind;
 
-	space(r);
-	if (!err && array && r->at < r->end && *r->at == ',')
-		err = tr_compat_revive(r->out, start, &r->why);
-	return err;
+	if (r->at == r->end || *r->at != '[' || !tr_compat_opens_set(r->out, array + 1))
+		return false;
+	behind = tr_json_space(tr_json_skip_value(r->at, r->end), r->end);
+	return behind < r->end && *behind == ']';
 }
 
 /* `literal`: this array is no "$" form, whatever it starts with. */
@@ -169,8 +167,7 @@ static int read_array(struct reader *r, unsigned depth, bool literal)
 	bool more = !take(r, ']');
 
 	for (; more; count++) {
-		bool set = revive && count == 1 && tr_compat_opens_set(r->out, start + 1);
-		int err = set ? read_set_elements(r, depth) : read_value(r, depth, false);
+		int err = read_value(r, depth, revive && count == 1 && opens_set(r, start));
 
 		if (err)
 			return err;

@@ -358,6 +358,10 @@ TEST(json_set_elements_are_no_form_themselves)
 	tr_bytes_free(&b);
 	refused("[\"$Set\",[\"$x\",1],2]", TR_JSON_COMPAT, "an array of two starts with an unknown \"$\" name");
 	becomes("[\"$Set\",[\"$BigInt\",\"05\"],2]", TR_JSON_COMPAT, "[\"$Set\",[\"$BigInt\",\"5\"],2]");
+	stays("[\"$Set\",[\"$Set\",[\"$x\",6]],2]", TR_JSON_COMPAT); /* here the inner one is the Set */
+	stays("[\"$Set\",[\"$Set\",[\"$Set\",6]],2]", TR_JSON_COMPAT);
+	refused("[\"$Set\",[\"$Set\",[\"$Set\",6]]]", TR_JSON_COMPAT, "a $Set is not an array");
+	refused("[\"$Set\",[\"$Set\",[\"$x\",6]]]", TR_JSON_COMPAT, "an array of two starts with an unknown \"$\" name");
 	becomes("[\"$$Set\",[\"$BigInt\",\"05\"]]", TR_JSON_COMPAT, "[\"$$Set\",[\"$BigInt\",\"5\"]]");
 }
 
