@@ -51,12 +51,14 @@ struct troupe_action {
 	const struct troupe_record *takes;  /* checked before run is called; NULL: look at troupe_args_value */
 	bool positional;                    /* takes' fields are the arguments, in order. Else: one argument, an object
 	                                       (none at all counts as {}) */
-	bool slow;                          /* may keep its call for longer than 60 s (TR_ACTION_TIME_MS) */
+	uint32_t timeout_ms;                /* how long it may keep its call; 0: 60 s (TR_ACTION_TIME_MS) */
+	bool slow;                          /* may keep it for ever */
 };
 
 struct troupe_kind {
 	const char *name;                       /* the first half of an address: workspace/42. [A-Za-z0-9._-], <= 128 */
 	size_t size;                            /* of your struct, which comes zeroed; 0: no struct */
+	size_t peer_size;                       /* of a struct for each connection (troupe_peer_self), zeroed; 0: none */
 	const struct troupe_record *state;      /* the fields that outlive sleep, stored by wire name; NULL: none. Numbers,
 	                                           bool and const char *. One added later must be an option or have a default */
 	const void *initial;                    /* what a new actor's struct starts from; NULL: zeroes */
@@ -67,6 +69,8 @@ struct troupe_kind {
 	int  (*admit)(struct troupe_actor *a, struct troupe_peer *p); /* negative: refused with that error */
 	int  (*join)(struct troupe_actor *a, struct troupe_peer *p);  /* negative: refused as well. Not for HTTP calls */
 	void (*leave)(struct troupe_actor *a, struct troupe_peer *p); /* p is gone: it can be read, not sent to */
+	int  (*subscribe)(struct troupe_actor *a, struct troupe_peer *p, const char *name);
+	                                        /* negative: it may not hear this event, and is told so */
 	const struct troupe_action *actions;    /* ends with { 0 } */
 };
 
@@ -126,7 +130,8 @@ int troupe_send(struct troupe_peer *p, const char *name, const struct troupe_rec
 /* The arguments: the struct that `takes` describes (it lives as long as the call); or as they came, a packed array. */
 const void         *troupe_args(const struct troupe_call *c);
 struct troupe_value troupe_args_value(const struct troupe_call *c);
-struct troupe_peer *troupe_caller(const struct troupe_call *c); /* NULL: an HTTP call, or the connection is gone */
+struct troupe_peer *troupe_caller(struct troupe_call *c); /* NULL: the connection has gone. An HTTP call's is a visitor
+                                                             of its own, for as long as the call */
 struct troupe_actor *troupe_call_actor(const struct troupe_call *c);
 
 /* Answer a call; each call exactly once, after which it is gone. Return 0, so an action may return them. */
@@ -147,6 +152,8 @@ int troupe_fail_user(struct troupe_call *c, const char *code, const char *messag
 /* ------------------------------------------------------------------ connections */
 
 const char         *troupe_peer_id(const struct troupe_peer *p);     /* a UUID, new for each connection */
+void               *troupe_peer_self(struct troupe_peer *p);         /* its struct (peer_size), from admit to leave */
+bool                troupe_peer_connected(const struct troupe_peer *p); /* false: the visitor of an HTTP call, or gone */
 struct troupe_value troupe_peer_params(const struct troupe_peer *p); /* size 0: none */
 const char         *troupe_peer_param(const struct troupe_peer *p, const char *name); /* a text parameter, or NULL; turn-lived */
 int64_t             troupe_peer_since_ms(const struct troupe_peer *p); /* when it joined */
@@ -155,6 +162,16 @@ struct troupe_peer *troupe_peer_next(struct troupe_actor *a, const struct troupe
 size_t              troupe_peer_count(const struct troupe_actor *a);
 /* Closes it after what was sent to it; `reason` is free text, at most 123 bytes. leave will be called. */
 void                troupe_disconnect(struct troupe_peer *p, const char *reason);
+
+/* ------------------------------------------------------------------ timers */
+
+struct troupe_timer;
+
+/* fire runs as a turn of the actor. While a timer is set the actor stays awake. Not durable: set it again in wake. What is not
+ * freed by then ends with the actor. Setting and freeing are not undone with a failed turn. */
+struct troupe_timer *troupe_timer_new(struct troupe_actor *a, void (*fire)(struct troupe_actor *a, void *arg), void *arg);
+void troupe_timer_set(struct troupe_timer *t, int64_t delay_ms);   /* again: replaces; negative: off */
+struct troupe_timer *troupe_timer_free(struct troupe_timer *t);    /* takes NULL, returns NULL */
 
 /* ------------------------------------------------------------------ the agent */
 

@@ -159,6 +159,7 @@ struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind
 	if (kind->size > 0)
 		a->self = tr_alloc(kind->size);
 	tr_list_init(&a->texts);
+	tr_list_init(&a->timers);
 	tr_list_init(&a->peers);
 	tr_list_init(&a->calls);
 	tr_list_init(&a->reads);
@@ -178,6 +179,7 @@ void tr_actor_free(struct troupe_actor *a)
 	while (a->session_count > 0)
 		troupe_session_close(a->sessions[0]);
 	free(a->sessions);
+	tr_timers_free(a);
 	while (!tr_list_empty(&a->reads)) {
 		struct pending *p = tr_container(a->reads.next, struct pending, link);
 
@@ -203,7 +205,8 @@ void tr_actor_free(struct troupe_actor *a)
 
 static bool is_idle(const struct troupe_actor *a)
 {
-	return a->life == TR_AWAKE && a->peer_count == 0 && a->call_count == 0 && a->holds == 0;
+	return a->life == TR_AWAKE && a->peer_count == 0 && a->call_count == 0 && a->holds == 0 &&
+	       a->timers_set == 0;
 }
 
 void tr_actor_touch(struct troupe_actor *a)

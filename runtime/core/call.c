@@ -204,18 +204,28 @@ static int run_turn(struct troupe_actor *a, void *arg)
 	return rc < 0 ? rc : c->action->run(a, c);
 }
 
+/* The list is in order of deadlines: most are the same time away, so a new one goes to the end. */
+static void enlist(struct tr_core *core, struct troupe_call *c)
+{
+	struct tr_list *at = core->deadlines.prev;
+
+	while (at != &core->deadlines && tr_container(at, struct troupe_call, deadline_link)->deadline_ms > c->deadline_ms)
+		at = at->prev;
+	tr_list_push(at->next, &c->deadline_link); /* in front of the next one */
+}
+
 static void keep(struct troupe_call *c)
 {
 	struct tr_core *core = c->actor->core;
 	const struct tr_clock *clock = &core->o.clock;
-	bool first = tr_list_empty(&core->deadlines);
+	int64_t time_ms = c->action->timeout_ms ? c->action->timeout_ms : TR_ACTION_TIME_MS;
 
 	if (c->action->slow)
 		return;
-	c->deadline_ms = clock->ops->mono_ms(clock->ctx) + TR_ACTION_TIME_MS;
-	tr_list_push(&core->deadlines, &c->deadline_link);
-	if (first)
-		clock->ops->timer_set(core->deadline_timer, TR_ACTION_TIME_MS);
+	c->deadline_ms = clock->ops->mono_ms(clock->ctx) + time_ms;
+	enlist(core, c);
+	if (core->deadlines.next == &c->deadline_link)
+		clock->ops->timer_set(core->deadline_timer, time_ms);
 }
 
 /* What its turn left to do. */
@@ -287,9 +297,11 @@ struct troupe_value troupe_args_value(const struct troupe_call *c)
 	return c->args;
 }
 
-struct troupe_peer *troupe_caller(const struct troupe_call *c)
+struct troupe_peer *troupe_caller(struct troupe_call *c)
 {
-	return c->conn && c->conn->peer.actor ? &c->conn->peer : NULL;
+	if (c->conn)
+		return c->conn->peer.actor ? &c->conn->peer : NULL;
+	return c->told ? NULL : tr_http_visitor(c->http);
 }
 
 struct troupe_actor *troupe_call_actor(const struct troupe_call *c)

@@ -23,6 +23,7 @@ void tr_conn_unref(struct tr_conn *c)
 	if (--c->refs > 0)
 		return;
 	assert(!c->gate && !c->peer.actor && !c->subs && !c->pump);
+	tr_peer_free(&c->peer);
 	tr_pool_free(&c->pool);
 	free(c);
 }
@@ -202,7 +203,7 @@ static void on_actor(void *arg, struct tr_fault *fault, const struct tr_actor_ro
 		tr_conn_unref(c);
 		return;
 	}
-	c->peer.actor = a;
+	tr_peer_enter(&c->peer, a);
 	c->peer.since_ms = c->core->o.clock.ops->now_ms(c->core->o.clock.ctx);
 	c->state = TR_CONN_OPEN;
 	resume_from_params(c, a);
@@ -261,14 +262,18 @@ static void on_action(struct tr_conn *c, const struct tr_client_message *m)
 	tr_call_run(call);
 }
 
+/* A refused subscription closes, as the official server does (spec 6.5); the client subscribes again when it is back, so it
+ * is held for a while (9.4). */
 static void on_subscription(struct tr_conn *c, const struct tr_client_message *m)
 {
 	int rc = tr_conn_subscribe(c, m->name, m->subscribe);
+	struct tr_fault fault = { .error = rc == TROUPE_EINVAL ? TROUPE_EMESSAGE : rc };
+	char reason[124];
 
-	if (rc == TROUPE_EOVERLOADED)
-		tr_conn_shut(c, 1011, "actor.overloaded", TR_REFUSAL_DELAY_MS);
-	else if (rc < 0)
-		tr_conn_shut(c, 1011, "actor.invalid_request", TR_REFUSAL_DELAY_MS);
+	if (rc >= 0)
+		return;
+	tr_fault_reason(&fault, reason);
+	tr_conn_shut(c, 1011, reason, TR_REFUSAL_DELAY_MS);
 }
 
 void tr_conn_message(struct tr_conn *c, const void *data, size_t size, bool text)
@@ -313,6 +318,29 @@ void tr_conn_closed(struct tr_conn *c)
 }
 
 /* ------------------------------------------------------------------ what an author asks of it */
+
+void tr_peer_enter(struct troupe_peer *p, struct troupe_actor *a)
+{
+	p->actor = a;
+	if (a->kind->peer_size > 0)
+		p->self = tr_alloc(a->kind->peer_size);
+}
+
+void tr_peer_free(struct troupe_peer *p)
+{
+	free(p->self);
+	p->self = NULL;
+}
+
+void *troupe_peer_self(struct troupe_peer *p)
+{
+	return p->self;
+}
+
+bool troupe_peer_connected(const struct troupe_peer *p)
+{
+	return p->actor && p->conn;
+}
 
 const char *troupe_peer_id(const struct troupe_peer *p)
 {

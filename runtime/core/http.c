@@ -25,8 +25,14 @@ void tr_http_answer(struct tr_http_call *h, const struct tr_failure *failure, st
 	if (h->on_answer)
 		h->on_answer(h->arg, failure, output, actor);
 	tr_fault_clear(&h->fault);
+	tr_peer_free(&h->visitor);
 	tr_pool_free(&h->pool);
 	free(h);
+}
+
+struct troupe_peer *tr_http_visitor(struct tr_http_call *h)
+{
+	return &h->visitor;
 }
 
 static void tell_fault(void *arg, int rc)
@@ -62,9 +68,8 @@ static void run(struct tr_http_call *h, struct troupe_actor *a)
 	int rc;
 
 	tr_fault_clear(&a->refusal);
-	h->visitor.actor = a;
+	tr_peer_enter(&h->visitor, a);
 	rc = tr_actor_turn(a, admit_turn, &h->visitor);
-	h->visitor.actor = NULL;
 	if (rc < 0)
 		tr_actor_take_fault(a, rc, &fault);
 	else if (!action || a->call_count >= TR_MAILBOX_MAX)
@@ -102,6 +107,7 @@ struct tr_http_call *tr_core_action(struct tr_core *core, const struct tr_action
 	h->action = (struct troupe_text){ tr_pool_text(&h->pool, rq->action), rq->action.size };
 	h->args = tr_pool_value(&h->pool, rq->args);
 	h->visitor.params = tr_pool_value(&h->pool, rq->params);
+	h->visitor.since_ms = core->o.clock.ops->now_ms(core->o.clock.ctx);
 	tr_random_uuid(h->visitor.id);
 	tr_roster_seek(core, &rq->to, TR_SEEK_WAKE, on_actor, h);
 	return h;

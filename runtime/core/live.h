@@ -67,6 +67,8 @@ struct troupe_actor {
 	struct tr_list            reads;     /* from the store, under way */
 	struct tr_list            waiters;   /* seeks that wait for it to be gone */
 	void                     *topics;    /* tsearch tree */
+	struct tr_list            timers;    /* struct troupe_timer */
+	size_t                    timers_set; /* of them, that will fire */
 	struct troupe_session   **sessions;
 	size_t                    session_count;
 	struct tr_list            link;      /* in core->actors */
@@ -78,6 +80,7 @@ struct troupe_actor {
 struct troupe_peer {
 	struct troupe_actor *actor;   /* NULL: it left, or was never let in */
 	struct tr_conn      *conn;    /* NULL: an HTTP call */
+	void                *self;    /* of kind->peer_size; NULL: none yet */
 	char                 id[37];
 	struct troupe_value  params;
 	int64_t              since_ms;
@@ -184,7 +187,15 @@ struct tr_frame *tr_event_frame(struct tr_core *core, enum tr_encoding e, struct
  * (spec/sandbox-agent.md F38). */
 void tr_event_shorten(struct tr_bytes *out, struct troupe_value data);
 
+struct troupe_peer *tr_http_visitor(struct tr_http_call *h);
+
+/* ---- timer.c */
+void tr_timers_free(struct troupe_actor *a);
+
 /* ---- conn.c */
+/* Gives it the struct that its kind wants; before admit. */
+void tr_peer_enter(struct troupe_peer *p, struct troupe_actor *a);
+void tr_peer_free(struct troupe_peer *p); /* the struct */
 struct tr_conn *tr_conn_ref(struct tr_conn *c);
 void tr_conn_unref(struct tr_conn *c);
 void tr_conn_send(struct tr_conn *c, struct tr_frame *f); /* now; nothing when it is closing */
@@ -194,6 +205,7 @@ void tr_conn_shut(struct tr_conn *c, int code, const char *reason, int delay_ms)
 void tr_conn_close_now(struct tr_conn *c, int code, const char *reason, int delay_ms);
 
 /* ---- subscription.c */
+/* 0; TROUPE_EINVAL, TROUPE_EOVERLOADED; or what the kind's subscribe hook says, its sentence in the actor's refusal. */
 int  tr_conn_subscribe(struct tr_conn *c, struct troupe_text name, bool on);
 void tr_conn_unsubscribe_all(struct tr_conn *c);
 struct tr_topic *tr_topic_find(struct troupe_actor *a, const char *name);

@@ -80,10 +80,29 @@ static void sub_on(struct tr_conn *c, const char *name)
 		s->next = a->released + 1;
 }
 
+struct wish { struct tr_conn *conn; const char *name; };
+
+static int admit_turn(struct troupe_actor *a, void *arg)
+{
+	const struct wish *w = arg;
+
+	return a->kind->subscribe(a, &w->conn->peer, w->name);
+}
+
+/* May it hear this? */
+static int admitted(struct tr_conn *c, const char *name)
+{
+	struct troupe_actor *a = c->peer.actor;
+	struct wish wish = { c, name };
+
+	return a->kind->subscribe ? tr_actor_turn(a, admit_turn, &wish) : 0;
+}
+
 int tr_conn_subscribe(struct tr_conn *c, struct troupe_text name, bool on)
 {
 	char text[TR_NAME_BYTES_MAX + 1];
 	struct tr_sub *s;
+	int rc;
 
 	if (name.size > TR_NAME_BYTES_MAX || memchr(name.data, 0, name.size))
 		return TROUPE_EINVAL;
@@ -92,8 +111,10 @@ int tr_conn_subscribe(struct tr_conn *c, struct troupe_text name, bool on)
 	if (on) {
 		if (c->sub_count >= TR_SUBSCRIPTIONS_MAX && !sub_find(c, text))
 			return TROUPE_EOVERLOADED;
-		sub_on(c, text);
-		return 0;
+		rc = admitted(c, text);
+		if (rc >= 0 && c->peer.actor) /* the hook may have ended the actor */
+			sub_on(c, text);
+		return rc < 0 ? rc : 0;
 	}
 	s = sub_find(c, text);
 	if (s && s->active) {

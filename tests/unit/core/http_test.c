@@ -102,6 +102,19 @@ TEST(who_has_gone_is_not_answered)
 	tr_world_close(&w);
 }
 
+TEST(a_visitor_has_a_struct_of_its_own)
+{
+	struct answer a, b;
+
+	tr_world_open(&w, probe_kinds, NULL);
+	calls(&a, "x", true, "mine", NULL);
+	calls(&b, "x", true, "mine", NULL);
+	tr_world_turn(&w);
+	assert_string_equal(a.text, "100");
+	assert_string_equal(b.text, "100");
+	tr_world_close(&w);
+}
+
 TEST(a_failed_commit_fails_the_call)
 {
 	struct answer a;
@@ -231,6 +244,7 @@ TEST(a_kind_that_is_not_filled_in_right_is_refused)
 TESTS(RUN(an_action_is_answered_after_its_commit),
       RUN(what_cannot_be_called_is_refused),
       RUN(who_has_gone_is_not_answered),
+      RUN(a_visitor_has_a_struct_of_its_own),
       RUN(a_failed_commit_fails_the_call),
       RUN(resolving_makes_once_and_finds_ever_after),
       RUN(a_taken_key_names_who_has_it),

@@ -8,7 +8,14 @@
 #include "runtime/core/actor.h"
 #include "runtime/troupe.h"
 
-struct probe { int64_t count; const char *note; struct troupe_call *kept[4]; int kept_count; };
+struct probe {
+	int64_t count;
+	const char *note;
+	struct troupe_call *kept[4];
+	int kept_count;
+	struct troupe_timer *timer;
+};
+struct probe_peer { int64_t calls; };
 static const struct troupe_record probe_state = { .name = "probe", .size = sizeof(struct probe), .count = 2,
 	.fields = (const struct troupe_field[]){ TROUPE_FIELD(probe, count, "count"), TROUPE_OPTION(probe, note, "note") } };
 
@@ -150,6 +157,41 @@ static int probe_big(struct troupe_actor *a, struct troupe_call *c)
 	return troupe_reply(c, &probe_text, &(struct probe_text){ text });
 }
 
+/* How often this connection, or this visitor, has called it. */
+static int probe_mine(struct troupe_actor *a, struct troupe_call *c)
+{
+	struct probe_peer *mine = troupe_peer_self(troupe_caller(c));
+
+	(void)a;
+	mine->calls += troupe_peer_connected(troupe_caller(c)) ? 1 : 100;
+	return troupe_reply_int(c, mine->calls);
+}
+
+static void probe_tick(struct troupe_actor *a, void *arg)
+{
+	struct probe *p = troupe_self(a);
+
+	p->count++;
+	troupe_publish(a, "said", &probe_text, &(struct probe_text){ arg });
+	p->timer = troupe_timer_free(p->timer);
+}
+
+static int probe_alarm(struct troupe_actor *a, struct troupe_call *c)
+{
+	struct probe *p = troupe_self(a);
+
+	(void)c;
+	p->timer = troupe_timer_new(a, probe_tick, (void *)(uintptr_t)"tick");
+	troupe_timer_set(p->timer, 100000);
+	return 0;
+}
+
+static int probe_subscribe(struct troupe_actor *a, struct troupe_peer *p, const char *name)
+{
+	(void)p;
+	return strcmp(name, "secret") == 0 ? troupe_refuse(a, TROUPE_EFORBIDDEN, "not for you") : 0;
+}
+
 static int probe_created(struct troupe_actor *a)
 {
 	probe_did("create");
@@ -207,6 +249,9 @@ static const struct troupe_action probe_actions[] = {
 	{ .name = "other", .run = probe_other, .takes = &probe_text },
 	{ .name = "spoil", .run = probe_spoil },
 	{ .name = "keep", .run = probe_keep },
+	{ .name = "keepBriefly", .run = probe_keep, .timeout_ms = 500 },
+	{ .name = "mine", .run = probe_mine },
+	{ .name = "alarm", .run = probe_alarm },
 	{ .name = "keepSlow", .run = probe_keep, .slow = true },
 	{ .name = "letGo", .run = probe_let_go },
 	{ .name = "letGoBadly", .run = probe_let_go_badly },
@@ -219,9 +264,9 @@ static const struct troupe_action probe_actions[] = {
 	{ 0 }
 };
 static const struct troupe_kind probe_kind = {
-	.name = "probe", .size = sizeof(struct probe), .state = &probe_state,
+	.name = "probe", .size = sizeof(struct probe), .peer_size = sizeof(struct probe_peer), .state = &probe_state,
 	.create = probe_created, .wake = probe_woke, .sleep = probe_slept, .destroy = probe_destroyed,
-	.admit = probe_admit, .join = probe_join, .leave = probe_leave, .actions = probe_actions,
+	.admit = probe_admit, .join = probe_join, .leave = probe_leave, .subscribe = probe_subscribe, .actions = probe_actions,
 };
 static const struct troupe_kind *const probe_kinds[] = { &probe_kind, NULL };
 

@@ -261,6 +261,84 @@ TEST(a_kept_call_times_out_unless_it_is_slow_and_is_told_once)
 	tr_world_close(&w);
 }
 
+TEST(a_shorter_time_limit_ends_first)
+{
+	struct tr_world w;
+	struct tr_someone ann;
+
+	tr_world_open(&w, probe_kinds, NULL);
+	joined(&ann, &w, NULL);
+	tr_someone_calls(&ann, "keep", "[]");
+	tr_someone_calls(&ann, "keepBriefly", "[]");
+	tr_world_pass(&w, 500);
+	is_error(tr_someone_hears(&ann), "\"actionId\":[\"$BigInt\",\"1\"]");
+	assert_null(tr_someone_hears(&ann));
+	tr_world_pass(&w, 59500);
+	is_error(tr_someone_hears(&ann), "\"actionId\":[\"$BigInt\",\"0\"]");
+	tr_someone_leaves(&ann);
+	tr_world_close(&w);
+}
+
+TEST(each_connection_has_a_struct_of_its_own)
+{
+	struct tr_world w;
+	struct tr_someone ann, bob;
+
+	tr_world_open(&w, probe_kinds, NULL);
+	joined(&ann, &w, NULL);
+	joined(&bob, &w, NULL);
+	tr_someone_calls(&ann, "mine", "[]");
+	tr_someone_calls(&ann, "mine", "[]");
+	tr_someone_calls(&bob, "mine", "[]");
+	tr_world_turn(&w);
+	is_error(tr_someone_hears(&ann), "\"output\":1}");
+	is_error(tr_someone_hears(&ann), "\"output\":2}");
+	is_error(tr_someone_hears(&bob), "\"output\":1}");
+	tr_someone_leaves(&ann);
+	tr_someone_leaves(&bob);
+	tr_world_close(&w);
+}
+
+TEST(a_timer_keeps_its_actor_awake_and_fires_as_a_turn)
+{
+	struct tr_world w;
+	struct tr_someone ann, bob;
+	struct tr_core_counts counts;
+
+	tr_world_open(&w, probe_kinds, NULL);
+	joined(&ann, &w, NULL);
+	tr_someone_calls(&ann, "alarm", "[]");
+	tr_world_turn(&w);
+	tr_someone_leaves(&ann);
+	tr_world_pass(&w, 99000);
+	tr_core_count(w.core, &counts);
+	assert_int_equal(counts.actors, 1);
+	tr_world_pass(&w, 1000);
+	tr_world_pass(&w, 30000);
+	tr_core_count(w.core, &counts);
+	assert_int_equal(counts.actors, 0);
+	joined(&bob, &w, "{\"since\":0}");
+	tr_someone_subscribes(&bob, "said", true);
+	tr_world_pass(&w, 100);
+	is_error(tr_someone_hears(&bob), "\"text\":\"tick\",\"seq\":1");
+	tr_someone_leaves(&bob);
+	tr_world_close(&w);
+}
+
+TEST(an_event_may_be_refused_to_a_connection)
+{
+	struct tr_world w;
+	struct tr_someone ann;
+
+	tr_world_open(&w, probe_kinds, NULL);
+	joined(&ann, &w, NULL);
+	tr_someone_subscribes(&ann, "secret", true);
+	tr_world_turn(&w);
+	assert_string_equal(ann.close_reason, "auth.forbidden");
+	tr_someone_leaves(&ann);
+	tr_world_close(&w);
+}
+
 TEST(the_caller_may_go_before_the_answer)
 {
 	struct tr_world w;
@@ -332,6 +410,10 @@ TESTS(RUN(a_reply_waits_for_the_commit),
       RUN(when_a_commit_fails_what_was_built_on_it_fails_too),
       RUN(a_kept_call_is_answered_from_another_turn),
       RUN(a_kept_call_times_out_unless_it_is_slow_and_is_told_once),
+      RUN(a_shorter_time_limit_ends_first),
+      RUN(each_connection_has_a_struct_of_its_own),
+      RUN(a_timer_keeps_its_actor_awake_and_fires_as_a_turn),
+      RUN(an_event_may_be_refused_to_a_connection),
       RUN(the_caller_may_go_before_the_answer),
       RUN(too_many_open_calls_are_refused_one_by_one),
       RUN(errors_name_what_was_wrong))
