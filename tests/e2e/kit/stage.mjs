@@ -21,7 +21,16 @@ import { awaited, forgetWaits, poll, within } from "./wait.mjs";
 const LOG_LINES = 60;
 const PLACE = path.basename(process.argv[1], ".test.mjs");
 
+let waiting = 0; /* tests of this file that are not over */
+
+/* The official client goes on asking for a server that is gone, for ever, and would keep this process. */
+function leaveWhenAllIsOver() {
+	if (--waiting === 0)
+		setTimeout(() => process.exit(), 5000).unref();
+}
+
 export function test(claim, act, { seconds = 60 } = {}) {
+	waiting++;
 	nodeTest(`${PLACE}: ${claim}`, async () => {
 		const stage = new Stage();
 		let failure = null;
@@ -35,6 +44,7 @@ export function test(claim, act, { seconds = 60 } = {}) {
 		const wrong = await stage.clear();
 
 		forgetWaits();
+		leaveWhenAllIsOver();
 		if (!failure && !wrong.length)
 			return;
 		console.log(stage.story(waited, wrong));
