@@ -206,45 +206,8 @@ static bool more(struct reader *r, int64_t count, uint32_t read)
 	return false;
 }
 
-/* Steps over one item. */
-static int skip_item(struct reader *r, unsigned depth)
-{
-	const uint8_t *run;
-	struct head h;
-	int64_t count;
-	int err = read_head(r, &h);
-
-	if (!err && (h.major == BYTES || h.major == TEXT))
-		return read_run(r, &h, &run);
-	if (err || h.major < BYTES || h.major == SIMPLE)
-		return err;
-	if (!depth)
-		return fail_too_deep(r);
-	if (h.major == TAG)
-		return skip_item(r, depth - 1);
-	err = read_count(r, &h, h.major == MAP ? 2 : 1, &count);
-	for (uint32_t read = 0; !err && more(r, count, read); read++) {
-		err = skip_item(r, depth - 1);
-		if (!err && h.major == MAP)
-			err = skip_item(r, depth - 1);
-	}
-	return err;
-}
-
-/* Is the second element, which comes next, that of a Set? Then it holds the Set's elements and is no form itself. There
- * is a Set only when it is the last one, and that has to be known before it is read: on it depends what in it is a form. */
-static bool opens_set(const struct reader *r, size_t array, int64_t count, unsigned depth)
-{
-	struct reader ahead = *r;
-
-	if (count > 2 || !tr_compat_opens_set(r->out, array + 1))
-		return false;
-	if (count == 2)
-		return true;
-	/* Tags around scalars are not counted when they are read. */
-	return !skip_item(&ahead, depth * 2 + 2) && left(&ahead) && *ahead.at == BREAK;
-}
-
+/* The array under "$Set" holds the Set's elements and is no form itself. Without a count it is taken on trust that there
+ * is a Set; no client sends such arrays. */
 static int read_array(struct reader *r, const struct head *h, unsigned depth, bool literal)
 {
 	size_t start = tr_put_open(r->out);
@@ -253,8 +216,13 @@ static int read_array(struct reader *r, const struct head *h, unsigned depth, bo
 	int64_t count;
 	int err = read_count(r, h, 1, &count);
 
-	for (; !err && more(r, count, read); read++)
-		err = read_item(r, depth, revive && read == 1 && opens_set(r, start, count, depth));
+	for (; !err && more(r, count, read); read++) {
+		bool set = revive && read == 1 && count <= 2 && tr_compat_opens_set(r->out, start + 1);
+
+		err = read_item(r, depth, set);
+		if (!err && set && count < 0 && left(r) && *r->at != BREAK)
+			err = fail(r, "a \"$Set\" of indefinite length is not an array of two");
+	}
 	if (err)
 		return err;
 	tr_put_close_array(r->out, start, read);
