@@ -144,10 +144,10 @@ fuzz: $(FUZZ_BIN) ## builds and runs each fuzz target SECONDS_EACH=10 (F=json: o
 e2e: deps-test all ## real clients, a real sandbox-agent and Chromium against build/troupe (T=resume: one file)
 	@sh .make/e2e.sh $(OUT)/troupe $(T)
 test: deps-test ## everything that must pass: checks, units (plain and with sanitizers), fuzzing, end to end
-	@sh .make/test.sh
+	@bash .make/test.sh
 
 check: ## style, includes that point the right way, headers that stand alone, cppcheck
-	@sh .make/check.sh
+	@bash .make/check.sh
 
 # ---- measuring
 bench: deps ## speed and memory as ratios against a bare epoll server in the same run (B=echo: one figure)
