@@ -128,8 +128,8 @@ static void introduce(void)
 	double busy;
 
 	uname(&u);
-	printf("Troupe beside the bare epoll server, in turns, on one core with their clients (%ld cores, Linux %s).\n"
-	       "The ratios are what counts; the figures in brackets are this machine's.\n", cores, u.release);
+	printf("Troupe beside the bare epoll server, in turns, on one core with their clients.\n"
+	       "The ratios are what counts; the figures in brackets are this machine's (%ld cores, Linux %s).\n", cores, u.release);
 	if (getloadavg(&busy, 1) == 1 && busy > (double)cores / 4)
 		printf("Others use this machine too (load average %.1f): expect noise, most of all in p99.\n", busy);
 	fflush(stdout);
