@@ -129,7 +129,7 @@ static void introduce(void)
 
 	uname(&u);
 	printf("Troupe beside the bare epoll server, in turns, on one core with their clients.\n"
-	       "The ratios are what counts; the figures in brackets are this machine's (%ld cores, Linux %s).\n", cores, u.release);
+	       "The ratios are what counts; in brackets, this machine's: %ld cores, Linux %s.\n", cores, u.release);
 	if (getloadavg(&busy, 1) == 1 && busy > (double)cores / 4)
 		printf("Others use this machine too (load average %.1f): expect noise, most of all in p99.\n", busy);
 	fflush(stdout);
