@@ -27,7 +27,8 @@ static void assert_raw(struct troupe_text got, const char *expected)
 
 TEST(the_four_kinds_of_envelope_are_told_apart)
 {
-	struct tr_acp e = read_envelope("{\"id\":0,\"jsonrpc\":\"2.0\",\"method\":\"session/request_permission\",\"params\":{\"x\":1}}");
+	struct tr_acp e = read_envelope("{\"id\":0,\"jsonrpc\":\"2.0\",\"method\":"
+		"\"session/request_permission\",\"params\":{\"x\":1}}");
 
 	assert_int_equal(e.kind, TR_ACP_REQUEST);
 	assert_string_equal(e.method, "session/request_permission");
@@ -116,7 +117,8 @@ TEST(capabilities_of_agents)
 	assert_int_equal(agent.version, 1);
 	assert_true(agent.load);
 	assert_true(agent.resume);
-	tr_acp_read_agent(text("{\"agentCapabilities\":{\"loadSession\":false,\"sessionCapabilities\":{\"resume\":null}}}"), &agent);
+	tr_acp_read_agent(text("{\"agentCapabilities\":{\"loadSession\":false,\"sessionCapabilities\":{"
+		"\"resume\":null}}}"), &agent);
 	assert_int_equal(agent.version, -1);
 	assert_false(agent.load);
 	assert_false(agent.resume);
@@ -146,7 +148,8 @@ TEST(only_api_key_logins_are_tried_in_the_agents_order)
 	tr_bytes_free(&names);
 }
 
-static const char all_options[] = "[{\"kind\":\"allow_always\",\"optionId\":\"A\"},{\"kind\":\"reject_always\",\"optionId\":\"N\"},"
+static const char all_options[] = "[{\"kind\":\"allow_always\",\"optionId\":\"A\"},{\"kind\":"
+	"\"reject_always\",\"optionId\":\"N\"},"
 	"{\"kind\":\"allow_once\",\"optionId\":\"O\"},{\"kind\":\"reject_once\",\"optionId\":\"R\"}]";
 
 static void assert_option(const char *options, const char *reply, const char *expected)
@@ -165,8 +168,10 @@ TEST(words_choose_options_as_the_specification_maps_them)
 	assert_option(all_options, "always", "A");
 	assert_option(all_options, "reject", "R");
 	assert_option(all_options, "sure", NULL);
-	assert_option("[{\"kind\":\"allow_once\",\"optionId\":\"y\"},{\"kind\":\"reject_always\",\"optionId\":\"n\"}]", "always", "y");
-	assert_option("[{\"kind\":\"allow_once\",\"optionId\":\"y\"},{\"kind\":\"reject_always\",\"optionId\":\"n\"}]", "reject", "n");
+	assert_option("[{\"kind\":\"allow_once\",\"optionId\":\"y\"},{\"kind\":\"reject_always\",\"optionId\":"
+		"\"n\"}]", "always", "y");
+	assert_option("[{\"kind\":\"allow_once\",\"optionId\":\"y\"},{\"kind\":\"reject_always\",\"optionId\":"
+		"\"n\"}]", "reject", "n");
 	assert_option("[{\"kind\":\"allow_always\",\"optionId\":\"y\"}]", "once", NULL);
 	assert_option("{}", "once", NULL);
 	assert_option("[1,{\"kind\":\"allow_once\"},{\"kind\":5,\"optionId\":\"x\"}]", "once", NULL);
@@ -175,14 +180,16 @@ TEST(words_choose_options_as_the_specification_maps_them)
 TEST(available_replies_are_those_that_some_option_serves)
 {
 	assert_int_equal(tr_acp_replies(text(all_options)), TR_ACP_ONCE | TR_ACP_ALWAYS | TR_ACP_REJECT);
-	assert_int_equal(tr_acp_replies(text("[{\"kind\":\"allow_once\",\"optionId\":\"y\"}]")), TR_ACP_ONCE | TR_ACP_ALWAYS);
+	assert_int_equal(tr_acp_replies(text("[{\"kind\":\"allow_once\",\"optionId\":"
+		"\"y\"}]")), TR_ACP_ONCE | TR_ACP_ALWAYS);
 	assert_int_equal(tr_acp_replies(text("[{\"kind\":\"allow_always\",\"optionId\":\"y\"}]")), TR_ACP_ALWAYS);
 	assert_int_equal(tr_acp_replies(text("[]")), 0);
 }
 
 TEST(instances_are_found_in_the_list)
 {
-	struct troupe_text list = text("{\"servers\":[{\"agent\":\"mock\",\"createdAtMs\":1795303334935,\"serverId\":\"ws-1\"},"
+	struct troupe_text list = text("{\"servers\":[{\"agent\":\"mock\",\"createdAtMs\":1795303334935,"
+		"\"serverId\":\"ws-1\"},"
 	                               "{\"serverId\":\"ws-2\",\"createdAtMs\":7}]}");
 
 	assert_int_equal(tr_acp_listed(list, "ws-1"), 1795303334935);
@@ -207,29 +214,37 @@ TEST(requests_are_built)
 	struct troupe_text none = { 0 };
 
 	tr_acp_new(&built, "c-2", "/w \"x\"");
-	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-2\",\"method\":\"session/new\",\"params\":{\"cwd\":\"/w \\\"x\\\"\",\"mcpServers\":[]}}");
+	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-2\",\"method\":\"session/new\",\"params\":{\"cwd\":\"/w "
+		"\\\"x\\\"\",\"mcpServers\":[]}}");
 	tr_acp_restore(&built, "c-3", "session/load", "sess-1", "/w");
-	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-3\",\"method\":\"session/load\",\"params\":{\"sessionId\":\"sess-1\",\"cwd\":\"/w\",\"mcpServers\":[]}}");
+	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-3\",\"method\":\"session/load\",\"params\":{\"sessionId\":"
+		"\"sess-1\",\"cwd\":\"/w\",\"mcpServers\":[]}}");
 	tr_acp_authenticate(&built, "c-4", "openai-api-key");
-	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-4\",\"method\":\"authenticate\",\"params\":{\"methodId\":\"openai-api-key\"}}");
+	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-4\",\"method\":\"authenticate\",\"params\":{\"methodId\":"
+		"\"openai-api-key\"}}");
 	tr_acp_prompt(&built, "c-5", "sess-1", none, "hi\n");
-	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-5\",\"method\":\"session/prompt\",\"params\":{\"sessionId\":\"sess-1\","
+	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-5\",\"method\":\"session/prompt\",\"params\":{"
+		"\"sessionId\":\"sess-1\","
 	             "\"prompt\":[{\"type\":\"text\",\"text\":\"hi\\n\"}]}}");
 	tr_acp_prompt(&built, "c-5", "sess-1", (struct troupe_text){ "old", 3 }, "hi");
-	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-5\",\"method\":\"session/prompt\",\"params\":{\"sessionId\":\"sess-1\","
-	             "\"prompt\":[{\"type\":\"text\",\"_meta\":{\"troupe\":\"replay\"},\"text\":\"old\"},{\"type\":\"text\",\"text\":\"hi\"}]}}");
+	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-5\",\"method\":\"session/prompt\",\"params\":{"
+		"\"sessionId\":\"sess-1\","
+	             "\"prompt\":[{\"type\":\"text\",\"_meta\":{\"troupe\":\"replay\"},\"text\":\"old\"},{"
+		"\"type\":\"text\",\"text\":\"hi\"}]}}");
 	tr_acp_cancel(&built, "sess-1");
 	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"session/cancel\",\"params\":{\"sessionId\":\"sess-1\"}}");
 	tr_acp_initialize(&built, "c-1", "0.1.0");
 	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-1\",\"method\":\"initialize\",\"params\":{\"protocolVersion\":1,"
-	             "\"clientInfo\":{\"name\":\"troupe\",\"version\":\"0.1.0\"},\"clientCapabilities\":{\"fs\":{\"readTextFile\":false,"
+	             "\"clientInfo\":{\"name\":\"troupe\",\"version\":\"0.1.0\"},\"clientCapabilities\":{\"fs\":"
+		"{\"readTextFile\":false,"
 	             "\"writeTextFile\":false},\"terminal\":false}}}");
 }
 
 TEST(replies_carry_the_agents_id_byte_for_byte)
 {
 	tr_acp_permission_reply(&built, (struct troupe_text){ "0", 1 }, "opt-once");
-	assert_built("{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{\"outcome\":{\"outcome\":\"selected\",\"optionId\":\"opt-once\"}}}");
+	assert_built("{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{\"outcome\":{\"outcome\":\"selected\","
+		"\"optionId\":\"opt-once\"}}}");
 	tr_acp_permission_reply(&built, (struct troupe_text){ "\"a\\u0041\"", 9 }, NULL);
 	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"a\\u0041\",\"result\":{\"outcome\":{\"outcome\":\"cancelled\"}}}");
 	tr_acp_refuse(&built, (struct troupe_text){ "1.5", 3 }, -32601, "Method not found");
@@ -241,16 +256,21 @@ TEST(notes_are_built)
 	struct tr_acp e = read_envelope("{\"id\":\"c-9\",\"result\":{}}");
 
 	tr_acp_note_lost(&built, "c-1", "agent_exited", "It ended.");
-	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-1\",\"error\":{\"code\":-32099,\"message\":\"It ended.\",\"data\":{\"reason\":\"agent_exited\"}}}");
+	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-1\",\"error\":{\"code\":-32099,\"message\":\"It ended.\","
+		"\"data\":{\"reason\":\"agent_exited\"}}}");
 	tr_acp_note_gap(&built, "t-1", 1795303334935, 1001, 3980);
-	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"_troupe/gap\",\"params\":{\"serverId\":\"t-1\",\"createdAtMs\":1795303334935,"
+	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"_troupe/gap\",\"params\":{\"serverId\":\"t-1\","
+		"\"createdAtMs\":1795303334935,"
 	             "\"from\":1001,\"to\":3980,\"lost\":2980}}");
 	tr_acp_note_restored(&built, "load", "s", 12);
-	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"_troupe/restored\",\"params\":{\"how\":\"load\",\"agentSessionId\":\"s\",\"replayed\":12}}");
+	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"_troupe/restored\",\"params\":{\"how\":\"load\","
+		"\"agentSessionId\":\"s\",\"replayed\":12}}");
 	tr_acp_note_oversize(&built, 5, 70000000);
-	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"_troupe/oversize\",\"params\":{\"streamId\":5,\"bytes\":70000000}}");
+	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"_troupe/oversize\",\"params\":{\"streamId\":5,\"bytes\":"
+		"70000000}}");
 	tr_acp_note_expired(&built, "p", (struct troupe_text){ "3", 1 });
-	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"_troupe/permission_expired\",\"params\":{\"permissionId\":\"p\",\"requestId\":3}}");
+	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"_troupe/permission_expired\",\"params\":{"
+		"\"permissionId\":\"p\",\"requestId\":3}}");
 	tr_acp_note_odd(&built, (struct troupe_text){ "[1]", 3 }, true);
 	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"_troupe/odd\",\"params\":{\"value\":[1]}}");
 	tr_acp_note_odd(&built, (struct troupe_text){ "{\"", 2 }, false);

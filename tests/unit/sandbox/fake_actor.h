@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An actor in memory, in the place of the core: turns, items, commits, calls, and a log of all that the session told. Nothing counts
- * until commit(): crash() forgets what was not committed, as kill -9 does.
+/* An actor in memory, in the place of the core: turns, items, commits, calls, and a log of all that the session told.
+ * Nothing counts until fake_commit(): fake_crash() forgets what was not committed, as kill -9 does.
  *
  * It defines the core's functions that the session port uses, so a test that includes it links nothing of the core. */
 #ifndef TR_TESTS_FAKE_ACTOR_H

@@ -44,7 +44,8 @@ TEST(recorded_problems_are_told_apart)
 		bool known = !type;
 
 		for (size_t i = 0; type && i < sizeof expected / sizeof *expected; i++) {
-			if (strcmp(type + strlen("urn:sandbox-agent:error:"), expected[i].type) != 0 || status != expected[i].status)
+			if (strcmp(type + strlen("urn:sandbox-agent:"
+				"error:"), expected[i].type) != 0 || status != expected[i].status)
 				continue;
 			assert_int_equal(kind_of(status, text), expected[i].kind);
 			known = true;
@@ -87,8 +88,10 @@ TEST(what_never_arrived_and_what_may_have_are_told_apart)
 
 TEST(words_are_the_detail_or_the_title_or_the_status)
 {
-	assert_string_equal(read_answer(TR_HTTP_DONE, 500, "{\"type\":\"urn:sandbox-agent:error:install_failed\",\"title\":\"T\",\"detail\":\"a\\nb\"}").words, "a b");
-	assert_string_equal(read_answer(TR_HTTP_DONE, 500, "{\"type\":\"urn:sandbox-agent:error:install_failed\",\"title\":\"T\"}").words, "T");
+	assert_string_equal(read_answer(TR_HTTP_DONE, 500, "{\"type\":\"urn:sandbox-agent:error:"
+		"install_failed\",\"title\":\"T\",\"detail\":\"a\\nb\"}").words, "a b");
+	assert_string_equal(read_answer(TR_HTTP_DONE, 500, "{\"type\":\"urn:sandbox-agent:error:"
+		"install_failed\",\"title\":\"T\"}").words, "T");
 	assert_string_equal(read_answer(TR_HTTP_DONE, 503, "<html>").words, "HTTP status 503");
 }
 

@@ -219,7 +219,8 @@ TEST(an_agent_that_ends_in_mid_turn_ends_the_turn_and_nothing_else)
 	UNTIL(call->answered);
 	assert_int_equal(call->error, TROUPE_EEXITED);
 	assert_string_equal(call->text, "The agent's process ended with code 3.");
-	assert_true(place("session.event", "_adapter/agent_exited") < place("session.event", "\"reason\":\"agent_exited\""));
+	assert_true(place("session.event", "_adapter/agent_exited") < place("session.event", "\"reason\":"
+		"\"agent_exited\""));
 	assert_int_equal(events("\"synthetic\":true"), 1);
 	posts = in.posts;
 	kit_settle();
@@ -246,7 +247,8 @@ TEST(a_new_instance_is_told_what_was_said)
 	in_agent_exits(0);
 	UNTIL(events("_adapter/agent_exited") == 1);
 	kit_run("p2", "what is my name?");
-	assert_non_null(strstr(in.last_post, "\"prompt\":[{\"type\":\"text\",\"_meta\":{\"troupe\":\"replay\"},\"text\":\"This continues"));
+	assert_non_null(strstr(in.last_post, "\"prompt\":[{\"type\":\"text\",\"_meta\":{\"troupe\":\"replay\"},"
+		"\"text\":\"This continues"));
 	assert_non_null(strstr(in.last_post, "User ann: my name is Ann\\n\\nAgent: Hello, Ann.\\n\\nThat was"));
 	assert_non_null(strstr(in.last_post, "},{\"type\":\"text\",\"text\":\"what is my name?\"}]"));
 	in_finish("end_turn");
@@ -320,7 +322,8 @@ TEST(open_permissions_expire_with_their_instance)
 
 	kit_start_ready();
 	kit_run("p1", "one");
-	in_emit("{\"id\":7,\"method\":\"session/request_permission\",\"params\":{\"options\":[{\"optionId\":\"A\",\"kind\":\"allow_once\"}]}}");
+	in_emit("{\"id\":7,\"method\":\"session/request_permission\",\"params\":{\"options\":[{\"optionId\":"
+		"\"A\",\"kind\":\"allow_once\"}]}}");
 	UNTIL(told("permission.request", "") == 1);
 	sscanf(strstr(newest("permission.request"), "permissionId\":\"") + 15, "%36s", id);
 	in_agent_exits(1);

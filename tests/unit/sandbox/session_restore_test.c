@@ -146,7 +146,8 @@ TEST(open_permissions_are_answered_after_a_restart)
 
 	kit_start_ready();
 	kit_run("p1", "one");
-	in_emit("{\"id\":7,\"method\":\"session/request_permission\",\"params\":{\"options\":[{\"optionId\":\"A\",\"kind\":\"allow_once\"}]}}");
+	in_emit("{\"id\":7,\"method\":\"session/request_permission\",\"params\":{\"options\":[{\"optionId\":"
+		"\"A\",\"kind\":\"allow_once\"}]}}");
 	UNTIL(told("permission.request", "") == 1);
 	sscanf(strstr(newest("permission.request"), "permissionId\":\"") + 15, "%36s", id);
 	kit_crash();
@@ -169,7 +170,8 @@ TEST(an_answer_that_was_committed_and_perhaps_not_sent_is_sent_again)
 
 	kit_start_ready();
 	kit_run("p1", "one");
-	in_emit("{\"id\":7,\"method\":\"session/request_permission\",\"params\":{\"options\":[{\"optionId\":\"A\",\"kind\":\"allow_once\"}]}}");
+	in_emit("{\"id\":7,\"method\":\"session/request_permission\",\"params\":{\"options\":[{\"optionId\":"
+		"\"A\",\"kind\":\"allow_once\"}]}}");
 	UNTIL(told("permission.request", "") == 1);
 	sscanf(strstr(newest("permission.request"), "permissionId\":\"") + 15, "%36s", id);
 	posts = in.posts;
@@ -178,7 +180,8 @@ TEST(an_answer_that_was_committed_and_perhaps_not_sent_is_sent_again)
 	assert_int_equal(in.posts, posts);
 	kit_open();
 	UNTIL(in.posts == posts + 1);
-	assert_string_equal(in.last_post, "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"outcome\":{\"outcome\":\"selected\",\"optionId\":\"A\"}}}");
+	assert_string_equal(in.last_post, "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"outcome\":{\"outcome\":"
+		"\"selected\",\"optionId\":\"A\"}}}");
 	assert_int_equal(events("\"optionId\":\"A\"}}}"), 1);
 	kit_settle();
 	kit_crash();
@@ -272,7 +275,8 @@ TEST(an_agent_that_can_resume_is_asked_to)
 	in_agent_exits(1);
 	UNTIL(events("_adapter/agent_exited") == 1);
 	kit_run("p1", "one");
-	assert_int_equal(events("\"method\":\"session/resume\",\"params\":{\"sessionId\":\"agent-session-1795303334001\",\"cwd\":\"/w\""), 1);
+	assert_int_equal(events("\"method\":\"session/resume\",\"params\":{\"sessionId\":"
+		"\"agent-session-1795303334001\",\"cwd\":\"/w\""), 1);
 	assert_int_equal(events("\"how\":\"resume\""), 1);
 	assert_int_equal(events("session/load"), 0);
 	assert_null(strstr(in.last_post, "_meta"));
@@ -283,14 +287,16 @@ TEST(a_load_is_not_logged_twice)
 {
 	kit_start();
 	in.capabilities = "{\"loadSession\":true}";
-	in.load_replays = "{\"jsonrpc\":\"2.0\",\"method\":\"session/update\",\"params\":{\"update\":{\"sessionUpdate\":\"agent_message_chunk\"}}}";
+	in.load_replays = "{\"jsonrpc\":\"2.0\",\"method\":\"session/update\",\"params\":{\"update\":{"
+		"\"sessionUpdate\":\"agent_message_chunk\"}}}";
 	kit_open();
 	UNTIL(told("sandbox.state", "ready") == 1);
 	in_agent_exits(1);
 	UNTIL(events("_adapter/agent_exited") == 1);
 	kit_run("p1", "one");
 	assert_int_equal(events("agent_message_chunk"), 0);
-	assert_int_equal(events("\"how\":\"load\",\"agentSessionId\":\"agent-session-1795303334001\",\"replayed\":1}"), 1);
+	assert_int_equal(events("\"how\":\"load\",\"agentSessionId\":\"agent-session-1795303334001\","
+		"\"replayed\":1}"), 1);
 	assert_true(place("session.event", "session/load") < place("session.event", "\"result\":{}"));
 	assert_events_whole();
 	kit_end();
@@ -366,7 +372,8 @@ TEST(every_message_is_logged_once_and_in_order_whatever_breaks)
 	for (int i = 0; i < 200; i++) {
 		char json[256];
 
-		snprintf(json, sizeof json, "{\"jsonrpc\":\"2.0\",\"method\":\"session/update\",\"params\":{\"text\":\"m%d.\"}}", said++);
+		snprintf(json, sizeof json, "{\"jsonrpc\":\"2.0\",\"method\":\"session/update\",\"params\":{"
+			"\"text\":\"m%d.\"}}", said++);
 		if (random_below(6) == 0)
 			in_skip(json);
 		else

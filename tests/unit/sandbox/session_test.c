@@ -17,7 +17,8 @@ TEST(the_first_prompt_makes_the_session_and_is_answered)
 	assert_string_equal(call->text, "promptId=p1 stopReason=end_turn");
 	assert_int_equal(events(""), 5);
 	assert_int_equal(events("initialize"), 0);
-	assert_non_null(strstr(newest("session.event"), "\"eventIndex\":5,\"sessionId\":\"default\",\"createdAt\":1795303334935"));
+	assert_non_null(strstr(newest("session.event"), "\"eventIndex\":5,\"sessionId\":\"default\","
+		"\"createdAt\":1795303334935"));
 	assert_true(place("session.event", "session/new") < place("session.event", "\"result\":{\"sessionId\":"));
 	assert_true(place("session.event", "session/prompt") < place("session.event", "hi there"));
 	assert_true(place("chat.user", "hello") < place("session.event", "session/prompt"));
@@ -32,16 +33,19 @@ TEST(who_sent_an_envelope_is_told)
 {
 	kit_start_ready();
 	kit_run("p1", "hello");
-	assert_non_null(strstr(newest("session.event"), "\"sender\":\"client\",\"payload\":{\"jsonrpc\":\"2.0\",\"id\":"));
+	assert_non_null(strstr(newest("session.event"), "\"sender\":\"client\",\"payload\":{\"jsonrpc\":\"2.0\","
+		"\"id\":"));
 	in_say("x");
 	UNTIL(events("\"text\":\"x\"") == 1);
-	assert_non_null(strstr(newest("session.event"), "\"sender\":\"agent\",\"payload\":{\"jsonrpc\":\"2.0\",\"method\":"));
+	assert_non_null(strstr(newest("session.event"), "\"sender\":\"agent\",\"payload\":{\"jsonrpc\":\"2.0\","
+		"\"method\":"));
 	kit_end();
 }
 
 TEST(payloads_keep_their_bytes)
 {
-	static const char odd[] = "{\"jsonrpc\":\"2.0\",\"method\":\"x/y\",\"params\":{\"a\":18446744073709551615,\"b\":-0.0,\"c\":1000.0,"
+	static const char odd[] = "{\"jsonrpc\":\"2.0\",\"method\":\"x/y\",\"params\":{\"a\":"
+		"18446744073709551615,\"b\":-0.0,\"c\":1000.0,"
 	                          "\"d\":\"\\u0000\\ud83d\\ude00\"}}";
 
 	kit_start_ready();
@@ -89,7 +93,8 @@ TEST(prompts_run_one_after_the_other)
 	assert_non_null(strstr(in.last_post, "three"));
 	in_finish("cancelled");
 	UNTIL(third->answered);
-	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p3\",\"state\":\"cancelled\",\"stopReason\":\"cancelled\"}");
+	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p3\",\"state\":\"cancelled\",\"stopReason\":"
+		"\"cancelled\"}");
 	kit_end();
 }
 
@@ -200,7 +205,8 @@ TEST(a_response_that_comes_on_the_post_first_is_one_event_in_stream_order)
 
 	kit_start_ready();
 	call = kit_run("p1", "one");
-	snprintf(json, sizeof json, "{\"id\":%s,\"jsonrpc\":\"2.0\",\"result\":{\"stopReason\":\"end_turn\"}}", in.prompt_id);
+	snprintf(json, sizeof json, "{\"id\":%s,\"jsonrpc\":\"2.0\",\"result\":{\"stopReason\":"
+		"\"end_turn\"}}", in.prompt_id);
 	for (int n = 0; n < IN_CONNS; n++) {
 		if (in.conns[n].held)
 			in_answer(&in.conns[n], "200 OK", "application/json", json);
@@ -223,7 +229,8 @@ TEST(a_response_that_the_stream_does_not_bring_is_taken_from_the_post_once)
 	kit_start_ready();
 	tr_settle_ms = 50;
 	call = kit_run("p1", "one");
-	snprintf(json, sizeof json, "{\"id\":%s,\"jsonrpc\":\"2.0\",\"result\":{\"stopReason\":\"end_turn\"}}", in.prompt_id);
+	snprintf(json, sizeof json, "{\"id\":%s,\"jsonrpc\":\"2.0\",\"result\":{\"stopReason\":"
+		"\"end_turn\"}}", in.prompt_id);
 	for (int n = 0; n < IN_CONNS; n++) {
 		if (in.conns[n].held)
 			in_answer(&in.conns[n], "200 OK", "application/json", json);
@@ -272,11 +279,13 @@ TEST(an_agents_error_ends_the_turn_with_its_words)
 	UNTIL(call->answered);
 	assert_int_equal(call->error, TROUPE_EAGENT);
 	assert_string_equal(call->text, "model overloaded");
-	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p1\",\"state\":\"failed\",\"error\":{\"group\":\"agent\","
+	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p1\",\"state\":\"failed\",\"error\":{"
+		"\"group\":\"agent\","
 	                    "\"code\":\"failed\",\"message\":\"model overloaded\"}}");
 	in.prompt_id[0] = '\0';
 	call = kit_run("p2", "two");
-	in_respond(in_newest(), in.prompt_id, "\"error\":{\"code\":-32000,\"message\":\"Login\",\"data\":{\"authMethods\":[{\"id\":\"a\"}]}}");
+	in_respond(in_newest(), in.prompt_id, "\"error\":{\"code\":-32000,\"message\":\"Login\",\"data\":{"
+		"\"authMethods\":[{\"id\":\"a\"}]}}");
 	UNTIL(call->answered);
 	assert_int_equal(call->error, TROUPE_EAUTH);
 	assert_string_equal(call->text, "Login: a");
@@ -289,7 +298,8 @@ TEST(what_the_agent_asks_and_we_do_not_do_is_refused)
 	kit_run("p1", "one");
 	in_emit("{\"id\":\"u-1\",\"jsonrpc\":\"2.0\",\"method\":\"fs/read_text_file\",\"params\":{}}");
 	UNTIL(strstr(in.last_post, "-32601") != NULL);
-	assert_string_equal(in.last_post, "{\"jsonrpc\":\"2.0\",\"id\":\"u-1\",\"error\":{\"code\":-32601,\"message\":\"Method not found\"}}");
+	assert_string_equal(in.last_post, "{\"jsonrpc\":\"2.0\",\"id\":\"u-1\",\"error\":{\"code\":-32601,"
+		"\"message\":\"Method not found\"}}");
 	assert_true(place("session.event", "fs/read") < place("session.event", "-32601"));
 	kit_end();
 }
@@ -303,7 +313,8 @@ TEST(what_is_no_envelope_is_logged_all_the_same)
 	in_emit("not json at all");
 	in_emit("{\"jsonrpc\":\"2.0\",\"id\":\"nobody\",\"result\":{}}");
 	UNTIL(events("nobody") == 1);
-	assert_int_equal(events("\"synthetic\":true,\"payload\":{\"jsonrpc\":\"2.0\",\"method\":\"_troupe/odd\",\"params\":{\"value\":[1,2,3]}}"), 1);
+	assert_int_equal(events("\"synthetic\":true,\"payload\":{\"jsonrpc\":\"2.0\",\"method\":\"_troupe/odd\","
+		"\"params\":{\"value\":[1,2,3]}}"), 1);
 	assert_int_equal(events("\"params\":{\"value\":\"text\"}"), 1);
 	assert_int_equal(events("\"payload\":{\"hello\":1}"), 1);
 	assert_int_equal(events("\"params\":{\"value\":\"not json at all\"}"), 1);
@@ -321,7 +332,8 @@ TEST(an_envelope_too_large_for_clients_is_kept_and_told_of)
 	strcpy(json + 1000040, "\"}");
 	in_emit(json);
 	UNTIL(events("x/big") == 1);
-	assert_non_null(strstr(newest("session.event"), "\"payload\":{\"method\":\"x/big\",\"truncated\":true,\"bytes\":1000042}"));
+	assert_non_null(strstr(newest("session.event"), "\"payload\":{\"method\":\"x/big\",\"truncated\":true,"
+		"\"bytes\":1000042}"));
 	assert_int_equal(fake_find(&fake, "session/default/big/00000000000000000003")->value.size, 1000042 + 6);
 	free(json);
 	kit_end();
@@ -329,8 +341,10 @@ TEST(an_envelope_too_large_for_clients_is_kept_and_told_of)
 
 /* ------------------------------------------------------------------ permissions */
 
-static const char question[] = "{\"id\":%s,\"jsonrpc\":\"2.0\",\"method\":\"session/request_permission\",\"params\":{\"sessionId\":\"s\","
-	"\"toolCall\":{\"toolCallId\":\"t\",\"title\":\"Run\"},\"options\":[{\"optionId\":\"A\",\"kind\":\"allow_always\"},"
+static const char question[] = "{\"id\":%s,\"jsonrpc\":\"2.0\",\"method\":\"session/request_permission\","
+	"\"params\":{\"sessionId\":\"s\","
+	"\"toolCall\":{\"toolCallId\":\"t\",\"title\":\"Run\"},\"options\":[{\"optionId\":\"A\",\"kind\":"
+		"\"allow_always\"},"
 	"{\"optionId\":\"O\",\"kind\":\"allow_once\"},{\"optionId\":\"R\",\"kind\":\"reject_once\"}]}}";
 
 /* The agent asks; the permission's id. */
@@ -355,9 +369,12 @@ TEST(a_permission_request_is_told_with_what_may_be_answered)
 	kit_start_ready();
 	kit_run("p1", "one");
 	id = ask("0");
-	snprintf(expected, sizeof expected, "{\"permissionId\":\"%s\",\"toolCall\":{\"toolCallId\":\"t\",\"title\":\"Run\"},"
-	         "\"options\":[{\"optionId\":\"A\",\"kind\":\"allow_always\"},{\"optionId\":\"O\",\"kind\":\"allow_once\"},"
-	         "{\"optionId\":\"R\",\"kind\":\"reject_once\"}],\"availableReplies\":[\"once\",\"always\",\"reject\"]}", id);
+	snprintf(expected, sizeof expected, "{\"permissionId\":\"%s\",\"toolCall\":{\"toolCallId\":\"t\","
+		"\"title\":\"Run\"},"
+	         "\"options\":[{\"optionId\":\"A\",\"kind\":\"allow_always\"},{\"optionId\":\"O\",\"kind\":"
+		"\"allow_once\"},"
+	         "{\"optionId\":\"R\",\"kind\":\"reject_once\"}],\"availableReplies\":[\"once\",\"always\","
+		"\"reject\"]}", id);
 	assert_string_equal(newest("permission.request"), expected);
 	kit_end();
 }
@@ -379,7 +396,8 @@ TEST(the_first_answer_wins_and_is_logged_before_it_is_sent)
 	kit.holds_commits = false;
 	UNTIL(in.posts == posts + 1);
 	assert_int_equal(call->error, 0);
-	assert_string_equal(in.last_post, "{\"jsonrpc\":\"2.0\",\"id\":\"q-1\",\"result\":{\"outcome\":{\"outcome\":\"selected\",\"optionId\":\"O\"}}}");
+	assert_string_equal(in.last_post, "{\"jsonrpc\":\"2.0\",\"id\":\"q-1\",\"result\":{\"outcome\":{"
+		"\"outcome\":\"selected\",\"optionId\":\"O\"}}}");
 	assert_int_equal(events(in.last_post), 1);
 	assert_int_equal(told("permission.resolved", "\"reply\":\"once\",\"userId\":\"bob\""), 1);
 	assert_int_equal(kit_respond(id, "reject")->error, TROUPE_ERESOLVED);
@@ -395,7 +413,8 @@ TEST(answers_that_do_not_fit_leave_the_request_open)
 
 	kit_start_ready();
 	kit_run("p1", "one");
-	in_emit("{\"id\":1,\"method\":\"session/request_permission\",\"params\":{\"options\":[{\"optionId\":\"A\",\"kind\":\"allow_always\"}]}}");
+	in_emit("{\"id\":1,\"method\":\"session/request_permission\",\"params\":{\"options\":[{\"optionId\":"
+		"\"A\",\"kind\":\"allow_always\"}]}}");
 	UNTIL(told("permission.request", "\"toolCall\":null") == 1);
 	assert_int_equal(told("permission.request", "\"availableReplies\":[\"always\"]"), 1);
 	id = strdup(strstr(newest("permission.request"), "permissionId\":\"") + 15);
@@ -412,7 +431,8 @@ TEST(a_request_without_a_usable_option_is_refused)
 {
 	kit_start_ready();
 	kit_run("p1", "one");
-	in_emit("{\"id\":1,\"method\":\"session/request_permission\",\"params\":{\"options\":[{\"optionId\":\"A\",\"kind\":\"other\"}]}}");
+	in_emit("{\"id\":1,\"method\":\"session/request_permission\",\"params\":{\"options\":[{\"optionId\":"
+		"\"A\",\"kind\":\"other\"}]}}");
 	UNTIL(strstr(in.last_post, "-32602") != NULL);
 	in_emit("{\"id\":2,\"method\":\"session/request_permission\"}");
 	UNTIL(strstr(in.last_post, "\"id\":2") != NULL);
@@ -429,7 +449,8 @@ TEST(requests_still_open_when_the_turn_ends_are_cancelled)
 	ask("5");
 	in_finish("end_turn");
 	UNTIL(call->answered && strstr(in.last_post, "\"id\":5"));
-	assert_string_equal(in.last_post, "{\"jsonrpc\":\"2.0\",\"id\":5,\"result\":{\"outcome\":{\"outcome\":\"cancelled\"}}}");
+	assert_string_equal(in.last_post, "{\"jsonrpc\":\"2.0\",\"id\":5,\"result\":{\"outcome\":{\"outcome\":"
+		"\"cancelled\"}}}");
 	assert_int_equal(told("permission.resolved", "\"reply\":\"cancelled\""), 1);
 	kit_end();
 }
@@ -455,7 +476,8 @@ TEST(an_agents_request_with_our_id_is_still_a_request)
 TEST(options_that_make_no_sense_are_refused)
 {
 	static const struct troupe_session_options bad[] = {
-		{ .base_url = "ftp://127.0.0.1:1" }, { .base_url = "http://user@127.0.0.1:1" }, { .base_url = "http://127.0.0.1:1/?x=1" },
+		{ .base_url = "ftp://127.0.0.1:1" }, { .base_url = "http://user@127.0.0.1:"
+			"1" }, { .base_url = "http://127.0.0.1:1/?x=1" },
 		{ .base_url = "127.0.0.1:1" }, { .base_url = "http:// /" }, { .base_url = "" }, { .base_url = "http://a/#b" },
 		{ .id = "a b" }, { .id = "" }, { .agent = "../mock" }, { .agent = "" },
 		{ .base_url = "http://127.0.0.1:1", .token = "x\r\nHost: y" },

@@ -74,7 +74,8 @@ TEST(all_line_ends_are_line_ends)
 
 TEST(one_space_after_the_colon_belongs_to_it)
 {
-	parses_to("data:x\n\ndata:  y\n\ndata: \n\ndata:\n\ndata\n\n", "message - x|message -  y|message - |message - |message - |");
+	parses_to("data:x\n\ndata:  y\n\ndata: \n\ndata:\n\ndata\n\n", "message - x|message -  y|message - "
+		"|message - |message - |");
 }
 
 TEST(data_lines_are_joined)
@@ -124,12 +125,14 @@ TEST(an_unfinished_event_is_none)
 TEST(data_over_the_limit_is_dropped_and_counted_and_the_next_is_whole)
 {
 	struct tr_bytes out = { 0 };
-	static const char text[] = "id: 1\ndata: 12345\n\nid: 2\ndata: 123456789\ndata: 0\n\nid: 3\ndata: 12345\ndata:\n\nid: 4\ndata: 1\n\n";
+	static const char text[] = "id: 1\ndata: 12345\n\nid: 2\ndata: 123456789\ndata: 0\n\nid: 3\ndata: "
+		"12345\ndata:\n\nid: 4\ndata: 1\n\n";
 
 	for (size_t piece = 1; piece < sizeof text; piece++) {
 		tr_bytes_clear(&out);
 		parse_pieces(&out, 5, text, sizeof text - 1, 0, piece);
-		assert_string_equal(tr_bytes_text(&out), "message 1 12345|message 2 oversize 11|message 3 oversize 6|message 4 1|");
+		assert_string_equal(tr_bytes_text(&out), "message 1 12345|message 2 oversize 11|message 3 oversize "
+			"6|message 4 1|");
 	}
 	tr_bytes_free(&out);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stand-in for the sandbox-agent server, on a loopback port and the test's own loop: instances with a ring of messages, POSTs that are
- * held until the test answers them, streams that can be cut, skipped and doubled. The agents in it answer `initialize` and
- * the making of sessions by themselves; the rest is the test's to say. */
+/* A stand-in for the sandbox-agent server, on a loopback port and the test's own loop: instances with a ring of messages,
+ * POSTs that are held until the test answers them, streams that can be cut, skipped and doubled. The agents in it answer
+ * `initialize` and the making of sessions by themselves; the rest is the test's to say. */
 #ifndef TR_TESTS_STAND_IN_H
 #define TR_TESTS_STAND_IN_H
 
@@ -16,6 +16,8 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
+
+#include "proto/bytes.h"
 
 #define IN_CONNS     64
 #define IN_MESSAGES  20000
@@ -70,7 +72,8 @@ static inline void in_close(struct in_conn *c)
 
 static inline void in_answer(struct in_conn *c, const char *status, const char *type, const char *body)
 {
-	evbuffer_add_printf(bufferevent_get_output(c->bev), "HTTP/1.1 %s\r\ncontent-type: %s\r\ncontent-length: %zu\r\n\r\n%s",
+	evbuffer_add_printf(bufferevent_get_output(c->bev), "HTTP/1.1 %s\r\ncontent-type: %s\r\ncontent-length: "
+		"%zu\r\n\r\n%s",
 	                    status, type, strlen(body), body);
 	c->held = false;
 }
@@ -84,7 +87,8 @@ static inline void in_problem(struct in_conn *c, const char *status, const char 
 {
 	char body[256];
 
-	snprintf(body, sizeof body, "{\"type\":\"urn:sandbox-agent:error:%s\",\"title\":\"%s\",\"status\":%d}", type, type, atoi(status));
+	snprintf(body, sizeof body, "{\"type\":\"urn:sandbox-agent:error:%s\",\"title\":\"%s\",\"status\":"
+		"%d}", type, type, atoi(status));
 	in_answer(c, status, "application/problem+json", body);
 }
 
@@ -111,7 +115,8 @@ static inline struct in_instance *in_newest(void)
 
 static inline void in_send_event(struct in_conn *c, const struct in_instance *i, int index)
 {
-	evbuffer_add_printf(bufferevent_get_output(c->bev), "event: message\nid: %d\ndata: %s\n\n", index + 1, i->messages[index]);
+	evbuffer_add_printf(bufferevent_get_output(c->bev), "event: message\nid: %d\ndata: "
+		"%s\n\n", index + 1, i->messages[index]);
 }
 
 static inline int in_keep(struct in_instance *i, const char *json)
@@ -148,7 +153,8 @@ static inline void in_say(const char *text)
 	char json[512];
 
 	snprintf(json, sizeof json, "{\"jsonrpc\":\"2.0\",\"method\":\"session/update\",\"params\":{\"sessionId\":\"%s\","
-	         "\"update\":{\"content\":{\"text\":\"%s\",\"type\":\"text\"},\"sessionUpdate\":\"agent_message_chunk\"}}}", in.session, text);
+	         "\"update\":{\"content\":{\"text\":\"%s\",\"type\":\"text\"},\"sessionUpdate\":"
+		"\"agent_message_chunk\"}}}", in.session, text);
 	in_emit(json);
 }
 
@@ -188,7 +194,8 @@ static inline void in_agent_exits(int code)
 {
 	char json[128];
 
-	snprintf(json, sizeof json, "{\"jsonrpc\":\"2.0\",\"method\":\"_adapter/agent_exited\",\"params\":{\"code\":%d,\"success\":false}}", code);
+	snprintf(json, sizeof json, "{\"jsonrpc\":\"2.0\",\"method\":\"_adapter/agent_exited\",\"params\":{"
+		"\"code\":%d,\"success\":false}}", code);
 	in_newest()->dead = true;
 	in_emit(json);
 }
@@ -313,15 +320,17 @@ static inline void in_get_stream(struct in_conn *c, const char *server, const ch
 
 static inline void in_list(struct in_conn *c)
 {
-	char body[8192] = "{\"servers\":[";
+	struct tr_bytes body = { 0 };
 
+	tr_bytes_put_text(&body, "{\"servers\":[");
 	for (int n = 0, shown = 0; n < in.instance_count; n++) {
 		if (in.instances[n])
-			sprintf(body + strlen(body), "%s{\"agent\":\"mock\",\"createdAtMs\":%ld,\"serverId\":\"%s\"}", shown++ ? "," : "",
-			        in.instances[n]->created, in.instances[n]->id);
+			tr_bytes_printf(&body, "%s{\"agent\":\"mock\",\"createdAtMs\":%ld,\"serverId\":\"%s\"}", shown++ ? "," : "",
+			                in.instances[n]->created, in.instances[n]->id);
 	}
-	strcat(body, "]}");
-	in_answer(c, "200 OK", "application/json", body);
+	tr_bytes_put_text(&body, "]}");
+	in_answer(c, "200 OK", "application/json", tr_bytes_text(&body));
+	tr_bytes_free(&body);
 }
 
 static inline void in_delete(struct in_conn *c, const char *server)
