@@ -55,6 +55,8 @@ struct troupe_action {
 	bool slow;                          /* may keep it for ever */
 };
 
+struct troupe_request;
+
 struct troupe_kind {
 	const char *name;                       /* the first half of an address: workspace/42. [A-Za-z0-9._-], <= 128 */
 	size_t size;                            /* of your struct, which comes zeroed; 0: no struct */
@@ -71,6 +73,13 @@ struct troupe_kind {
 	void (*leave)(struct troupe_actor *a, struct troupe_peer *p); /* p is gone: it can be read, not sent to */
 	int  (*subscribe)(struct troupe_actor *a, struct troupe_peer *p, const char *name);
 	                                        /* negative: it may not hear this event, and is told so */
+	/* Plain HTTP below /request, any method but OPTIONS: an action in all but name. Answer it with troupe_respond, now or
+	 * (TROUPE_LATER) later, or with troupe_fail. The request is lent for the call's life. Unset: 404 */
+	int  (*request)(struct troupe_actor *a, struct troupe_call *c, const struct troupe_request *rq);
+	/* A plain WebSocket below /websocket. admit first, then this instead of join; then its messages, one turn each; leave at
+	 * the end. path: as of a request. Unset: refused */
+	int  (*socket)(struct troupe_actor *a, struct troupe_peer *p, const char *path);
+	void (*message)(struct troupe_actor *a, struct troupe_peer *p, const void *data, size_t size, bool text);
 	const struct troupe_action *actions;    /* ends with { 0 } */
 };
 
@@ -149,6 +158,28 @@ int troupe_fail(struct troupe_call *c, int error, const char *format, ...) __att
 /* The application's own error: group `user`, any code; metadata size 0: none. Returns TROUPE_EUSER. */
 int troupe_fail_user(struct troupe_call *c, const char *code, const char *message, struct troupe_value metadata);
 
+/* ------------------------------------------------------------------ plain HTTP */
+
+struct troupe_header { const char *name, *value; };
+
+struct troupe_request {
+	const char *method;  /* "GET" */
+	const char *path;    /* behind /request, with its query: "/", "/users/7?full=1" */
+	const char *url;     /* whole, as the caller wrote it where that is known */
+	const struct troupe_header *headers; /* names as they came; what is between hops, or ours, is left out */
+	size_t      header_count;
+	const void *body;    /* whole */
+	size_t      body_size;
+};
+
+/* The value of the first header of this name, compared without case; NULL: there is none. */
+const char *troupe_request_header(const struct troupe_request *rq, const char *name);
+
+/* Answers a request, once. status 200 to 599; headers and body are copied; Content-Length is ours. Returns 0; TROUPE_EINVAL
+ * (the call is still open) when the status or a header is none. */
+int troupe_respond(struct troupe_call *c, int status, const struct troupe_header *headers, size_t header_count,
+                   const void *body, size_t body_size);
+
 /* ------------------------------------------------------------------ connections */
 
 const char         *troupe_peer_id(const struct troupe_peer *p);     /* a UUID, new for each connection */
@@ -157,7 +188,13 @@ bool                troupe_peer_connected(const struct troupe_peer *p); /* false
 struct troupe_value troupe_peer_params(const struct troupe_peer *p); /* size 0: none */
 const char         *troupe_peer_param(const struct troupe_peer *p, const char *name); /* a text parameter, or NULL; turn-lived */
 int64_t             troupe_peer_since_ms(const struct troupe_peer *p); /* when it joined */
-/* Walks the joined connections: NULL gives the first, NULL comes after the last. Do not publish or close while walking. */
+/* To a plain WebSocket: one message. Leaves with the turn's commit. */
+int                 troupe_socket_send(struct troupe_peer *p, const void *data, size_t size, bool text);
+/* Closes one, with this code and reason (at most 123 bytes), after what was sent. leave will be called. */
+void                troupe_socket_close(struct troupe_peer *p, int code, const char *reason);
+/* How the client closed it, in leave: the code (1005: none was given, 1006: it just went) and the reason, lent. */
+int                 troupe_socket_closed(const struct troupe_peer *p, const char **reason);
+/* Walks the joined connections (plain WebSockets are none): NULL gives the first, NULL comes after the last. Do not publish or close while walking. */
 struct troupe_peer *troupe_peer_next(struct troupe_actor *a, const struct troupe_peer *p);
 size_t              troupe_peer_count(const struct troupe_actor *a);
 /* Closes it after what was sent to it; `reason` is free text, at most 123 bytes. leave will be called. */

@@ -11,6 +11,8 @@
 #define TR_HTTP_IDLE_TIME_MS          75000              /* kept-alive without a request: closed in silence */
 #define TR_HTTP_BODY_TIME_MS          30000              /* a body without progress: 408, closed */
 #define TR_HTTP_ACTION_BYTES_MAX      (64 * 1024)        /* 400 message.incoming_too_long */
+#define TR_HTTP_RAW_BYTES_MAX         (20 * 1024 * 1024) /* a plain request's body: 413, closed */
+#define TR_HTTP_RAW_OUT_BYTES_MAX     (20 * 1024 * 1024) /* and its answer: 400 message.outgoing_too_long */
 #define TR_HTTP_CONTROL_BYTES_MAX     (6 * 1024 * 1024)  /* 413, closed. 4 MiB of base64 input must fit */
 #define TR_HTTP_CONNECTIONS_MAX       65536              /* accepting pauses until one goes */
 

@@ -161,6 +161,7 @@ struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind
 	tr_list_init(&a->texts);
 	tr_list_init(&a->timers);
 	tr_list_init(&a->peers);
+	tr_list_init(&a->sockets);
 	tr_list_init(&a->calls);
 	tr_list_init(&a->reads);
 	tr_list_init(&a->waiters);
@@ -175,7 +176,7 @@ struct pending { struct tr_list link; struct troupe_actor *actor; void *callback
 
 void tr_actor_free(struct troupe_actor *a)
 {
-	assert(tr_list_empty(&a->peers) && tr_list_empty(&a->calls) && !a->topics);
+	assert(tr_list_empty(&a->peers) && tr_list_empty(&a->sockets) && tr_list_empty(&a->calls) && !a->topics);
 	while (a->session_count > 0)
 		troupe_session_close(a->sessions[0]);
 	free(a->sessions);
@@ -205,7 +206,7 @@ void tr_actor_free(struct troupe_actor *a)
 
 static bool is_idle(const struct troupe_actor *a)
 {
-	return a->life == TR_AWAKE && a->peer_count == 0 && a->call_count == 0 && a->holds == 0 &&
+	return a->life == TR_AWAKE && a->peer_count == 0 && a->socket_count == 0 && a->call_count == 0 && a->holds == 0 &&
 	       a->timers_set == 0;
 }
 

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "proto/record.h"
 #include "runtime/base/log.h"
@@ -140,6 +142,7 @@ int troupe_fail_user(struct troupe_call *c, const char *code, const char *messag
 void tr_call_take_back(struct troupe_call *c)
 {
 	c->answered = false;
+	c->response.status = 0;
 	c->frame = tr_frame_unref(c->frame);
 	tr_bytes_clear(&c->output);
 }
@@ -154,15 +157,10 @@ void tr_call_spoil(struct troupe_call *c, int rc)
 
 static void tell(struct troupe_call *c)
 {
-	if (c->conn) {
+	if (c->conn)
 		tr_conn_send(c->conn, c->frame);
-	} else if (c->fault.error) {
-		struct tr_failure f = tr_fault_failure(&c->fault, &c->actor->label);
-
-		tr_http_answer(c->http, &f, (struct troupe_value){ 0 }, &c->actor->label);
-	} else {
-		tr_http_answer(c->http, NULL, tr_bytes_value(&c->output), &c->actor->label);
-	}
+	else
+		tr_http_answer(c->http, c);
 	c->told = true;
 }
 
@@ -171,6 +169,47 @@ void tr_call_release(struct troupe_call *c)
 	if (!c->told)
 		tell(c);
 	call_free(c);
+}
+
+/* ------------------------------------------------------------------ plain HTTP's answer */
+
+static bool header_ok(const struct troupe_header *h)
+{
+	return *h->name && !strpbrk(h->name, ": \t\r\n") && !strpbrk(h->value, "\r\n");
+}
+
+int troupe_respond(struct troupe_call *c, int status, const struct troupe_header *headers, size_t header_count,
+                   const void *body, size_t body_size)
+{
+	struct troupe_header *copies;
+
+	if (c->conn || status < 200 || status > 599)
+		return TROUPE_EINVAL;
+	for (size_t i = 0; i < header_count; i++) {
+		if (!header_ok(&headers[i]))
+			return TROUPE_EINVAL;
+	}
+	if (body_size > TR_HTTP_RAW_OUT_BYTES_MAX)
+		return troupe_fail(c, TROUPE_EBIGOUT, NULL);
+	copies = tr_pool_alloc(&c->pool, (header_count + 1) * sizeof *copies);
+	for (size_t i = 0; i < header_count; i++)
+		copies[i] = (struct troupe_header){
+			.name = tr_pool_text(&c->pool, (struct troupe_text){ headers[i].name, strlen(headers[i].name) }),
+			.value = tr_pool_text(&c->pool, (struct troupe_text){ headers[i].value, strlen(headers[i].value) }),
+		};
+	tr_bytes_put(&c->output, body, body_size);
+	c->response = (struct tr_raw_response){ .status = status, .headers = copies, .header_count = header_count };
+	hold_answer(c);
+	return 0;
+}
+
+const char *troupe_request_header(const struct troupe_request *rq, const char *name)
+{
+	for (size_t i = 0; i < rq->header_count; i++) {
+		if (strcasecmp(rq->headers[i].name, name) == 0)
+			return rq->headers[i].value;
+	}
+	return NULL;
 }
 
 /* ------------------------------------------------------------------ running it */

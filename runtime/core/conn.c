@@ -96,7 +96,8 @@ static void detach(struct tr_conn *c)
 	tr_replay_stop(c);
 	tr_conn_unsubscribe_all(c);
 	tr_list_remove(&c->peer.link);
-	a->peer_count--;
+	a->peer_count -= !c->plain;
+	a->socket_count -= c->plain;
 	if (a->life == TR_AWAKE && !a->doomed)
 		tr_actor_turn(a, leave_turn, &c->peer);
 	c->peer.actor = NULL;
@@ -124,9 +125,11 @@ static void refuse(struct tr_conn *c, const struct tr_fault *fault)
 		tr_conn_close_now(c, fault->error == TROUPE_EDRAINING ? 1001 : 1011, reason, TR_REFUSAL_DELAY_MS);
 		return;
 	}
-	frame = tr_fault_frame(fault, c->encoding, NULL, NULL);
-	c->ops->send(c->gate, frame);
-	tr_frame_unref(frame);
+	if (!c->plain) {
+		frame = tr_fault_frame(fault, c->encoding, NULL, NULL);
+		c->ops->send(c->gate, frame);
+		tr_frame_unref(frame);
+	}
 	tr_conn_close_now(c, 1011, reason, TR_REFUSAL_DELAY_MS);
 }
 
@@ -159,11 +162,12 @@ static int join_turn(struct troupe_actor *a, void *arg)
 	struct tr_conn *c = arg;
 	int rc = 0;
 
-	hold_init(c);
+	if (!c->plain)
+		hold_init(c);
 	if (a->kind->admit)
 		rc = a->kind->admit(a, &c->peer);
-	if (rc < 0)
-		return rc;
+	if (rc < 0 || c->plain)
+		return rc < 0 ? rc : tr_plain_open(a, c);
 	tr_list_push(&a->peers, &c->peer.link);
 	a->peer_count++;
 	if (a->kind->join)
@@ -226,6 +230,9 @@ struct tr_conn *tr_conn_open(struct tr_core *core, const struct tr_conn_request 
 
 	tr_random_uuid(c->peer.id);
 	c->peer.params = tr_pool_value(&c->pool, rq->params);
+	c->plain = rq->plain;
+	if (rq->plain)
+		c->path = tr_pool_text(&c->pool, rq->path);
 	if (core->draining) {
 		tr_fault_set(&fault, TROUPE_EDRAINING, NULL);
 		refuse(c, &fault);
@@ -282,9 +289,13 @@ void tr_conn_message(struct tr_conn *c, const void *data, size_t size, bool text
 	const char *why = "";
 	int rc;
 
-	(void)text; /* json comes as text or binary, the others as binary; what decodes is what counts (spec 6.3) */
+	/* json comes as text or binary, the others as binary; what decodes is what counts (spec 6.3) */
 	if (c->state == TR_CONN_CLOSING || (c->state == TR_CONN_OPEN && !c->peer.actor))
 		return; /* its Close frame is on the way */
+	if (c->plain) {
+		tr_plain_message(c, data, size, text);
+		return;
+	}
 	tr_bytes_clear(&c->core->inbox);
 	rc = size > TR_MESSAGE_IN_BYTES_MAX ? TROUPE_EBIGIN
 	     : tr_client_decode(c->encoding, data, size, TR_DEPTH_MAX, &c->core->inbox, &m, &why);
@@ -297,6 +308,12 @@ void tr_conn_message(struct tr_conn *c, const void *data, size_t size, bool text
 		on_action(c, &m);
 	else
 		on_subscription(c, &m);
+}
+
+void tr_conn_closing(struct tr_conn *c, int code, struct troupe_text reason)
+{
+	c->closed_code = code;
+	c->closed_reason = tr_pool_text(&c->pool, reason);
 }
 
 void tr_conn_drained(struct tr_conn *c)
@@ -380,19 +397,19 @@ size_t troupe_peer_count(const struct troupe_actor *a)
 }
 
 /* Waits for its turn's commit: an undone turn disconnects nobody. */
-struct disconnect { struct tr_conn *conn; char reason[124]; };
+struct disconnect { struct tr_conn *conn; int code; char reason[124]; };
 
 static void on_disconnect(void *arg, int rc)
 {
 	struct disconnect *d = arg;
 
 	if (rc == 0)
-		tr_conn_shut(d->conn, 1000, d->reason, 0);
+		tr_conn_shut(d->conn, d->code, d->reason, 0);
 	tr_conn_unref(d->conn);
 	free(d);
 }
 
-void troupe_disconnect(struct troupe_peer *p, const char *reason)
+static void disconnect(struct troupe_peer *p, int code, const char *reason)
 {
 	struct disconnect *d;
 
@@ -400,6 +417,17 @@ void troupe_disconnect(struct troupe_peer *p, const char *reason)
 		return;
 	d = tr_alloc(sizeof *d);
 	d->conn = tr_conn_ref(p->conn);
+	d->code = code;
 	strncpy(d->reason, reason ? reason : "", sizeof d->reason - 1);
 	tr_actor_after(p->actor, on_disconnect, d);
+}
+
+void troupe_disconnect(struct troupe_peer *p, const char *reason)
+{
+	disconnect(p, 1000, reason);
+}
+
+void troupe_socket_close(struct troupe_peer *p, int code, const char *reason)
+{
+	disconnect(p, code, reason);
 }

@@ -80,7 +80,27 @@ struct tr_action_request {
 	struct troupe_value args;   /* a packed array */
 	struct troupe_value params; /* size 0: none */
 };
+/* Plain HTTP for the actor's own handler (spec 11.1). */
+struct tr_raw_request {
+	struct tr_address             to;
+	const struct troupe_request  *request; /* copied */
+	struct troupe_value           params;
+};
+
+/* A handler's answer; lent for the callback. */
+struct tr_raw_response {
+	int         status;
+	const struct troupe_header *headers;
+	size_t      header_count;
+	const void *body;
+	size_t      body_size;
+};
+
 struct tr_http_call;
+/* As tr_core_action; response NULL with a failure. An actor without a handler gives an empty 404. */
+struct tr_http_call *tr_core_request(struct tr_core *core, const struct tr_raw_request *rq,
+	void (*on_response)(void *arg, const struct tr_failure *failure, const struct tr_raw_response *response,
+	                    const struct tr_client_actor *actor), void *arg);
 struct tr_http_call *tr_core_action(struct tr_core *core, const struct tr_action_request *rq,
 	void (*on_answer)(void *arg, const struct tr_failure *failure, struct troupe_value output,
 	                  const struct tr_client_actor *actor), void *arg);
@@ -93,6 +113,8 @@ struct tr_conn_request {
 	struct tr_address   to;
 	enum tr_encoding    encoding;
 	struct troupe_value params; /* size 0: none. `since` (a number) in it resumes: design.md 4.3 */
+	bool                plain;  /* a plain WebSocket (spec 11.2): no Init, messages pass as they are ... */
+	struct troupe_text  path;   /* ... and this is what it asks for, with its query */
 };
 
 /* The WebSocket is open (101 is out). Never fails: a refusal is an Error frame and a close through ops. The request is
@@ -105,6 +127,8 @@ void tr_conn_refuse(struct tr_core *core, enum tr_encoding e, int error, const c
 void tr_conn_message(struct tr_conn *c, const void *data, size_t size, bool text);
 /* There is room in the outbox again. */
 void tr_conn_drained(struct tr_conn *c);
+/* The client sent a Close frame, with this code (1005: none) and reason; tr_conn_closed follows. */
+void tr_conn_closing(struct tr_conn *c, int code, struct troupe_text reason);
 /* The socket has gone: no call of ops for this peer from here on. Takes the connection away. */
 void tr_conn_closed(struct tr_conn *c);
 

@@ -1,33 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stateless actions: each is a visitor of its own, admitted, run, answered, gone (spec/rivetkit-client.md 5). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
 
 typedef void on_answer(void *arg, const struct tr_failure *failure, struct troupe_value output,
                        const struct tr_client_actor *actor);
+typedef void on_response(void *arg, const struct tr_failure *failure, const struct tr_raw_response *response,
+                         const struct tr_client_actor *actor);
 
 struct tr_http_call {
-	struct tr_core     *core;
-	struct tr_pool      pool;
-	struct troupe_text  action;
-	struct troupe_value args;
-	struct troupe_peer  visitor;
-	on_answer          *on_answer; /* NULL: the requester has gone */
-	void               *arg;
-	struct tr_fault     fault;     /* told from the ledger, when there is no call to tell it */
+	struct tr_core       *core;
+	struct tr_pool        pool;
+	struct troupe_text    action;
+	struct troupe_value   args;
+	struct troupe_request request;    /* method NULL: an action */
+	struct troupe_peer    visitor;
+	on_answer            *on_answer;  /* one of both; NULL both: the requester has gone */
+	on_response          *on_response;
+	void                 *arg;
+	struct tr_fault       fault;      /* told from the ledger, when there is no call to tell it */
 };
 
-void tr_http_answer(struct tr_http_call *h, const struct tr_failure *failure, struct troupe_value output,
-                    const struct tr_client_actor *actor)
+static void http_free(struct tr_http_call *h)
 {
-	if (h->on_answer)
-		h->on_answer(h->arg, failure, output, actor);
 	tr_fault_clear(&h->fault);
 	tr_peer_free(&h->visitor);
 	tr_pool_free(&h->pool);
 	free(h);
+}
+
+static void fail(struct tr_http_call *h, const struct tr_fault *fault, const struct tr_client_actor *actor)
+{
+	struct tr_failure f = tr_fault_failure(fault, actor);
+
+	if (h->on_answer)
+		h->on_answer(h->arg, &f, (struct troupe_value){ 0 }, actor);
+	if (h->on_response)
+		h->on_response(h->arg, &f, NULL, actor);
+}
+
+/* A handler that answered without troupe_respond has nothing to say: 204. */
+static void respond(struct tr_http_call *h, const struct troupe_call *c)
+{
+	struct tr_raw_response r = c->response;
+
+	if (r.status == 0)
+		r.status = 204;
+	else
+		r.body = c->output.data, r.body_size = c->output.size;
+	h->on_response(h->arg, NULL, &r, &c->actor->label);
+}
+
+void tr_http_answer(struct tr_http_call *h, const struct troupe_call *c)
+{
+	if (c->fault.error)
+		fail(h, &c->fault, &c->actor->label);
+	else if (h->on_response)
+		respond(h, c);
+	else if (h->on_answer)
+		h->on_answer(h->arg, NULL, tr_bytes_value(&c->output), &c->actor->label);
+	http_free(h);
+}
+
+const struct troupe_request *tr_http_request(struct tr_http_call *h)
+{
+	return &h->request;
 }
 
 struct troupe_peer *tr_http_visitor(struct tr_http_call *h)
@@ -38,10 +78,10 @@ struct troupe_peer *tr_http_visitor(struct tr_http_call *h)
 static void tell_fault(void *arg, int rc)
 {
 	struct tr_http_call *h = arg;
-	struct tr_failure f = tr_fault_failure(&h->fault, NULL);
 
 	(void)rc;
-	tr_http_answer(h, &f, (struct troupe_value){ 0 }, NULL);
+	fail(h, &h->fault, NULL);
+	http_free(h);
 }
 
 /* Never from inside tr_core_action: its caller does not have the handle yet. */
@@ -60,9 +100,23 @@ static int admit_turn(struct troupe_actor *a, void *arg)
 	return a->kind->admit ? a->kind->admit(a, arg) : 0;
 }
 
+static int run_request(struct troupe_actor *a, struct troupe_call *c)
+{
+	if (!a->kind->request)
+		return troupe_respond(c, 404, NULL, 0, NULL, 0); /* spec 11.1 */
+	return a->kind->request(a, c, tr_http_request(c->http));
+}
+
+static const struct troupe_action *action_of(const struct tr_http_call *h, const struct troupe_actor *a)
+{
+	static const struct troupe_action request = { .name = "request", .run = run_request };
+
+	return h->request.method ? &request : tr_kind_action(a->kind, h->action);
+}
+
 static void run(struct tr_http_call *h, struct troupe_actor *a)
 {
-	const struct troupe_action *action = tr_kind_action(a->kind, h->action);
+	const struct troupe_action *action = action_of(h, a);
 	struct tr_fault fault = { 0 };
 	struct troupe_call *call;
 	int rc;
@@ -95,20 +149,53 @@ static void on_actor(void *arg, struct tr_fault *fault, const struct tr_actor_ro
 		run(h, a);
 }
 
-struct tr_http_call *tr_core_action(struct tr_core *core, const struct tr_action_request *rq,
-	void (*answer)(void *arg, const struct tr_failure *failure, struct troupe_value output,
-	               const struct tr_client_actor *actor), void *arg)
+static struct tr_http_call *http_new(struct tr_core *core, struct troupe_value params, void *arg)
 {
 	struct tr_http_call *h = tr_alloc(sizeof *h);
 
 	h->core = core;
-	h->on_answer = answer;
 	h->arg = arg;
-	h->action = (struct troupe_text){ tr_pool_text(&h->pool, rq->action), rq->action.size };
-	h->args = tr_pool_value(&h->pool, rq->args);
-	h->visitor.params = tr_pool_value(&h->pool, rq->params);
+	h->visitor.params = tr_pool_value(&h->pool, params);
 	h->visitor.since_ms = core->o.clock.ops->now_ms(core->o.clock.ctx);
 	tr_random_uuid(h->visitor.id);
+	return h;
+}
+
+struct tr_http_call *tr_core_action(struct tr_core *core, const struct tr_action_request *rq,
+	void (*answer)(void *arg, const struct tr_failure *failure, struct troupe_value output,
+	               const struct tr_client_actor *actor), void *arg)
+{
+	struct tr_http_call *h = http_new(core, rq->params, arg);
+
+	h->on_answer = answer;
+	h->action = (struct troupe_text){ tr_pool_text(&h->pool, rq->action), rq->action.size };
+	h->args = tr_pool_value(&h->pool, rq->args);
+	tr_roster_seek(core, &rq->to, TR_SEEK_WAKE, on_actor, h);
+	return h;
+}
+
+static const char *copy_text(struct tr_http_call *h, const char *text)
+{
+	return tr_pool_text(&h->pool, (struct troupe_text){ text, strlen(text) });
+}
+
+struct tr_http_call *tr_core_request(struct tr_core *core, const struct tr_raw_request *rq,
+	void (*response)(void *arg, const struct tr_failure *failure, const struct tr_raw_response *response,
+	                 const struct tr_client_actor *actor), void *arg)
+{
+	struct tr_http_call *h = http_new(core, rq->params, arg);
+	const struct troupe_request *in = rq->request;
+	struct troupe_header *headers = tr_pool_alloc(&h->pool, (in->header_count + 1) * sizeof *headers);
+
+	h->on_response = response;
+	h->request = *in;
+	h->request.method = copy_text(h, in->method);
+	h->request.path = copy_text(h, in->path);
+	h->request.url = copy_text(h, in->url);
+	h->request.headers = headers;
+	for (size_t i = 0; i < in->header_count; i++)
+		headers[i] = (struct troupe_header){ copy_text(h, in->headers[i].name), copy_text(h, in->headers[i].value) };
+	h->request.body = tr_pool_value(&h->pool, (struct troupe_value){ in->body, in->body_size }).data;
 	tr_roster_seek(core, &rq->to, TR_SEEK_WAKE, on_actor, h);
 	return h;
 }
@@ -116,4 +203,5 @@ struct tr_http_call *tr_core_action(struct tr_core *core, const struct tr_action
 void tr_core_abandon(struct tr_http_call *call)
 {
 	call->on_answer = NULL;
+	call->on_response = NULL;
 }

@@ -62,6 +62,8 @@ struct troupe_actor {
 	struct tr_fault           refusal;   /* why a hook fails */
 	struct tr_list            peers;     /* joined connections, by troupe_peer.link */
 	size_t                    peer_count;
+	struct tr_list            sockets;   /* plain ones, by troupe_peer.link */
+	size_t                    socket_count;
 	struct tr_list            calls;     /* unanswered, by troupe_call.link */
 	size_t                    call_count;
 	struct tr_list            reads;     /* from the store, under way */
@@ -112,6 +114,10 @@ struct tr_conn {
 	struct tr_sub            *subs;
 	unsigned                  sub_count;
 	struct tr_list            link;
+	bool                      plain;
+	char                     *path;     /* in the pool */
+	int                       closed_code; /* the client's Close frame; 0: none came */
+	char                     *closed_reason; /* in the pool */
 	/* resuming (replay.c) */
 	bool                      resumes;  /* came with `since` */
 	bool                      live;     /* has had everything: events are sent as they are released */
@@ -141,6 +147,7 @@ struct troupe_call {
 	int64_t                     deadline_ms;
 	bool                        answered; /* its actor has spoken; the answer may still be held back */
 	bool                        told;     /* the client has had its answer (a time-out came first) */
+	struct tr_raw_response      response; /* the answer of a plain request; in the pool. status 0: none */
 	struct tr_fault             fault;    /* the answer: an error */
 	struct tr_frame            *frame;    /* the answer, or the error, for a connection */
 	struct tr_page             *page;     /* that it waits for */
@@ -172,8 +179,9 @@ void tr_call_spoil(struct troupe_call *c, int rc); /* its answer must not be tol
 void tr_calls_expire(void *core);
 
 /* ---- http.c */
-void tr_http_answer(struct tr_http_call *h, const struct tr_failure *failure, struct troupe_value output,
-                    const struct tr_client_actor *actor);
+/* The call's answer, as it lies in the call. */
+void tr_http_answer(struct tr_http_call *h, const struct troupe_call *c);
+const struct troupe_request *tr_http_request(struct tr_http_call *h);
 
 /* ---- event.c */
 void tr_event_release(struct troupe_actor *a, struct tr_event *e);
@@ -209,6 +217,10 @@ void tr_conn_close_now(struct tr_conn *c, int code, const char *reason, int dela
 int  tr_conn_subscribe(struct tr_conn *c, struct troupe_text name, bool on);
 void tr_conn_unsubscribe_all(struct tr_conn *c);
 struct tr_topic *tr_topic_find(struct troupe_actor *a, const char *name);
+
+/* ---- plain.c */
+int  tr_plain_open(struct troupe_actor *a, struct tr_conn *c);
+void tr_plain_message(struct tr_conn *c, const void *data, size_t size, bool text);
 
 /* ---- replay.c */
 void tr_replay_subscribed(struct tr_conn *c, struct tr_sub *s); /* a resuming connection subscribed */

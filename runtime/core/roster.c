@@ -318,10 +318,16 @@ static void answer_calls(struct troupe_actor *a, int error, const char *sentence
 	}
 }
 
+static void shut_all(struct tr_list *peers, int code, const char *reason)
+{
+	while (!tr_list_empty(peers))
+		tr_conn_shut(tr_container(peers->next, struct troupe_peer, link)->conn, code, reason, 0);
+}
+
 static void shut_peers(struct troupe_actor *a, int code, const char *reason)
 {
-	while (!tr_list_empty(&a->peers))
-		tr_conn_shut(tr_container(a->peers.next, struct troupe_peer, link)->conn, code, reason, 0);
+	shut_all(&a->peers, code, reason);
+	shut_all(&a->sockets, code, reason);
 }
 
 void tr_roster_retire(struct troupe_actor *a, bool destroy)
@@ -377,8 +383,7 @@ void tr_roster_drop(struct troupe_actor *a, int rc)
 	a->doomed = true;
 	a->life = TR_LEAVING;
 	tr_ledger_purge(&a->core->ledger, a, rc);
-	while (!tr_list_empty(&a->peers))
-		tr_conn_shut(tr_container(a->peers.next, struct troupe_peer, link)->conn, 1011, "actor.restarting", 0);
+	shut_peers(a, 1011, "actor.restarting");
 	while (!tr_list_empty(&a->calls)) {
 		struct troupe_call *c = tr_container(a->calls.next, struct troupe_call, link);
 

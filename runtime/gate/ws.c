@@ -409,7 +409,11 @@ static int on_client_close(struct peer *p, const char *payload, size_t size)
 {
 	bool good = size == 0 || size == 2 || (size > 2 && tr_utf8_valid(payload + 2, size - 2));
 	bool answer = good && p->state < SAID;
+	const unsigned char *code = (const unsigned char *)payload;
 
+	if (p->conn && good)
+		tr_conn_closing(p->conn, size < 2 ? 1005 : code[0] << 8 | code[1],
+		                (struct troupe_text){ size > 2 ? payload + 2 : "", size > 2 ? size - 2 : 0 });
 	gone(p);
 	return answer ? 0 : -1;
 }

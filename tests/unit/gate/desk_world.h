@@ -47,6 +47,13 @@ static struct {
 	bool create;
 	struct tr_bytes args, params;
 	unsigned actions, abandoned;
+
+	/* The last plain request, and what is answered to it from the loop; status 0: an empty 404. */
+	struct event_base *base;
+	char method[200], path[200], url[200], body[200], headers[2000];
+	struct tr_raw_response response;
+	void (*on_response)(void *, const struct tr_failure *, const struct tr_raw_response *, const struct tr_client_actor *);
+	unsigned requests;
 } core;
 
 static inline void copy(char to[200], struct troupe_text text)
@@ -222,6 +229,42 @@ void tr_core_abandon(struct tr_http_call *call)
 
 static const struct tr_client_actor the_actor = { { "id1", 3 }, 4, { "a/b", 3 } };
 
+static void core_responds(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct tr_raw_response nothing = { .status = 404 };
+
+	(void)fd;
+	(void)what;
+	core.call = NULL;
+	core.on_response(arg, NULL, core.response.status ? &core.response : &nothing, &the_actor);
+}
+
+struct tr_http_call *tr_core_request(struct tr_core *c, const struct tr_raw_request *rq,
+	void (*on_response)(void *arg, const struct tr_failure *failure, const struct tr_raw_response *response,
+	                    const struct tr_client_actor *actor), void *arg)
+{
+	const struct troupe_request *in = rq->request;
+
+	(void)c;
+	assert_null(core.call);
+	core.call = (struct tr_http_call *)&core;
+	core.on_response = on_response;
+	core.headers[0] = 0;
+	copy(core.id, rq->to.id);
+	copy(core.method, tr_text(in->method, strlen(in->method)));
+	copy(core.path, tr_text(in->path, strlen(in->path)));
+	copy(core.url, tr_text(in->url, strlen(in->url)));
+	copy(core.body, tr_text(in->body, in->body_size));
+	for (size_t i = 0; i < in->header_count; i++) {
+		size_t size = strlen(core.headers);
+
+		snprintf(core.headers + size, sizeof(core.headers) - size, "%s=%s;", in->headers[i].name, in->headers[i].value);
+	}
+	core.requests++;
+	event_base_once(core.base, -1, EV_TIMEOUT, core_responds, arg, NULL);
+	return core.call;
+}
+
 static inline void core_answers(const struct tr_failure *failure, struct troupe_value output)
 {
 	assert_non_null(core.call);
@@ -241,7 +284,8 @@ static struct {
 	int fd, error;
 	bool rivet, create;
 	enum tr_encoding encoding;
-	char key[200], id[200], name[200], actor_key[200], message[200], address[200], rest[200];
+	char key[200], id[200], name[200], actor_key[200], message[200], address[200], rest[200], path[200];
+	bool plain;
 	struct tr_bytes params;
 } ws;
 
@@ -268,6 +312,8 @@ void tr_ws_adopt(struct tr_ws *w, int fd, const struct tr_ws_upgrade *up)
 	ws.rivet = up->rivet;
 	ws.create = up->request.to.create;
 	ws.encoding = up->request.encoding;
+	ws.plain = up->request.plain;
+	copy(ws.path, up->request.path);
 	copy(ws.key, up->key);
 	copy(ws.id, up->request.to.id);
 	copy(ws.name, up->request.to.name);
@@ -324,6 +370,7 @@ static inline struct world *begin_with(const char *token, const char *const *ori
 	memset(&core, 0, sizeof(core));
 	memset(&ws, 0, sizeof(ws));
 	w->base = event_base_new();
+	core.base = w->base;
 	w->listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(w->listening, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(listen(w->listening, 64), 0);

@@ -279,6 +279,34 @@ TEST(an_actors_health_needs_the_actor)
 	end(w);
 }
 
+TEST(a_plain_request_passes_through_both_ways)
+{
+	struct world *w = begin();
+	const struct troupe_header answer[] = {
+		{ "Content-Type", "text/x" }, { "X-Mine", "1" }, { "Content-Length", "999" }, { "Connection", "close" } };
+
+	core.response = (struct tr_raw_response){ .status = 201, .headers = answer, .header_count = 4, .body = "made", .body_size = 4 };
+	ask(w, "PATCH", "/gateway/w/request/users/a%20b?x=1&rvt-key=k&rvt-namespace=default&rvt-method=getOrCreate"
+	    "&rvt-runner=default&y", "X-Own: yes\r\nx-rivet-token: t\r\n", "hello");
+	assert_int_equal(w->status, 201);
+	assert_string_equal(w->body, "made");
+	assert_header(w, "content-type", "text/x");
+	assert_header(w, "x-mine", "1");
+	assert_header(w, "content-length", "4");
+	assert_header(w, "x-rivet-actor", "id1");
+	assert_string_equal(core.method, "PATCH");
+	assert_string_equal(core.path, "/users/a%20b?x=1&y");
+	assert_non_null(strstr(core.url, "/users/a%20b?x=1&y"));
+	assert_string_equal(core.body, "hello");
+	assert_non_null(strstr(core.headers, "X-Own=yes;"));
+	assert_null(strstr(core.headers, "x-rivet-token"));
+	ask(w, "GET", "/gateway/id1/request", "x-rivet-internal-original-request-url: https://app/there?z\r\n", "");
+	assert_string_equal(core.path, "/");
+	assert_string_equal(core.url, "https://app/there?z");
+	assert_null(strstr(core.headers, "original"));
+	end(w);
+}
+
 TEST(an_actor_may_be_named_by_header)
 {
 	struct world *w = begin();
@@ -358,5 +386,5 @@ TESTS(RUN(an_action_by_key_is_run), RUN(an_action_by_id_is_run), RUN(actions_spe
       RUN(an_answer_over_a_mebibyte_is_an_error), RUN(bodies_that_cannot_be_decoded_are_refused),
       RUN(who_hangs_up_abandons_the_action), RUN(the_end_of_the_gate_abandons_actions),
       RUN(what_else_a_gateway_is_asked_for), RUN(an_actors_health_needs_the_actor),
-      RUN(an_actor_may_be_named_by_header), RUN(without_the_token_only_public_things_are_had),
+      RUN(a_plain_request_passes_through_both_ways), RUN(an_actor_may_be_named_by_header), RUN(without_the_token_only_public_things_are_had),
       RUN(a_body_is_not_read_before_the_token_is_seen))

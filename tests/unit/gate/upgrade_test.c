@@ -75,7 +75,21 @@ TEST(an_upgrade_names_its_actor_by_subprotocol)
 	upgrade(w, "/connect", "Sec-WebSocket-Protocol: rivet, rivet_target.planet, rivet_actor.id9\r\n", "");
 	assert_int_equal(ws.error, TROUPE_EROUTE);
 	upgrade(w, "/websocket/x", "Sec-WebSocket-Protocol: rivet, rivet_target.actor, rivet_actor.id9\r\n", "");
-	assert_int_equal(ws.error, TROUPE_EROUTE);
+	assert_int_equal(ws.error, 0);
+	assert_true(ws.plain);
+	end(w);
+}
+
+TEST(a_plain_websocket_keeps_its_path_and_query)
+{
+	struct world *w = begin();
+
+	upgrade(w, "/gateway/id1/websocket/a%20b?x=1&y", "", "");
+	assert_int_equal(ws.error, 0);
+	assert_true(ws.plain);
+	assert_string_equal(ws.path, "/websocket/a%20b?x=1&y");
+	upgrade(w, "/gateway/id1/connect", "", "");
+	assert_false(ws.plain);
 	end(w);
 }
 
@@ -96,7 +110,7 @@ TEST(refusals_are_handed_over_too)
 		{ "/gateway/id1@tok%2Fen/connect", "Origin: http://evil.org\r\n", TROUPE_EFORBIDDEN },
 		{ "/gateway/id1@tok%2Fen/connect", "Origin: http://h\r\n", 0 },
 		{ "/gateway/id1@tok%2Fen/connect", "Sec-WebSocket-Protocol: rivet_conn_params.%7B\r\n", TROUPE_EINVAL },
-		{ "/gateway/id1@tok%2Fen/websocket/x", "", TROUPE_EROUTE },
+		{ "/gateway/id1@tok%2Fen/websocket/x", "", 0 },
 		{ "/gateway/id1@tok%2Fen/action/x", "", TROUPE_EROUTE },
 		{ "/nowhere", "", TROUPE_EROUTE },
 		{ "/gateway//x/connect", "", TROUPE_EROUTE },
@@ -173,6 +187,6 @@ TEST(frames_leave_at_the_end_of_the_turn)
 }
 
 TESTS(RUN(an_upgrade_is_handed_over), RUN(an_upgrade_may_come_on_a_used_connection),
-      RUN(an_upgrade_names_its_actor_by_subprotocol), RUN(refusals_are_handed_over_too),
+      RUN(an_upgrade_names_its_actor_by_subprotocol), RUN(a_plain_websocket_keeps_its_path_and_query), RUN(refusals_are_handed_over_too),
       RUN(parameters_of_an_upgrade_are_bounded), RUN(what_is_no_upgrade_is_refused_by_http),
       RUN(frames_leave_at_the_end_of_the_turn))

@@ -34,7 +34,8 @@ struct tr_conn {
 	char                     *last; /* the last message */
 	size_t                    last_size;
 	bool                      last_text;
-	int                       messages, drained, closed;
+	int                       messages, drained, closed, closing_code;
+	char                      closing_reason[124];
 	bool                      echo, count_only;
 	void                    (*on_message)(struct tr_conn *c);
 	void                    (*on_drained)(struct tr_conn *c);
@@ -114,6 +115,12 @@ void tr_conn_message(struct tr_conn *c, const void *data, size_t size, bool text
 		send_bytes(c, data, size, text);
 	if (c->on_message)
 		c->on_message(c);
+}
+
+void tr_conn_closing(struct tr_conn *c, int code, struct troupe_text reason)
+{
+	c->closing_code = code;
+	snprintf(c->closing_reason, sizeof(c->closing_reason), "%.*s", (int)reason.size, reason.data);
 }
 
 void tr_conn_drained(struct tr_conn *c)
