@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The agent asks before it does something: whoever is there sees it, or sees it when they come, and the first answer counts. */
+
+import assert from "node:assert/strict";
+import { test } from "./kit/stage.mjs";
+
+const failureOf = (promise) => promise.then(() => assert.fail("it did not fail"), (error) => error);
+const codeOf = ({ group, code }) => `${group}.${code}`;
+
+/** ann and bob are there, ann's prompt makes the agent ask. */
+async function asked(stage, text = "!perm") {
+	const troupe = await stage.troupe({ sandbox: "local" });
+	const [ann, bob] = ["ann", "bob"].map((userId) => stage.join(troupe, "w", { userId }));
+
+	await Promise.all([ann.connected(), bob.connected()]);
+	const answer = ann.conn.prompt({ userId: "ann", text, promptId: "p" });
+
+	answer.catch(() => {}); /* some tests kill the server */
+	const request = await bob.event("permission.request");
+
+	return { troupe, ann, bob, answer, request };
+}
+
+/** Which options the agent was told, as it says itself. */
+const chosen = (ear) => [...ear.said.matchAll(/permission \d+: (\{.*?\})/g)].map(([, outcome]) => JSON.parse(outcome).optionId);
+
+const reply = (ear, { permissionId }, word, userId) => ear.conn.respondPermission({ permissionId, reply: word, userId });
+
+test("everybody sees what the agent asks, with the replies that it offers", async (stage) => {
+	const { ann, request } = await asked(stage);
+
+	assert.equal(request.toolCall.title, "Do thing 1");
+	assert.deepEqual(request.options.map(({ kind }) => kind), ["allow_once", "allow_always", "reject_once"]);
+	assert.deepEqual(request.availableReplies, ["once", "always", "reject"]);
+	assert.deepEqual(await ann.event("permission.request"), request);
+});
+
+for (const [word, option] of [["once", "yes"], ["always", "ever"], ["reject", "no"]])
+	test(`"${word}" reaches the agent as its option, everybody hears who said it, and the turn goes on`, async (stage) => {
+		const { ann, bob, answer, request } = await asked(stage);
+
+		assert.equal(await reply(bob, request, word, "bob"), undefined);
+		const { permissionId, reply: said, userId } = await ann.event("permission.resolved");
+
+		assert.deepEqual({ permissionId, said, userId }, { permissionId: request.permissionId, said: word, userId: "bob" });
+		assert.equal((await answer).stopReason, "end_turn");
+		assert.deepEqual(chosen(ann), [option]);
+		const replies = ann.of("session.event").filter(({ sender, payload }) => sender === "client" && payload.result?.outcome);
+
+		assert.equal(replies.length, 1, "the reply is in the log");
+	});
+
+test("the second answer is already_resolved, and changes nothing", async (stage) => {
+	const { ann, bob, answer, request } = await asked(stage);
+	const outcomes = await Promise.allSettled([reply(ann, request, "once", "ann"), reply(bob, request, "reject", "bob")]);
+	const [refused] = outcomes.filter(({ status }) => status === "rejected");
+
+	assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 1);
+	assert.equal(codeOf(refused.reason), "permission.already_resolved");
+	assert.equal((await answer).stopReason, "end_turn");
+	assert.equal(codeOf(await failureOf(reply(bob, request, "once", "bob"))), "permission.already_resolved");
+	assert.equal(ann.of("permission.resolved").length, 1);
+});
+
+test("unknown requests and unknown replies are refused, and the request stays open", async (stage) => {
+	const { ann, answer, request } = await asked(stage);
+
+	assert.equal(codeOf(await failureOf(reply(ann, { permissionId: "nobody" }, "once"))), "permission.unknown");
+	assert.equal(codeOf(await failureOf(reply(ann, request, "perhaps"))), "request.invalid");
+	await reply(ann, request, "once");
+	assert.equal((await answer).stopReason, "end_turn");
+});
+
+test("a request waits while nobody is there; who comes late sees it and answers", async (stage) => {
+	const { troupe, ann, bob, request } = await asked(stage);
+
+	await Promise.all([ann.conn.dispose(), bob.conn.dispose()]);
+	const late = stage.join(troupe, "w", { userId: "cyn" });
+
+	assert.deepEqual(await late.event("permission.request"), request);
+	await reply(late, request, "once", "cyn");
+	await late.turn("p", "done");
+	assert.deepEqual(chosen(late), ["yes"]);
+});
+
+test("a request outlives kill -9, and one answer has its effect", async (stage) => {
+	const { troupe, ann, bob, request } = await asked(stage);
+
+	await troupe.crash();
+	await Promise.all([ann.connected(), bob.connected()]);
+	await reply(bob, request, "once", "bob");
+	await ann.turn("p", "done");
+	assert.deepEqual(chosen(ann), ["yes"]);
+	assert.equal(ann.of("permission.request").length, 1);
+	assert.equal(ann.of("permission.resolved").length, 1);
+});
+
+test("an answer that was acknowledged has its effect even when the server is killed at once", async (stage) => {
+	const { troupe, ann, request } = await asked(stage);
+
+	await reply(ann, request, "once", "ann");
+	await troupe.crash();
+	await ann.turn("p", "done");
+	assert.deepEqual(chosen(ann), ["yes"]);
+});
+
+test("four requests in one turn are each answered, and the turn's end is logged", async (stage) => {
+	const { ann, answer } = await asked(stage, "!perm 4");
+
+	for (let n = 1; n <= 4; n++)
+		await reply(ann, await ann.event("permission.request", ({ toolCall }) => toolCall.title === `Do thing ${n}`), "once");
+	assert.equal((await answer).stopReason, "end_turn");
+	await ann.turn("p", "done");
+	assert.deepEqual(chosen(ann), ["yes", "yes", "yes", "yes"]);
+});
+
+test("a request expires when its agent dies: everybody hears it, and an answer comes too late", async (stage) => {
+	const sandbox = await stage.sandbox();
+
+	await sandbox.start();
+	const troupe = await stage.troupe({ sandbox: sandbox.url });
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+	const answer = failureOf(ann.conn.prompt({ userId: "ann", text: "!perm", promptId: "p" }));
+	const request = await ann.event("permission.request");
+
+	await sandbox.stop("SIGKILL");
+	await sandbox.start();
+	await answer;
+	assert.equal((await ann.event("permission.resolved")).reply, "expired");
+	assert.equal(codeOf(await failureOf(reply(ann, request, "once"))), "permission.already_resolved");
+});
