@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See kit.h. */
+#include "kit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ values */
+
+void pack_begin(struct pack *p)
+{
+	msgpack_sbuffer_init(&p->bytes);
+	msgpack_packer_init(&p->out, &p->bytes, msgpack_sbuffer_write);
+}
+
+static void pack_part(struct pack *p, const char *text, size_t size)
+{
+	msgpack_pack_str(&p->out, size);
+	msgpack_pack_str_body(&p->out, text, size);
+}
+
+void pack_text(struct pack *p, const char *text)
+{
+	if (text)
+		pack_part(p, text, strlen(text));
+	else
+		msgpack_pack_nil(&p->out);
+}
+
+void pack_texts(struct pack *p, const char *list, char between)
+{
+	size_t count = list ? 1 : 0, size;
+
+	for (const char *c = list; c && *c; c++)
+		count += *c == between;
+	msgpack_pack_array(&p->out, count);
+	while (list) {
+		const char *text = list_next(&list, between, &size);
+
+		pack_part(p, text, size);
+	}
+}
+
+struct troupe_value pack_value(const struct pack *p)
+{
+	return (struct troupe_value){ p->bytes.data, p->bytes.size };
+}
+
+void pack_end(struct pack *p)
+{
+	msgpack_sbuffer_destroy(&p->bytes);
+}
+
+int pack_reply(struct pack *p, struct troupe_call *c)
+{
+	int rc = troupe_reply_value(c, pack_value(p));
+
+	pack_end(p);
+	return rc;
+}
+
+int reply_text(struct troupe_call *c, const char *text)
+{
+	struct pack p;
+
+	pack_begin(&p);
+	pack_text(&p, text);
+	return pack_reply(&p, c);
+}
+
+/* ------------------------------------------------------------------ lists of texts */
+
+void list_push(struct troupe_actor *a, const char **list, const char *text)
+{
+	char *longer;
+
+	if (!*list) {
+		troupe_set_text(a, list, text);
+		return;
+	}
+	if (asprintf(&longer, "%s%c%s", *list, ROW, text) < 0)
+		abort();
+	troupe_set_text(a, list, longer);
+	free(longer);
+}
+
+const char *list_next(const char **at, char between, size_t *size)
+{
+	const char *text = *at, *end = strchr(text, between);
+
+	*size = end ? (size_t)(end - text) : strlen(text);
+	*at = end ? end + 1 : NULL;
+	return text;
+}
+
+/* ------------------------------------------------------------------ answers later */
+
+struct later {
+	struct troupe_call  *call;
+	struct troupe_timer *timer;
+	void               (*finish)(struct troupe_actor *a, struct troupe_call *c);
+	const char          *text;
+};
+
+static void on_time(struct troupe_actor *a, void *arg)
+{
+	struct later *l = arg;
+
+	if (l->finish)
+		l->finish(a, l->call);
+	else
+		reply_text(l->call, l->text);
+	troupe_timer_free(l->timer);
+	free(l);
+}
+
+static int later(struct troupe_call *c, int64_t delay_ms, const struct later *what)
+{
+	struct later *l = malloc(sizeof *l);
+
+	if (!l)
+		abort();
+	*l = *what;
+	l->call = c;
+	l->timer = troupe_timer_new(troupe_call_actor(c), on_time, l);
+	troupe_timer_set(l->timer, delay_ms);
+	return TROUPE_LATER;
+}
+
+int answer_after(struct troupe_call *c, int64_t delay_ms, void (*finish)(struct troupe_actor *, struct troupe_call *))
+{
+	return later(c, delay_ms, &(struct later){ .finish = finish });
+}
+
+int reply_text_after(struct troupe_call *c, int64_t delay_ms, const char *text)
+{
+	return later(c, delay_ms, &(struct later){ .text = text });
+}
+
+/* ------------------------------------------------------------------ connection parameters */
+
+void read_params(struct troupe_actor *a, const struct troupe_peer *p, const struct troupe_record *r, void *into)
+{
+	struct troupe_value params = troupe_peer_params(p);
+
+	memset(into, 0, r->size);
+	if (params.size && troupe_read(a, r, into, params) < 0)
+		memset(into, 0, r->size);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the kinds here share: values of other shapes than one struct, written with msgpack-c; lists of texts in a kept
+ * field, since a kept field holds no list; answers that take their time. */
+#ifndef PARITY_KIT_H
+#define PARITY_KIT_H
+
+#include <msgpack.h>
+#include <troupe.h>
+
+/* ---- values: begin, put, then answer with it (or take the bytes and free) */
+struct pack { msgpack_sbuffer bytes; msgpack_packer out; };
+
+void pack_begin(struct pack *p);
+void pack_text(struct pack *p, const char *text); /* NULL: null */
+void pack_texts(struct pack *p, const char *list, char between); /* an array of what `list` holds; NULL: none */
+struct troupe_value pack_value(const struct pack *p); /* lent until the end */
+void pack_end(struct pack *p);
+int  pack_reply(struct pack *p, struct troupe_call *c); /* and the end */
+
+int  reply_text(struct troupe_call *c, const char *text);
+
+/* ---- lists of texts: one text with something between its elements */
+#define ROW   '\x1e'
+#define FIELD '\x1f'
+
+void list_push(struct troupe_actor *a, const char **list, const char *text);
+/* The next element of a list: *at moves on and is NULL after the last. */
+const char *list_next(const char **at, char between, size_t *size);
+
+/* ---- answers later */
+/* After a while, calls `finish` in a turn of the call's actor, which answers. Returns TROUPE_LATER. */
+int  answer_after(struct troupe_call *c, int64_t delay_ms,
+                  void (*finish)(struct troupe_actor *a, struct troupe_call *c));
+int  reply_text_after(struct troupe_call *c, int64_t delay_ms, const char *text); /* text: a literal */
+
+/* ---- connection parameters: fills `into`, with zeroes when there are none or they are others. Texts: turn-lived. */
+void read_params(struct troupe_actor *a, const struct troupe_peer *p, const struct troupe_record *r, void *into);
+
+#endif

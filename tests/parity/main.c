@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The actors of RivetKit's driver suite, in C: a server that the suite can be pointed at. See README.md. */
+#include <troupe.h>
+
+#define EACH_KIND(X) \
+	X(counter) X(counter_conn) X(counter_params) X(lifecycle) \
+	X(sync_action) X(async_action) X(concurrent_action) X(nested_action) X(promise) \
+	X(short_timeout) X(long_timeout) X(default_timeout) X(sync_timeout) \
+	X(error_handling) X(custom_timeout) X(conn_error) \
+	X(conn_state) X(preflight) \
+	X(large_payload) X(large_payload_conn) X(input) X(stateless) \
+	X(raw_http) X(raw_http_no_handler) X(raw_http_void) X(raw_http_hono) X(raw_http_properties) \
+	X(raw_websocket) X(raw_websocket_binary) X(raw_websocket_async) X(raw_websocket_context) \
+	X(access_control)
+
+#define DECLARE(name) extern const struct troupe_kind name##_kind;
+EACH_KIND(DECLARE)
+
+int main(int argc, char **argv)
+{
+#define LIST(name) &name##_kind,
+	static const struct troupe_kind *const kinds[] = { EACH_KIND(LIST) NULL };
+
+	return troupe_main(argc, argv, kinds);
+}
