@@ -8,6 +8,7 @@
 #define TR_HTTP_HEAD_BYTES_MAX        (64 * 1024)        /* 431, closed */
 #define TR_HTTP_HEADERS_MAX           128                /* 431, closed */
 #define TR_HTTP_HEAD_TIME_MS          10000              /* from the first byte of a head to its last: 408, closed */
+#define TR_HTTP_LAST_HEAD_MS          500                /* a server that ends waits this long for heads on their way */
 #define TR_HTTP_IDLE_TIME_MS          75000              /* kept-alive without a request: closed in silence */
 #define TR_HTTP_BODY_TIME_MS          30000              /* a body without progress: 408, closed */
 #define TR_HTTP_ACTION_BYTES_MAX      (64 * 1024)        /* 400 message.incoming_too_long */

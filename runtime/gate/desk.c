@@ -231,11 +231,24 @@ int tr_gate_new(struct tr_gate **ret, const struct tr_gate_options *o)
 
 void tr_gate_stop(struct tr_gate *gate)
 {
-	struct tr_list *at = gate->clients.next, *next;
-
 	gate->stopped = true;
 	event_del(gate->acceptable);
 	event_del(gate->retry);
+}
+
+bool tr_gate_quiet(const struct tr_gate *gate)
+{
+	for (struct tr_list *at = gate->clients.next; at != &gate->clients; at = at->next) {
+		if (tr_http_conn_fresh(tr_container(at, struct tr_client, link)->conn))
+			return false;
+	}
+	return true;
+}
+
+void tr_gate_drain(struct tr_gate *gate)
+{
+	struct tr_list *at = gate->clients.next, *next;
+
 	for (; at != &gate->clients; at = next) {
 		next = at->next;
 		tr_http_conn_drain(tr_container(at, struct tr_client, link)->conn);

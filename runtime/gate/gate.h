@@ -25,10 +25,14 @@ struct tr_gate_options {
 
 /* 0, TROUPE_ENOMEM, or what tr_ws_new returned. */
 int tr_gate_new(struct tr_gate **ret, const struct tr_gate_options *o);
-/* No new connections from here on (they wait in the listening socket for the next process); kept-alive connections close
- * after the answer they wait for, idle ones now. WebSockets are the core's to close (tr_core_drain). */
+/* Ending, in two steps. First: no new connections; they wait in the listening socket for the next process. Those that are there
+ * are served as before, so that a client whose upgrade is on its way gets its 101: without it, it would give up for ever
+ * (spec/rivetkit-client.md 9.2). */
 void tr_gate_stop(struct tr_gate *gate);
-/* Drops what is still open; calls to the core that are not answered yet are abandoned. Takes NULL, returns NULL. */
+/* Has everyone who connected asked for something by now? */
+bool tr_gate_quiet(const struct tr_gate *gate);
+/* Then: connections close behind the answer that they wait for, or now. */
+void tr_gate_drain(struct tr_gate *gate);
 struct tr_gate *tr_gate_free(struct tr_gate *gate);
 /* Call after each tr_core_turn_end: what the core released to WebSockets leaves now. */
 void tr_gate_flush(struct tr_gate *gate);

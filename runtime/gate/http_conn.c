@@ -47,6 +47,7 @@ struct tr_http_conn {
 	bool ended;               /* the client will send nothing more */
 	bool closing;             /* the answer in SEND is the last */
 	bool draining;            /* tr_http_conn_drain was called */
+	bool served;              /* a whole head has come */
 	size_t moved;             /* since the deadline was set */
 	struct tr_bytes in;       /* read; the first `used` bytes have been understood */
 	size_t used;
@@ -272,6 +273,7 @@ static void start_body(struct tr_http_conn *c)
 
 	enter(c, WAIT);
 	c->unread = c->head->chunked || c->head->length;
+	c->served = true;
 	max = c->ops->on_head(c->owner, c->head);
 	if (c->state != WAIT)
 		return;
@@ -527,6 +529,11 @@ bool tr_http_conn_idle(const struct tr_http_conn *c)
 	char byte;
 
 	return c->state == IDLE && !c->running && recv(c->fd, &byte, 1, MSG_PEEK) <= 0;
+}
+
+bool tr_http_conn_fresh(const struct tr_http_conn *c)
+{
+	return !c->served;
 }
 
 void tr_http_conn_drain(struct tr_http_conn *c)

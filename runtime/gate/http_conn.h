@@ -65,6 +65,8 @@ int tr_http_conn_release(struct tr_http_conn *c, struct troupe_text *rest);
 /* No request but the one that is there: the connection closes behind its answer, or now. on_closed may come before it
  * returns. */
 void tr_http_conn_drain(struct tr_http_conn *c);
+/* Its first head has not come whole yet: the client has connected and is about to ask. */
+bool tr_http_conn_fresh(const struct tr_http_conn *c);
 /* Between two requests, or before the first, and with nothing in the socket? Such a connection may be closed without harm. */
 bool tr_http_conn_idle(const struct tr_http_conn *c);
 /* Drops it; on_closed comes from inside, unless this is called from inside on_head, on_body or on_bad: then after them. */

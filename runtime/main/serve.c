@@ -19,6 +19,7 @@
 
 #include <event2/event.h>
 
+#include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/core.h"
@@ -28,16 +29,19 @@
 #include "runtime/sandbox/sandbox.h"
 #include "runtime/store/lmdb_store.h"
 
+#define LAST_HEAD_STEP_MS 10
+
 struct server {
 	const struct tr_options *o;
 	struct event_base *base;
-	struct event      *signals[3];
+	struct event      *signals[3], *last_heads;
 	struct tr_lmdb    *store;
 	struct tr_local   *local;
 	struct tr_sandbox *sandbox;
 	struct tr_core    *core;
 	struct tr_gate    *gate;
 	char               cwd[PATH_MAX];
+	int                waited_ms; /* for heads on their way */
 	bool               ending, keep_sandbox, drained, stopped;
 };
 
@@ -61,6 +65,21 @@ static void on_drained(void *arg)
 		s->stopped = true;
 }
 
+/* Whoever has connected is about to ask: cut off now, the official client would never come back. */
+static void on_last_heads(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *s = arg;
+
+	(void)fd;
+	(void)what;
+	s->waited_ms += LAST_HEAD_STEP_MS;
+	if (!tr_gate_quiet(s->gate) && s->waited_ms < TR_HTTP_LAST_HEAD_MS)
+		return;
+	evtimer_del(s->last_heads);
+	tr_gate_drain(s->gate);
+	tr_core_drain(s->core, on_drained, s);
+}
+
 static void on_signal(evutil_socket_t signal, short what, void *arg)
 {
 	struct server *s = arg;
@@ -72,7 +91,7 @@ static void on_signal(evutil_socket_t signal, short what, void *arg)
 	s->ending = true;
 	tr_info("server.drain", "signal=%d", (int)signal);
 	tr_gate_stop(s->gate);
-	tr_core_drain(s->core, on_drained, s);
+	event_add(s->last_heads, &(struct timeval){ .tv_usec = LAST_HEAD_STEP_MS * 1000 });
 }
 
 /* ------------------------------------------------------------------ starting */
@@ -149,6 +168,9 @@ static int open_signals(struct server *s)
 {
 	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
 
+	s->last_heads = event_new(s->base, -1, EV_PERSIST, on_last_heads, s);
+	if (!s->last_heads)
+		return TROUPE_ENOMEM;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file size limit is a full disk, not a reason to die */
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -202,6 +224,8 @@ static void server_close(struct server *s)
 		if (s->signals[i])
 			event_free(s->signals[i]);
 	}
+	if (s->last_heads)
+		event_free(s->last_heads);
 	tr_gate_free(s->gate);
 	tr_core_free(s->core);
 	tr_sandbox_free(s->sandbox);

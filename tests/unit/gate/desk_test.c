@@ -152,6 +152,7 @@ TEST(stopping_takes_no_more_but_answers_what_waits)
 	start_action(w, "/gateway/id1/action/add", "", "", 0);
 	assert_int_equal(w->gate->count, 2);
 	tr_gate_stop(w->gate);
+	tr_gate_drain(w->gate);
 	assert_int_equal(recv(other, &byte, 1, 0), 0); /* it was idle */
 	late = dial(w);
 	settle(w);
