@@ -24,7 +24,7 @@ while IFS= read -r line; do say "$line: white space at the end of the line"; don
 while IFS= read -r line; do say "$line: indent with tabs"; done < \
 	<(grep -nE '^ {2,8}[^ *]' "${c_files[@]}" | grep -vE ' RUN\(' | cut -d: -f1,2) # more than that is alignment
 while IFS= read -r line; do say "$line: longer than 132 columns"; done < \
-	<(expand -t 4 /dev/null; for f in "${c_files[@]}"; do expand -t 4 "$f" | awk -v f="$f" 'length > 132 { print f ":" NR }'; done)
+	<(for f in "${c_files[@]}"; do expand -t 4 "$f" | F=$f perl -CSD -ne 'chomp; print "$ENV{F}:$.\n" if length > 132'; done)
 while IFS= read -r line; do say "$line: unfinished business"; done < \
 	<(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' "${c_files[@]}" | cut -d: -f1,2)
 while IFS= read -r line; do say "$line: no typedef: write struct out"; done < \

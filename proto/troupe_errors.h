@@ -39,7 +39,8 @@
 	X(EINTERNAL,    -40, 500, "rivetkit", "internal_error",       "Internal error. The server's log has the details.") \
 	X(EOVERLOADED,  -41, 503, "actor",    "overloaded",           "The actor has too much to do. Try again later.") \
 	X(ETIMEDOUT,    -42, 408, "actor",    "action_timed_out",     "The action took too long.") \
-	X(ERESTARTING,  -43, 503, "actor",    "restarting",           "The actor is restarting. Try again in a moment.") /* repeats, returns */ \
+	X(ERESTARTING,  -43, 503, "actor",    "restarting",           "The actor is restarting. Try again in a moment.") \
+	/* (ERESTARTING repeats and returns) */ \
 	X(EDRAINING,    -44, 503, "ws",       "going_away",           "The server is restarting.") /* returns */ \
 	X(ESTORE,       -45, 500, "storage",  "failed",               "The server could not store this. Nothing was changed.") \
 	X(EFULL,        -46, 507, "storage",  "full",                 "The server's disk is full. Nothing was changed.") \

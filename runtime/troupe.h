@@ -194,7 +194,8 @@ int                 troupe_socket_send(struct troupe_peer *p, const void *data, 
 void                troupe_socket_close(struct troupe_peer *p, int code, const char *reason);
 /* How the client closed it, in leave: the code (1005: none was given, 1006: it just went) and the reason, lent. */
 int                 troupe_socket_closed(const struct troupe_peer *p, const char **reason);
-/* Walks the joined connections (plain WebSockets are none): NULL gives the first, NULL comes after the last. Do not publish or close while walking. */
+/* Walks the joined connections (plain WebSockets are none): NULL gives the first, NULL comes after the last. Do not publish
+ * or close while walking. */
 struct troupe_peer *troupe_peer_next(struct troupe_actor *a, const struct troupe_peer *p);
 size_t              troupe_peer_count(const struct troupe_actor *a);
 /* Closes it after what was sent to it; `reason` is free text, at most 123 bytes. leave will be called. */

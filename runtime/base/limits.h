@@ -29,13 +29,13 @@
 #define TR_SUBSCRIPTIONS_MAX          256                /* names of one connection: closed actor.overloaded */
 
 /* ---- connections and actors */
-#define TR_OUTBOX_BYTES_MAX           (1024 * 1024)      /* of a client: closed message.backlog_full, it comes back. A frame larger */
-#define TR_OUTBOX_FRAMES_MAX          1024               /* than this is taken when the outbox is empty */
+#define TR_OUTBOX_BYTES_MAX           (1024 * 1024)      /* of a client: closed message.backlog_full, it comes back; a larger */
+#define TR_OUTBOX_FRAMES_MAX          1024               /* frame is taken when the outbox is empty */
 #define TR_MAILBOX_MAX                1024               /* messages waiting, and calls unanswered, of an actor: actor.overloaded */
 #define TR_ACTION_TIME_MS             60000              /* an action that holds on to its call: actor.action_timed_out, unless the
                                                             action is marked .slow */
 #define TR_IDLE_MS                    30000              /* without connection, call, turn or hold: the actor sleeps */
-#define TR_REPLAY_SETTLE_MS           40                 /* a resuming client's subscriptions are gathered this long, or until its first call */
+#define TR_REPLAY_SETTLE_MS           40                 /* to gather a resuming client's subscriptions, or until it calls */
 #define TR_REPLAY_PAGE_BYTES          (128 * 1024)       /* of log read at once for one resuming client */
 #define TR_REPLAY_PAGE_EVENTS         256
 #define TR_GETEVENTS_MAX              1000               /* a larger limit is an error; default 100 */
@@ -43,7 +43,7 @@
 #define TR_PING_MS                    30000              /* a client silent this long is pinged */
 #define TR_PONG_MS                    30000              /* and dropped when it stays silent this long */
 #define TR_CLOSE_MS                   5000               /* for the peer's Close frame, then the socket is dropped */
-#define TR_REFUSAL_DELAY_MS           1000               /* first delay of a refused connection's Close; doubles for one address ... */
+#define TR_REFUSAL_DELAY_MS           1000               /* of a refused connection's Close, at first; doubles for an address ... */
 #define TR_REFUSAL_DELAY_MAX_MS       30000              /* ... up to this (spec/rivetkit-client.md 9.4) */
 
 /* ---- store */
@@ -56,7 +56,7 @@
 #define TR_PROMPTS_QUEUED_MAX         256                /* of a session: actor.overloaded */
 #define TR_PROMPT_ID_BYTES_MAX        128                /* request.invalid */
 #define TR_STREAM_EVENT_BYTES_MAX     (64 * 1024 * 1024) /* one SSE event: logged as _troupe/oversize, content dropped */
-#define TR_EVENT_CLIENT_BYTES_MAX     (960 * 1024)       /* an event too large for a frame: clients get its payload as {truncated} (F38) */
+#define TR_EVENT_CLIENT_BYTES_MAX     (960 * 1024)       /* a larger one: clients get its large members as {truncated} (F38) */
 #define TR_REPLAY_TEXT_MAX            12000              /* characters of history given to a new agent session */
 #define TR_HTTP_REPLY_BYTES_MAX       (66 * 1024 * 1024) /* body of an answer of the sandbox: the request fails */
 

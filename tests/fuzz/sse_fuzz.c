@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The event stream's parser on any bytes: in one piece and in pieces of any size it must find the same events. The first byte chooses
- * the size of the pieces, the second the limit of an event's data. */
+/* The event stream's parser on any bytes: in one piece and in pieces of any size it must find the same events. The first
+ * byte chooses the size of the pieces, the second the limit of an event's data. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -508,7 +508,8 @@ uint64_t tr_someone_calls(struct tr_someone *p, const char *action, const char *
 	struct tr_bytes message = { 0 };
 
 	tr_bytes_printf(&message,
-	                "{\"body\":{\"tag\":\"ActionRequest\",\"val\":{\"id\":[\"$BigInt\",\"%" PRIu64 "\"],\"name\":\"%s\",\"args\":%s}}}",
+	                "{\"body\":{\"tag\":\"ActionRequest\",\"val\":{\"id\":[\"$BigInt\",\"%" PRIu64 "\"],"
+	                "\"name\":\"%s\",\"args\":%s}}}",
 	                p->calls, action, args);
 	tr_someone_says(p, tr_bytes_text(&message));
 	tr_bytes_free(&message);

@@ -151,7 +151,8 @@ static char *word(char **rest)
 
 static void joins(struct play *p, struct person *who, char *rest)
 {
-	static const char *const names[] = { "chat.user", "session.event", "presence", "newCount", "appended", "tick", "line", "title" };
+	static const char *const names[] = { "chat.user", "session.event", "presence", "newCount", "appended", "tick",
+		"line", "title" };
 	char *kind = word(&rest), *key = strchr(kind, '/');
 
 	if (!key) {
@@ -219,6 +220,17 @@ static void hears(struct play *p, struct person *who, char *rest)
 	json_decref(val);
 }
 
+/* An answer that was looked at is not to be found again. */
+static void strike_out(struct person *who, const char *begin)
+{
+	for (size_t i = who->someone.next; i < who->someone.count; i++) {
+		if (strncmp(who->someone.heard[i], begin, strlen(begin)) == 0) {
+			strcpy(who->someone.heard[i], "{}");
+			return;
+		}
+	}
+}
+
 static void answered(struct play *p, struct person *who, char *rest)
 {
 	bool error = strncmp(rest, "error", 5) == 0;
@@ -241,13 +253,7 @@ static void answered(struct play *p, struct person *who, char *rest)
 		matches(p, rest, json_object_get(val, "output"));
 	}
 	json_decref(val);
-	/* the answer itself is not to be found again */
-	for (size_t i = who->someone.next; i < who->someone.count; i++) {
-		if (strstr(who->someone.heard[i], error ? "{\"body\":{\"tag\":\"Error\"" : "{\"body\":{\"tag\":\"ActionResponse\"") == who->someone.heard[i]) {
-			strcpy(who->someone.heard[i], "{}");
-			break;
-		}
-	}
+	strike_out(who, error ? "{\"body\":{\"tag\":\"Error\"" : "{\"body\":{\"tag\":\"ActionResponse\"");
 }
 
 static void is_closed(struct play *p, struct person *who, const char *reason)

@@ -262,7 +262,8 @@ TEST(only_committed_events_are_in_a_page)
 	tr_someone_hears_tag(&ann, "ActionResponse");
 	answer = tr_someone_hears_tag(&ann, "ActionResponse");
 	assert_string_equal(strstr(answer, "\"output\""),
-		"\"output\":{\"events\":[{\"seq\":1,\"name\":\"said\",\"data\":{\"text\":\"one\",\"seq\":1}}],\"nextOffset\":1,\"more\":false}}");
+		"\"output\":{\"events\":[{\"seq\":1,\"name\":\"said\",\"data\":{\"text\":\"one\",\"seq\":1}}],"
+		"\"nextOffset\":1,\"more\":false}}");
 	tr_someone_leaves(&ann);
 	tr_world_close(&w);
 }

@@ -386,5 +386,6 @@ TESTS(RUN(an_action_by_key_is_run), RUN(an_action_by_id_is_run), RUN(actions_spe
       RUN(an_answer_over_a_mebibyte_is_an_error), RUN(bodies_that_cannot_be_decoded_are_refused),
       RUN(who_hangs_up_abandons_the_action), RUN(the_end_of_the_gate_abandons_actions),
       RUN(what_else_a_gateway_is_asked_for), RUN(an_actors_health_needs_the_actor),
-      RUN(a_plain_request_passes_through_both_ways), RUN(an_actor_may_be_named_by_header), RUN(without_the_token_only_public_things_are_had),
+      RUN(a_plain_request_passes_through_both_ways),
+      RUN(an_actor_may_be_named_by_header), RUN(without_the_token_only_public_things_are_had),
       RUN(a_body_is_not_read_before_the_token_is_seen))

@@ -187,6 +187,7 @@ TEST(frames_leave_at_the_end_of_the_turn)
 }
 
 TESTS(RUN(an_upgrade_is_handed_over), RUN(an_upgrade_may_come_on_a_used_connection),
-      RUN(an_upgrade_names_its_actor_by_subprotocol), RUN(a_plain_websocket_keeps_its_path_and_query), RUN(refusals_are_handed_over_too),
+      RUN(an_upgrade_names_its_actor_by_subprotocol), RUN(a_plain_websocket_keeps_its_path_and_query),
+      RUN(refusals_are_handed_over_too),
       RUN(parameters_of_an_upgrade_are_bounded), RUN(what_is_no_upgrade_is_refused_by_http),
       RUN(frames_leave_at_the_end_of_the_turn))

@@ -59,7 +59,8 @@ TEST(ids_of_64_bits_go_out_whole)
 	struct tr_bytes out = { 0 };
 
 	came_out_json(&out, tr_client_encode_response(TR_ENC_JSON, &out, UINT64_MAX, NIL),
-	              "{\"body\":{\"tag\":\"ActionResponse\",\"val\":{\"id\":[\"$BigInt\",\"18446744073709551615\"],\"output\":null}}}");
+	              "{\"body\":{\"tag\":\"ActionResponse\",\"val\":"
+	              "{\"id\":[\"$BigInt\",\"18446744073709551615\"],\"output\":null}}}");
 	came_out(&out, tr_client_encode_response(TR_ENC_BARE, &out, UINT64_MAX, NIL), "0400" "02ffffffffffffffffff01" "01f6");
 	came_out(&out, tr_client_encode_response(TR_ENC_CBOR, &out, UINT64_MAX, NIL),
 	         "a164626f6479a2637461676e416374696f6e526573706f6e73656376616ca2" "6269641bffffffffffffffff" "666f7574707574f6");
@@ -155,7 +156,8 @@ TEST(an_error_leaves_out_what_it_has_not)
 	struct tr_client_error err = { .group = text("g"), .code = text("c"), .message = text("m") };
 	struct tr_bytes out = { 0 };
 
-	came_out(&out, tr_client_encode_http_error(TR_ENC_BARE, &out, &err), "0400" "0167" "0163" "016d" "00" "00");
+	came_out(&out, tr_client_encode_http_error(TR_ENC_BARE, &out, &err),
+	         "0400" "0167" "0163" "016d" "00" "00");
 	came_out_json(&out, tr_client_encode_http_error(TR_ENC_JSON, &out, &err),
 	              "{\"code\":\"c\",\"group\":\"g\",\"message\":\"m\"}");
 	came_out(&out, tr_client_encode_http_error(TR_ENC_CBOR, &out, &err),
@@ -165,7 +167,8 @@ TEST(an_error_leaves_out_what_it_has_not)
 	came_out_json(&out, tr_client_encode_error(TR_ENC_JSON, &out, &err),
 	              "{\"body\":{\"tag\":\"Error\",\"val\":{\"actionId\":null,\"actor\":{\"actorId\":\"a\",\"generation\":1},"
 	              "\"code\":\"c\",\"group\":\"g\",\"message\":\"m\"}}}");
-	came_out(&out, tr_client_encode_error(TR_ENC_BARE, &out, &err), "0400" "01" "0167" "0163" "016d" "00" "00" "01" "0161" "01" "00");
+	came_out(&out, tr_client_encode_error(TR_ENC_BARE, &out, &err),
+	         "0400" "01" "0167" "0163" "016d" "00" "00" "01" "0161" "01" "00");
 	came_out(&out, tr_client_encode_http_error(TR_ENC_CBOR, &out, &err),
 	         "a4" "656163746f72" "a2" "676163746f7249646161" "6a67656e65726174696f6e01"
 	         "64636f64656163" "6567726f75706167" "676d657373616765616d");
