@@ -173,7 +173,8 @@ TEST(an_error_leaves_out_what_it_has_not)
 	         "a4" "656163746f72" "a2" "676163746f7249646161" "6a67656e65726174696f6e01"
 	         "64636f64656163" "6567726f75706167" "676d657373616765616d");
 	err.metadata = NIL;
-	came_out(&out, tr_client_encode_http_error(TR_ENC_BARE, &out, &err), "0400" "0167" "0163" "016d" "0101f6" "01" "0161" "01" "00");
+	came_out(&out, tr_client_encode_http_error(TR_ENC_BARE, &out, &err),
+	         "0400" "0167" "0163" "016d" "0101f6" "01" "0161" "01" "00");
 }
 
 /* The length of a bare payload is written once it is known: at each size where it takes a byte more. */
