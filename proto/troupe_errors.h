@@ -36,9 +36,9 @@
 	X(EATTOKEN,     -23, 400, "guard",    "query_path_token_syntax", "A token in the path goes with an actor id only.") \
 	X(EHEADER,      -24, 400, "guard",    "missing_header",       "The header x-rivet-actor is missing.") \
 	/* ours, or the load's */ \
-	X(EINTERNAL,    -40, 500, "rivetkit", "internal_error",       "Internal error. The server's log has the details.") \
+	X(EINTERNAL,    -40, 500, "rivetkit", "internal_error",       "An internal error occurred") \
 	X(EOVERLOADED,  -41, 503, "actor",    "overloaded",           "The actor has too much to do. Try again later.") \
-	X(ETIMEDOUT,    -42, 408, "actor",    "action_timed_out",     "The action took too long.") \
+	X(ETIMEDOUT,    -42, 408, "actor",    "action_timed_out",     "Action timed out") \
 	X(ERESTARTING,  -43, 503, "actor",    "restarting",           "The actor is restarting. Try again in a moment.") \
 	/* (ERESTARTING repeats and returns) */ \
 	X(EDRAINING,    -44, 503, "ws",       "going_away",           "The server is restarting.") /* returns */ \
