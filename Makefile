@@ -43,7 +43,7 @@ PUBLIC    := $(addprefix $(OUT)/include/,troupe.h troupe_errors.h troupe_record.
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-test run test unit e2e scenes fuzz bench check cover install clean help FORCE
+.PHONY: all deps deps-test run test unit e2e scenes parity fuzz bench check cover install clean help FORCE
 
 all: $(OUT)/troupe $(OUT)/libtroupe.so ## builds build/troupe and the libraries
 
@@ -117,6 +117,17 @@ S ?=
 scenes: $(OUT)/tests/scenes/play ## plays tests/scenes/*.scene (S=rooms: one file)
 	@$< $(call pick,$(S),$(wildcard tests/scenes/*.scene))
 
+# ---- the actors of RivetKit's driver suite, for tests/parity/run
+PARITY_OBJ := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/parity/*.c))
+$(PARITY_OBJ): $(OUT)/%.o: %.c $(PUBLIC)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SANFLAGS) -I$(OUT)/include -MMD -MP -c -o $@ $<
+$(OUT)/parity: $(PARITY_OBJ) $(OUT)/libtroupe.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $^ $(LIBS) -ljansson
+parity: $(OUT)/parity ## builds the server that RivetKit's own driver suite judges (tests/parity/README.md)
+
 # ---- fuzzing: tests/fuzz/NAME_fuzz.c, with clang's libFuzzer
 FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
 FUZZ_OUT := build-fuzz
@@ -185,4 +196,4 @@ clean: ## removes what was built (data and npm packages stay)
 help: ## lists these targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
--include $(LIB_OBJ:.o=.d) $(ACTOR_OBJ:.o=.d) $(KIT_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_LIB:.o=.d)
+-include $(LIB_OBJ:.o=.d) $(ACTOR_OBJ:.o=.d) $(KIT_OBJ:.o=.d) $(PARITY_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_LIB:.o=.d)
