@@ -44,7 +44,7 @@ export class Sandbox {
 	}
 
 	async start() {
-		if (!existsSync(this.#launcher) && !this.env.WITHOUT_AGENT)
+		if (!existsSync(this.#launcher))
 			this.installAgent();
 		this.#program = new Program(sandboxAgent(),
 			["server", "--no-telemetry", "--host", "127.0.0.1", "--port", String(this.port), "--no-token"], {
