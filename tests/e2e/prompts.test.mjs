@@ -25,6 +25,8 @@ test("prompts of several people run one after the other, in the order in which t
 	const rounds = [1, 2, 3].flatMap((n) => ears.map((ear, i) => ({ ear, text: `${PEOPLE[i]} ${n}`, userId: PEOPLE[i], promptId: `${PEOPLE[i]}-${n}` })));
 	const answers = await Promise.all(rounds.map(({ ear, ...prompt }) => ear.conn.prompt(prompt)));
 	const [ann] = ears;
+
+	await ann.until("twelve that are done", () => inState(ann, "done").length === 12);
 	const accepted = ann.of("chat.user").map(({ promptId }) => promptId);
 
 	assert.equal(accepted.length, 12);
