@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls and connections that fail: the suite's error-handling.ts, conn-error-serialization.ts and reject-connection.ts. */
+/* Calls and connections that fail: the suite's error-handling.ts, conn-error-serialization.ts and lifecycle-hooks.ts. */
 #include <stdio.h>
 
 #include "kit.h"
@@ -175,4 +175,41 @@ const struct troupe_kind conn_error_kind = {
 		{ .name = "getValue", .run = conn_error_get_value },
 		{ 0 }
 	},
+};
+
+/* ------------------------------------------------------------------ beforeConnectRejectActor, beforeConnectGenericErrorActor */
+
+struct door { bool reject, fail; };
+static const struct troupe_record door = TROUPE_RECORD(door,
+	TROUPE_OPTION(door, reject, "shouldReject"),
+	TROUPE_OPTION(door, fail, "shouldFail"));
+
+static int door_admit(struct troupe_actor *a, struct troupe_peer *p)
+{
+	struct door in;
+
+	read_params(a, p, &door, &in);
+	if (in.reject)
+		return troupe_refuse(a, TROUPE_EUSER, "Connection rejected by policy");
+	return in.fail ? TROUPE_EINTERNAL : 0;
+}
+
+static int door_ping(struct troupe_actor *a, struct troupe_call *call)
+{
+	(void)a;
+	return reply_text(call, "pong");
+}
+
+static const struct troupe_action door_actions[] = { { .name = "ping", .run = door_ping }, { 0 } };
+
+const struct troupe_kind before_connect_reject_kind = {
+	.name    = "beforeConnectRejectActor",
+	.admit   = door_admit,
+	.actions = door_actions,
+};
+
+const struct troupe_kind before_connect_generic_kind = {
+	.name    = "beforeConnectGenericErrorActor",
+	.admit   = door_admit,
+	.actions = door_actions,
 };

@@ -11,7 +11,9 @@
 	X(large_payload) X(large_payload_conn) X(input) X(stateless) \
 	X(raw_http) X(raw_http_no_handler) X(raw_http_void) X(raw_http_hono) X(raw_http_properties) \
 	X(raw_websocket) X(raw_websocket_binary) X(raw_websocket_async) X(raw_websocket_context) \
-	X(access_control)
+	X(access_control) X(before_connect_reject) X(before_connect_generic) \
+	X(static_var) X(nested_var) X(dynamic_var) X(unique_var) X(driver_ctx) X(metadata) X(scheduled) \
+	X(destroy_observer) X(destroy) X(lifecycle_observer) X(start_stop_race) X(run_self_destroy) X(run_ignores_abort)
 
 #define DECLARE(name) extern const struct troupe_kind name##_kind;
 EACH_KIND(DECLARE)
