@@ -185,8 +185,8 @@ install: all ## DESTDIR=, PREFIX=/usr/local: the program, the libraries, the hea
 	install -d $(DESTDIR)$(PREFIX)/share/troupe/demo
 	install -m 644 $(wildcard clients/demo/*.mjs clients/demo/*.json) $(DESTDIR)$(PREFIX)/share/troupe/demo/
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: troupe' \
-	  'Description: a multiplayer coordinator actor runtime' 'Version: $(VERSION)' 'Requires.private: $(PKGS)' \
-	  'Libs: -L$${libdir} -ltroupe' 'Libs.private: -lm' 'Cflags: -I$${includedir}' \
+	  'Description: a multiplayer coordinator actor runtime' 'Version: $(VERSION)' \
+	  'Libs: -L$${libdir} -ltroupe' 'Libs.private: $(strip $(LIBS))' 'Cflags: -I$${includedir}' \
 	  > $(DESTDIR)$(PREFIX)/lib/pkgconfig/troupe.pc
 	@echo 'installed in $(DESTDIR)$(PREFIX)'
 
