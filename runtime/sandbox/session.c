@@ -357,9 +357,10 @@ void tr_session_state(struct troupe_session *s, const char *state, int error, co
 {
 	struct tr_bytes value = { 0 };
 
-	if (s->told_state && strcmp(s->told_state, state) == 0)
+	if (strcmp(s->told_state, state) == 0)
 		return;
-	s->told_state = state;
+	snprintf(s->told_state, sizeof s->told_state, "%s", state);
+	s->dirty_main = true;
 	tr_info("sandbox.state", "actor=%s session=%s state=%s reason=\"%s\"", troupe_id(s->actor), s->id, state,
 	        message ? message : "");
 	tr_put_map(&value, error ? 3 : 2);

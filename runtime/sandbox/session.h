@@ -37,6 +37,7 @@
 #define TR_LOST_AFTER_MS      120000 /* unreachable for so long in mid-turn: the turn is given up */
 #define TR_SILENCE_MS         45000  /* three heartbeats */
 #define TR_OPEN_MS            10000  /* for the stream's head */
+#define TR_OPENS_MAX          8      /* that failed, of a new instance's stream: the way there is broken */
 #define TR_REREAD_MS          100    /* before a broken stream is read again; doubles ... */
 #define TR_REREAD_MAX_MS      5000   /* ... up to this */
 #define TR_KEPT_MS            1000   /* a POST that the sandbox has had so long has reached the agent */
@@ -190,7 +191,7 @@ struct troupe_session {
 	int64_t                 failing_ms;    /* since when; 0: not */
 	int64_t                 crashes[TR_CRASHES_MAX];
 	unsigned                crash_count;
-	const char             *told_state;    /* sandbox.state as last told; NULL: nothing yet */
+	char                    told_state[16]; /* sandbox.state as last told, perhaps before we slept; "": nothing yet */
 	bool                    reattaching;   /* to be told when the stream is open */
 	struct tr_list          left;          /* instances to clean up: tr_left */
 	void                  (*clean_then)(struct troupe_session *s);

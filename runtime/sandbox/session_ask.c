@@ -13,6 +13,7 @@
 
 #include "proto/json.h"
 #include "proto/value.h"
+#include "runtime/base/log.h"
 
 int tr_settle_ms = 5000;
 
@@ -67,7 +68,6 @@ void tr_ask_proved(struct tr_ask *ask)
 {
 	if (ask->copy.size == 0)
 		evtimer_del(ask->timer);
-	tr_bytes_free(&ask->body);
 	ask->unsure = ask->unsent = false;
 	ask->proved = true;
 }
@@ -135,6 +135,19 @@ static void on_settle_timer(evutil_socket_t fd, short what, void *arg)
 
 /* ------------------------------------------------------------------ the POST */
 
+/* What the agent wrote to stderr is added to the POST's copy only. */
+static void log_stderr(const struct troupe_session *s, struct troupe_text error)
+{
+	struct tr_bytes text = { 0 };
+	char words[TR_PROBLEM_WORDS];
+
+	if (error.size > 0 && tr_json_find_string(error, &text, "data", "agentStderr", NULL)) {
+		tr_words(words, sizeof words, (struct troupe_text){ (const char *)text.data, text.size });
+		tr_warn("agent.stderr", "session=%s text=\"%s\"", s->id, words);
+	}
+	tr_bytes_free(&text);
+}
+
 static bool keep_copy(struct tr_ask *ask, struct troupe_text body)
 {
 	struct tr_acp e;
@@ -144,6 +157,7 @@ static bool keep_copy(struct tr_ask *ask, struct troupe_text body)
 	tr_acp_read(&e, body);
 	if (!tr_acp_answers(&e, ask->id))
 		return false;
+	log_stderr(ask->session, e.error);
 	tr_bytes_put(&ask->copy, body.data, body.size);
 	return true;
 }

@@ -228,10 +228,12 @@ static void on_health(void *arg, const struct tr_http_answer *answer)
 		question_failed(s, &p);
 }
 
+/* One that was ready when we went to sleep is ready still until we learn otherwise. */
 static void connecting_turn(struct troupe_session *s, void *arg)
 {
 	(void)arg;
-	tr_session_state(s, "connecting", 0, NULL);
+	if (strcmp(s->told_state, "ready") != 0 || !s->instance.bound)
+		tr_session_state(s, "connecting", 0, NULL);
 }
 
 static void ask_health(struct troupe_session *s)

@@ -103,7 +103,7 @@ void tr_permission_asked(struct troupe_session *s, const struct tr_acp *e)
 		refuse(s, e, -32603, "Too many permission requests are open.");
 		return;
 	}
-	if (tool_call.size > TR_EVENT_CLIENT_BYTES_MAX)
+	if (tool_call.size > TR_EVENT_CLIENT_BYTES_MAX - 2 * TR_OPTIONS_BYTES_MAX)
 		tool_call.size = 0; /* it stands in the event before */
 	p = tr_alloc(sizeof *p);
 	tr_random_uuid(p->id);

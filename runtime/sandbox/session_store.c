@@ -69,8 +69,9 @@ void tr_store_main(struct troupe_session *s)
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	tr_put_map(&v, 10);
+	tr_put_map(&v, 11);
 	put_text(&v, "agent", s->agent);
+	put_text(&v, "state", s->told_state);
 	put_text(&v, "url", s->url);
 	put_number(&v, "createdAt", s->created_at);
 	put_text(&v, "serverId", i->server_id);
@@ -254,6 +255,7 @@ static void read_main(struct troupe_session *s, struct troupe_value v)
 	char agent[TR_ACP_SHORT_MAX];
 
 	s->created_at = get_number(v, "createdAt");
+	get_text(v, "state", s->told_state, sizeof s->told_state);
 	get_text(v, "serverId", i->server_id, sizeof i->server_id);
 	get_text(v, "connectionId", i->connection_id, sizeof i->connection_id);
 	get_text(v, "agentSessionId", i->agent_session, sizeof i->agent_session);

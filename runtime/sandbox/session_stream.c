@@ -203,7 +203,7 @@ static void on_end(void *arg, const struct tr_http_answer *answer)
 		tr_session_turn(s, gone_turn, NULL);
 	else if (p.kind == TR_PROBLEM_TOKEN)
 		tr_session_turn(s, refused_turn, p.words);
-	else if (s->link == TR_LINK_UP)
+	else if (s->link == TR_LINK_UP || s->stream.attempt >= TR_OPENS_MAX)
 		tr_link_trouble(s, p.kind == TR_PROBLEM_NONE ? "the answer is not an event stream" : p.words);
 	else
 		read_later(s);
@@ -242,7 +242,7 @@ static void on_stream_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	if (s->stream.get)
 		tr_info("agent.silence", "session=%s opened=%d ms=%" PRId64, s->id, s->stream.open, silent);
-	if (s->stream.get && !s->stream.open && s->link == TR_LINK_UP)
+	if (s->stream.get && !s->stream.open && (s->link == TR_LINK_UP || ++s->stream.attempt > TR_OPENS_MAX))
 		tr_link_trouble(s, "the event stream does not open");
 	else
 		tr_stream_open(s);

@@ -70,7 +70,7 @@ static void tell_state(struct troupe_session *s, const struct tr_prompt *p)
 	bool stopped = p->state == TR_DONE || p->state == TR_CANCELLED, failed = p->state == TR_FAILED;
 	struct tr_bytes value = { 0 };
 
-	tr_info("turn.state", "actor=%s session=%s prompt=%s state=%s%s%s", troupe_id(s->actor), s->id, p->prompt_id,
+	tr_info("turn.state", "actor=%s session=%s prompt=\"%s\" state=%s%s%s", troupe_id(s->actor), s->id, p->prompt_id,
 	        state_names[p->state], failed ? " error=" : "", failed ? troupe_error_info(p->error)->name : "");
 	tr_put_map(&value, 2 + (stopped || failed));
 	tr_put_text(&value, "promptId");
@@ -286,7 +286,9 @@ static void on_missing(struct troupe_session *s)
 
 void tr_turn_seen(struct troupe_session *s)
 {
-	if (!s->turn || s->turn->delivered || !*s->ask.id)
+	bool waits = s->ask.sent == 0 && s->ask.body.size > 0; /* for its commit: this belongs to the turn before */
+
+	if (!s->turn || s->turn->delivered || !*s->ask.id || waits)
 		return;
 	s->turn->delivered = true;
 	tr_ask_proved(&s->ask);

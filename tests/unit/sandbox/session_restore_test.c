@@ -99,7 +99,7 @@ TEST(what_was_not_committed_did_not_happen)
 	kit_crash();
 	kit.holds_commits = false;
 	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 2);
+	UNTIL(events("reattach") == 1);
 	assert_int_equal(told("chat.user", ""), 0);
 	assert_int_equal(events("session/prompt"), 0);
 	kit_run("p1", "one");
@@ -221,6 +221,18 @@ TEST(another_instance_under_our_name_is_not_ours)
 	kit_end();
 }
 
+TEST(a_change_while_we_slept_is_told)
+{
+	kit_start_ready();
+	kit_close();
+	in_stop_listening();
+	kit_open();
+	UNTIL(told("sandbox.state", "unreachable") == 1);
+	in_listen();
+	UNTIL(told("sandbox.state", "ready") == 2);
+	kit_end();
+}
+
 TEST(another_agent_than_the_sessions_is_an_error)
 {
 	struct troupe_call *call;
@@ -258,7 +270,8 @@ TEST(sleeping_and_waking_keeps_the_instance)
 	kit_start_ready();
 	kit_close();
 	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 2);
+	UNTIL(events("reattach") == 1);
+	assert_int_equal(told("sandbox.state", ""), 2);
 	assert_int_equal(in.instance_count, 1);
 	assert_int_equal(in.deletes, 0);
 	kit_end();
@@ -471,6 +484,7 @@ TESTS(
 	RUN(an_answer_that_was_committed_and_perhaps_not_sent_is_sent_again),
 	RUN(an_instance_that_was_half_made_is_cleaned_up),
 	RUN(another_instance_under_our_name_is_not_ours),
+	RUN(a_change_while_we_slept_is_told),
 	RUN(another_agent_than_the_sessions_is_an_error),
 	RUN(before_the_first_session_another_agent_may_be_tried),
 	RUN(sleeping_and_waking_keeps_the_instance),

@@ -269,6 +269,22 @@ TEST(updates_without_a_turn_are_logged)
 	kit_end();
 }
 
+TEST(a_late_update_does_not_pass_for_a_prompt_that_was_not_sent_yet)
+{
+	int posts;
+
+	kit_start_ready();
+	posts = in.posts;
+	kit.holds_commits = true;
+	kit_prompt("p1", "one");
+	in_say("late");
+	UNTIL(fake.told_count > 0 && strstr(fake.told[fake.told_count - 1].json, "late"));
+	kit.holds_commits = false;
+	UNTIL(in.prompt_id[0]);
+	assert_int_equal(in.posts, posts + 1);
+	kit_end();
+}
+
 TEST(an_agents_error_ends_the_turn_with_its_words)
 {
 	struct troupe_call *call;
@@ -540,6 +556,7 @@ TESTS(
 	RUN(a_response_that_the_stream_does_not_bring_is_taken_from_the_post_once),
 	RUN(a_turn_ends_by_the_stream_alone),
 	RUN(updates_without_a_turn_are_logged),
+	RUN(a_late_update_does_not_pass_for_a_prompt_that_was_not_sent_yet),
 	RUN(an_agents_error_ends_the_turn_with_its_words),
 	RUN(what_the_agent_asks_and_we_do_not_do_is_refused),
 	RUN(what_is_no_envelope_is_logged_all_the_same),

@@ -447,6 +447,8 @@ static inline void in_listen(void)
 /* Nobody answers at the address any more. */
 static inline void in_stop_listening(void)
 {
+	for (int n = 0; n < IN_CONNS; n++)
+		in_close(&in.conns[n]);
 	if (in.listener)
 		evconnlistener_free(in.listener);
 	in.listener = NULL;
