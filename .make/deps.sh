@@ -96,12 +96,38 @@ Installing them takes root. Run this as root: apt-get install$missing"
 # ---- npm
 # A copy of the lock file in node_modules tells what lies there; it is put there last.
 did=
-npm_folder() { # FOLDER WHAT-FOR
+# Debian 12's Node 18 and npm 9 do for the demonstration. The official clients want a newer Node, and their lock file a
+# newer npm: both are npm packages, kept apart in build/node.
+newer_node() {
+	sh .make/node20.sh >/dev/null 2>&1 && return
+	case $(uname -m) in
+		x86_64) arch=x64 ;;
+		aarch64) arch=arm64 ;;
+		*) give_up "the tests need Node.js 20 or newer, and npm has none for $(uname -m). Install one and put it in PATH." ;;
+	esac
+	echo "deps: a newer Node.js from npm, for the end-to-end tests"
+	did=1
+	mkdir -p build/node
+	npm install --prefix build/node --no-save --no-package-lock --ignore-scripts --no-audit --no-fund \
+		"node-linux-$arch@20.20.2" npm@10.9.4 || give_up "npm could not install it (see above). Is the npm registry reached?"
+}
+
+# npm as it is, or the newer one with the newer Node.
+newer_npm() {
+	node=$(sh .make/node20.sh) || exit 1
+	if [ -e build/node/node_modules/npm/bin/npm-cli.js ]; then
+		PATH="$(dirname "$node"):$PATH" "$node" build/node/node_modules/npm/bin/npm-cli.js "$@"
+	else
+		npm "$@"
+	fi
+}
+
+npm_folder() { # FOLDER WHAT-FOR NPM
 	[ -e "$1/package-lock.json" ] || return 0
 	cmp -s "$1/package-lock.json" "$1/node_modules/.lock" && return
 	echo "deps: npm ci in $1, for $2"
 	did=1
-	npm ci --prefix "$1" --no-audit --no-fund ||
+	"$3" ci --prefix "$1" --no-audit --no-fund ||
 		give_up "npm could not install what $1/package-lock.json lists (see above). Is the npm registry reached?"
 	cp "$1/package-lock.json" "$1/node_modules/.lock"
 }
@@ -110,8 +136,11 @@ if [ -n "$missing" ]; then
 	install_packages
 	did=1
 fi
-npm_folder clients/demo "the sandbox-agent and the demonstration agent"
-[ "$what" != test ] || npm_folder tests/e2e "the end-to-end tests"
+npm_folder clients/demo "the sandbox-agent and the demonstration agent" npm
+if [ "$what" = test ]; then
+	newer_node
+	npm_folder tests/e2e "the end-to-end tests" newer_npm
+fi
 ls clients/demo/node_modules/@sandbox-agent/cli-linux-*/bin/sandbox-agent >/dev/null 2>&1 ||
 	give_up "there is no sandbox-agent program for this kind of machine ($(uname -sm)) in npm.
 Troupe itself runs: use --sandbox URL or --sandbox none. (Or npm was told to leave out optional packages.)"
