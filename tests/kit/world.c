@@ -456,13 +456,16 @@ static void peer_close(void *peer, int code, const char *reason, int delay_ms)
 
 static const struct tr_peer_ops peer_ops = { .send = peer_send, .backlog = peer_backlog, .close = peer_close };
 
-void tr_someone_joins(struct tr_someone *p, struct tr_world *w, const char *name, const char *key, const char *params)
+static void comes(struct tr_someone *p, struct tr_world *w, const char *name, const char *key, const char *params,
+                  const char *path)
 {
 	struct tr_bytes packed = { 0 }, canonical = { 0 };
 	struct tr_key_limits limits = { TR_KEY_PART_BYTES_MAX, TR_KEY_BYTES_MAX };
 	struct tr_conn_request rq = { .to = { .name = { name, strlen(name) }, .create = true }, .encoding = TR_ENC_JSON };
 
 	*p = (struct tr_someone){ .world = w };
+	rq.plain = path;
+	rq.path = (struct troupe_text){ path, path ? strlen(path) : 0 };
 	tr_key_from_query(&canonical, (struct troupe_text){ key, key ? strlen(key) : 0 }, &limits);
 	rq.to.key = (struct troupe_text){ tr_bytes_text(&canonical), canonical.size };
 	if (params) {
@@ -474,6 +477,16 @@ void tr_someone_joins(struct tr_someone *p, struct tr_world *w, const char *name
 	p->conn = tr_conn_open(w->core, &rq, &peer_ops, p);
 	tr_bytes_free(&packed);
 	tr_bytes_free(&canonical);
+}
+
+void tr_someone_joins(struct tr_someone *p, struct tr_world *w, const char *name, const char *key, const char *params)
+{
+	comes(p, w, name, key, params, NULL);
+}
+
+void tr_someone_opens(struct tr_someone *p, struct tr_world *w, const char *name, const char *key, const char *path)
+{
+	comes(p, w, name, key, NULL, path);
 }
 
 void tr_someone_leaves(struct tr_someone *p)

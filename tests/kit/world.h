@@ -51,6 +51,8 @@ struct tr_someone {
 
 /* Connects to name/key (key: one part; NULL: none) with parameters (JSON; NULL: none). */
 void tr_someone_joins(struct tr_someone *p, struct tr_world *w, const char *name, const char *key, const char *params);
+/* Opens a plain WebSocket there. */
+void tr_someone_opens(struct tr_someone *p, struct tr_world *w, const char *name, const char *key, const char *path);
 void tr_someone_leaves(struct tr_someone *p);  /* the socket has gone; forgets what it heard */
 void tr_someone_subscribes(struct tr_someone *p, const char *event, bool on);
 uint64_t tr_someone_calls(struct tr_someone *p, const char *action, const char *args); /* args: JSON array. Gives the id */
