@@ -27,6 +27,7 @@ static void session_free(struct troupe_session *s)
 	tr_ask_fini(&s->boot);
 	tr_history_fini(&s->history);
 	tr_bytes_free(&s->initialized);
+	tr_bytes_free(&s->family);
 	event_free(s->link_timer);
 	event_free(s->stream.timer);
 	event_free(s->boot_timer);

@@ -12,6 +12,7 @@
  *	session_say.c        small messages to the agent that have no response
  *	session_permission.c requests that people answer
  *	session_clean.c      instances that we left behind
+ *	session_sweep.c      agent processes that were left behind
  *	history.c            what a new agent session is told of the old one
  *	problem.c            what an answer of the sandbox means
  *
@@ -158,6 +159,8 @@ enum tr_link {
 
 enum tr_boot_step { TR_BOOT_INITIALIZE, TR_BOOT_LIST, TR_BOOT_LOGIN, TR_BOOT_RESUME, TR_BOOT_LOAD, TR_BOOT_NEW };
 
+enum tr_sweep { TR_SWEEP_HUNG, TR_SWEEP_ORPHANS };
+
 struct tr_held { struct tr_list link; enum tr_sender sender; struct tr_bytes json; };
 struct tr_say { struct tr_list link; uint64_t number; struct tr_bytes body; char permission_id[37]; };
 struct tr_left { struct tr_list link; char server_id[TR_SERVER_ID_MAX]; bool hung; };
@@ -195,7 +198,11 @@ struct troupe_session {
 	bool                    reattaching;   /* to be told when the stream is open */
 	struct tr_list          left;          /* instances to clean up: tr_left */
 	void                  (*clean_then)(struct troupe_session *s);
-	unsigned                sweep;         /* how often for those that hung */
+	enum tr_sweep           sweeping;
+	unsigned                sweep;         /* how often so far */
+	void                  (*swept_then)(struct troupe_session *s);
+	struct tr_bytes         family;        /* of the server: lines PID:START, the server's first; empty: not known */
+	struct tr_http_request *family_request;
 	struct tr_stream        stream;
 
 	/* booting */
@@ -270,6 +277,7 @@ void tr_store_resolved(struct troupe_session *s, const struct tr_permission *p, 
 void tr_store_forget_permission(struct troupe_session *s, const char *permission_id);
 void tr_store_left(struct troupe_session *s, const char *server_id);
 void tr_store_cleaned(struct troupe_session *s, const char *server_id);
+void tr_store_family(struct troupe_session *s);
 void tr_store_big(struct troupe_session *s, uint64_t event_index, struct troupe_text json);
 /* Keys of items that are looked up one by one. */
 struct troupe_text tr_store_done_key(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *prompt_id);
@@ -370,6 +378,15 @@ void tr_permission_free(struct troupe_session *s, struct tr_permission *p);
 
 /* From the loop: ends what we left behind, then `then`. */
 void tr_clean_start(struct troupe_session *s, void (*then)(struct troupe_session *s));
+
+/* ---- session_sweep.c */
+
+/* From the loop: ends such processes, after a time, then `then`. Uses the link's timer and request. */
+void tr_sweep(struct troupe_session *s, enum tr_sweep what, int after_ms, void (*then)(struct troupe_session *s));
+/* Asks for the server's family, in the background. */
+void tr_family_note(struct troupe_session *s);
+void tr_family_drop(struct troupe_session *s);
+void tr_family_forget(struct troupe_session *s); /* in a turn */
 
 /* ---- sandbox.c */
 

@@ -173,6 +173,7 @@ static void bind_session(struct troupe_session *s, const char *how)
 	tr_boot_stop(s);
 	tr_session_state(s, "ready", 0, NULL);
 	tr_link_up(s);
+	tr_family_note(s);
 	tr_turn_pump(s);
 }
 

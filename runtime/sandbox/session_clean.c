@@ -2,32 +2,17 @@
 /* Instances that we left behind: deleted, and their processes ended when they do not end by themselves (spec 2.7).
  *
  * DELETE of a living agent is never answered; closing it gives the agent the end of its input, which real agents
- * ignore. So those whose DELETE hung are swept: a script, run by the sandbox, signals the server's children that nobody
- * writes to any more. An instance is remembered durably from before it is made until it was cleaned up. */
+ * ignore. So those whose DELETE hung are swept, and before a new instance is made, the orphans of a server that died. An
+ * instance is remembered durably from before it is made until it was cleaned up. */
 #include "runtime/sandbox/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "proto/json.h"
-#include "runtime/base/log.h"
-
-#define DELETE_MS    1000
-#define GRACE_MS     500  /* for an agent that obeys the end of its input */
-#define TERM_MS      300  /* after a TERM, before looking whether that was enough */
-#define KILL_MS      1700 /* after that, before KILL */
-#define SWEEP_RUN_MS 15000
-
-/* The children of the server that read from a pipe whose other end the server does not have. */
-static const char sweep_script[] =
-	"s=$PPID; for d in /proc/[0-9]*; do p=${d#/proc/}; [ \"$p\" = $$ ] && continue\n"
-	"[ \"$(sed 's/.*) //' $d/stat 2>/dev/null | cut -d' ' -f2)\" = \"$s\" ] || continue\n"
-	"i=$(readlink $d/fd/0) || continue; case $i in pipe:*) ;; *) continue;; esac\n"
-	"ls -l /proc/$s/fd | grep -qF \"$i\" && continue; echo $p; kill -${1:-TERM} $p; done\n";
+#define DELETE_MS 1000
+#define GRACE_MS  500 /* for an agent that obeys the end of its input */
 
 static void clean_next(struct troupe_session *s);
-static void sweep_next(struct troupe_session *s);
 
 static void cleaned_turn(struct troupe_session *s, void *arg)
 {
@@ -50,48 +35,23 @@ static void hung_turn(struct troupe_session *s, void *arg)
 	}
 }
 
-/* ------------------------------------------------------------------ the sweep: TERM, TERM again to see, KILL */
-
-static const struct { const char *signal; int then_ms; } sweeps[] = { { "TERM", TERM_MS }, { "TERM", KILL_MS }, { "KILL", 0 } };
-#define SWEEPS (sizeof sweeps / sizeof *sweeps)
-
-static void on_swept(void *arg, const struct tr_http_answer *answer)
+static void hung_swept(struct troupe_session *s)
 {
-	struct troupe_session *s = arg;
-	struct tr_bytes pids = { 0 };
-	struct tr_problem p;
-	char words[64];
-
-	s->link_request = NULL;
-	tr_problem_read(answer, &p);
-	if (p.kind == TR_PROBLEM_NONE && tr_json_check(answer->body, TR_JSON_KEPT_DEPTH, NULL) == 0)
-		tr_json_find_string(answer->body, &pids, "stdout", NULL);
-	else
-		tr_warn("agent.sweep", "session=%s failed=\"%s\"", s->id, p.words);
-	if (pids.size > 0) {
-		tr_words(words, sizeof words, (struct troupe_text){ (const char *)pids.data, pids.size });
-		tr_info("agent.sweep", "session=%s signal=%s pids=\"%s\"", s->id, sweeps[s->sweep].signal, words);
-	}
-	if (pids.size > 0 && s->sweep + 1 < SWEEPS)
-		tr_link_timer(s, sweeps[s->sweep++].then_ms, sweep_next);
-	else if (tr_session_turn(s, hung_turn, NULL))
-		s->clean_then(s);
-	tr_bytes_free(&pids);
+	if (tr_session_turn(s, hung_turn, NULL))
+		clean_next(s);
 }
 
-static void sweep_next(struct troupe_session *s)
+static void orphans_turn(struct troupe_session *s, void *arg)
 {
-	struct tr_bytes body = { 0 };
-
-	tr_bytes_put_text(&body, "{\"command\":\"sh\",\"args\":[\"-c\",");
-	tr_json_put_string(&body, (struct troupe_text){ sweep_script, sizeof sweep_script - 1 });
-	tr_bytes_printf(&body, ",\"sh\",\"%s\"],\"timeoutMs\":10000}", sweeps[s->sweep].signal);
-	s->link_request = tr_session_http(s, &(struct tr_http_options){
-		.method = "POST", .body = &body, .time_ms = SWEEP_RUN_MS, .body_max = 1 << 20, .on_end = on_swept,
-	}, "/v1/processes/run");
+	(void)arg;
+	tr_family_forget(s);
 }
 
-/* ------------------------------------------------------------------ one by one */
+static void orphans_swept(struct troupe_session *s)
+{
+	if (tr_session_turn(s, orphans_turn, NULL))
+		clean_next(s);
+}
 
 static struct tr_left *first_to_delete(struct troupe_session *s)
 {
@@ -135,8 +95,9 @@ static void clean_next(struct troupe_session *s)
 			.method = "DELETE", .own_connection = true, .time_ms = DELETE_MS, .body_max = 64 * 1024, .on_end = on_deleted,
 		}, path);
 	} else if (!tr_list_empty(&s->left)) {
-		s->sweep = 0;
-		tr_link_timer(s, GRACE_MS, sweep_next);
+		tr_sweep(s, TR_SWEEP_HUNG, GRACE_MS, hung_swept);
+	} else if (s->family.size > 0 && !s->instance.bound) {
+		tr_sweep(s, TR_SWEEP_ORPHANS, 0, orphans_swept);
 	} else {
 		s->clean_then(s);
 	}

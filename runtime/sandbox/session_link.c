@@ -50,6 +50,7 @@ void tr_link_timer(struct troupe_session *s, int ms, void (*then)(struct troupe_
 void tr_link_close(struct troupe_session *s)
 {
 	s->link_request = tr_http_cancel(s->link_request);
+	tr_family_drop(s);
 	tr_link_timer(s, -1, NULL);
 	s->link = TR_LINK_DOWN;
 }

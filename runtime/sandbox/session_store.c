@@ -7,6 +7,7 @@
  *	open/turn/N      a prompt that has not ended, by order of acceptance
  *	open/ask/ID      a permission request that is open, or whose answer may not have been sent
  *	open/left/ID     an instance that was made and not cleaned up
+ *	open/family      the sandbox's processes when the newest instance was made
  *	done/ID          what a prompt came to, for ever: the same promptId is the same prompt
  *	resolved/ID      who answered a permission request, for ever
  *	big/N            an envelope that was too large for clients, by event index
@@ -190,6 +191,21 @@ void tr_store_cleaned(struct troupe_session *s, const char *server_id)
 	tr_actor_delete(s->actor, key_of(s, key, "open/left/", server_id));
 }
 
+void tr_store_family(struct troupe_session *s)
+{
+	struct tr_bytes v = { 0 };
+	char key[TR_ITEM_KEY_MAX];
+
+	if (s->family.size == 0) {
+		tr_actor_delete(s->actor, key_of(s, key, "open/", "family"));
+		return;
+	}
+	tr_put_map(&v, 2);
+	put_text(&v, "url", s->url);
+	put_bytes(&v, "processes", &s->family);
+	put_item(s, key_of(s, key, "open/", "family"), &v);
+}
+
 void tr_store_big(struct troupe_session *s, uint64_t event_index, struct troupe_text json)
 {
 	struct tr_bytes v = { 0 };
@@ -324,6 +340,16 @@ static void read_left(struct troupe_session *s, const char *name, struct troupe_
 	tr_list_push(&s->left, &left->link);
 }
 
+/* Process numbers mean nothing in another sandbox. */
+static void read_family(struct troupe_session *s, struct troupe_value v)
+{
+	char *url = get_new_text(v, "url");
+
+	if (url && strcmp(url, s->url) == 0)
+		get_bytes(v, "processes", &s->family);
+	free(url);
+}
+
 static bool after_prefix(const char *name, const char *prefix, const char **rest)
 {
 	size_t size = strlen(prefix);
@@ -342,6 +368,8 @@ static void read_item(struct troupe_session *s, const char *name, struct troupe_
 		read_at(s, v);
 	else if (strcmp(name, "history") == 0)
 		tr_history_read(&s->history, v);
+	else if (strcmp(name, "family") == 0)
+		read_family(s, v);
 	else if (after_prefix(name, "turn/", &rest))
 		read_prompt(s, rest, v);
 	else if (after_prefix(name, "ask/", &rest))

@@ -405,6 +405,35 @@ TEST(an_instance_that_hangs_when_deleted_is_swept_before_the_next_is_made)
 	kit_end();
 }
 
+TEST(orphans_of_a_server_that_died_are_ended_before_the_next_instance_is_made)
+{
+	kit_start();
+	in.family = "100:7\\n101:8\\n102:9\\n";
+	kit_open();
+	UNTIL(fake_find(&fake, "session/default/open/family") != NULL);
+	in.family = "";
+	in.swept = "101\\n";
+	in_restart();
+	UNTIL(in.sweeps == 1);
+	assert_non_null(strstr(in.last_sweep, ",\"sh\",\"TERM\",\"100:7\",\"101:8\",\"102:9\"],"));
+	assert_int_equal(in.instance_count, 1);
+	UNTIL(told("sandbox.state", "ready") == 2);
+	assert_int_equal(in.sweeps, 2);
+	assert_null(fake_find(&fake, "session/default/open/family"));
+	kit_end();
+}
+
+TEST(a_family_that_is_none_is_not_believed)
+{
+	kit_start();
+	in.family = "100:7\\n101:8; rm -rf /\\n";
+	kit_open();
+	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_settle();
+	assert_null(fake_find(&fake, "session/default/open/family"));
+	kit_end();
+}
+
 /* ------------------------------------------------------------------ the disk */
 
 TEST(when_a_commit_fails_nothing_more_is_read_or_sent)
@@ -448,4 +477,6 @@ TESTS(
 	RUN(a_prompt_that_may_have_been_lost_is_never_sent_twice),
 	RUN(a_post_that_breaks_after_its_turn_was_seen_changes_nothing),
 	RUN(an_instance_that_hangs_when_deleted_is_swept_before_the_next_is_made),
+	RUN(orphans_of_a_server_that_died_are_ended_before_the_next_instance_is_made),
+	RUN(a_family_that_is_none_is_not_believed),
 	RUN(when_a_commit_fails_nothing_more_is_read_or_sent))

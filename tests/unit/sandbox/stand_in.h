@@ -55,10 +55,12 @@ static struct {
 	bool                    silent_posts;  /* answers come on the stream only */
 	bool                    mute_prompts;  /* prompts are swallowed and never seen again */
 	bool                    delete_hangs;
-	const char             *swept;         /* stdout of the sweep */
+	const char             *swept;         /* stdout of the next sweep */
+	const char             *family;        /* of the server, when asked for */
 	/* what it saw */
 	int                     healths, gets, posts, deletes, sweeps;
 	char                    last_event_id[32], last_post[4 * 1024 * 1024], prompt_id[80], session[64], token[64];
+	char                    last_sweep[4096];
 } in;
 
 /* ------------------------------------------------------------------ answers */
@@ -344,13 +346,18 @@ static inline void in_delete(struct in_conn *c, const char *server)
 		in_raw(c, "HTTP/1.1 204 No Content\r\n\r\n");
 }
 
-static inline void in_sweep(struct in_conn *c)
+static inline void in_run(struct in_conn *c, const char *command)
 {
 	char body[256];
 
-	in.sweeps++;
-	snprintf(body, sizeof body, "{\"exitCode\":0,\"stdout\":\"%s\"}", in.swept ? in.swept : "");
-	in.swept = NULL;
+	if (!strstr(command, "TERM") && !strstr(command, "KILL")) {
+		snprintf(body, sizeof body, "{\"exitCode\":0,\"stdout\":\"%s\"}", in.family ? in.family : "");
+	} else {
+		in.sweeps++;
+		snprintf(in.last_sweep, sizeof in.last_sweep, "%s", command);
+		snprintf(body, sizeof body, "{\"exitCode\":0,\"stdout\":\"%s\"}", in.swept ? in.swept : "");
+		in.swept = NULL;
+	}
 	in_answer(c, "200 OK", "application/json", body);
 }
 
@@ -374,7 +381,7 @@ static inline void in_serve(struct in_conn *c, const char *head, const char *bod
 	} else if (strcmp(path, "/v1/acp") == 0) {
 		in_list(c);
 	} else if (strcmp(path, "/v1/processes/run") == 0) {
-		in_sweep(c);
+		in_run(c, body);
 	} else if (strcmp(method, "POST") == 0) {
 		in_post(c, server, query != NULL, body);
 	} else if (strcmp(method, "DELETE") == 0) {
