@@ -58,10 +58,11 @@ int64_t tr_acp_integer(struct troupe_text object, const char *name, int64_t othe
 
 void tr_acp_read(struct tr_acp *ret, struct troupe_text json)
 {
+	static const struct troupe_text none = { "", 0 }; /* a text, so that one may look into it */
 	struct troupe_text method;
 	bool has_method, has_id;
 
-	*ret = (struct tr_acp){ .kind = TR_ACP_ODD };
+	*ret = (struct tr_acp){ .kind = TR_ACP_ODD, .id = none, .params = none, .result = none, .error = none };
 	if (json.size == 0 || json.data[0] != '{')
 		return;
 	has_method = tr_json_find(json, &method, "method", NULL) && is_string(method);
@@ -70,7 +71,7 @@ void tr_acp_read(struct tr_acp *ret, struct troupe_text json)
 	tr_json_find(json, &ret->result, "result", NULL);
 	tr_json_find(json, &ret->error, "error", NULL);
 	if (is_null(ret->error))
-		ret->error = (struct troupe_text){ 0 };
+		ret->error = none;
 	if (has_method)
 		tr_acp_short(json, "method", ret->method, sizeof ret->method);
 	ret->kind = has_method ? (has_id ? TR_ACP_REQUEST : TR_ACP_NOTIFICATION)

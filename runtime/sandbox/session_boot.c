@@ -108,6 +108,11 @@ static void on_boot_timer(evutil_socket_t fd, short what, void *arg)
 	give_up(arg, TROUPE_EAGENT, "The agent does not answer.");
 }
 
+static struct troupe_text initialize_result(struct troupe_session *s)
+{
+	return (struct troupe_text){ tr_bytes_text(&s->initialized), s->initialized.size };
+}
+
 /* The agent's own words for why it would not. */
 static void give_up_answered(struct troupe_session *s, const struct tr_acp *e)
 {
@@ -117,7 +122,7 @@ static void give_up_answered(struct troupe_session *s, const struct tr_acp *e)
 
 	if (login) {
 		tr_bytes_put_text(&text, "The agent wants a login: ");
-		tr_acp_login_methods((struct troupe_text){ (const char *)s->initialized.data, s->initialized.size }, &text);
+		tr_acp_login_methods(initialize_result(s), &text);
 	} else {
 		tr_json_find_string(e->error, &text, "message", NULL);
 	}
@@ -279,11 +284,10 @@ static void login_turn(struct troupe_session *s, void *arg)
 
 static void next_login(struct troupe_session *s)
 {
-	struct troupe_text result = { (const char *)s->initialized.data, s->initialized.size };
 	struct tr_bytes body = { 0 };
 	char id[TR_REQUEST_ID_MAX], method[TR_ACP_SHORT_MAX];
 
-	if (!tr_acp_key_method(result, s->login++, method, sizeof method)) {
+	if (!tr_acp_key_method(initialize_result(s), s->login++, method, sizeof method)) {
 		choose(s, TR_BOOT_LOGIN);
 		return;
 	}
