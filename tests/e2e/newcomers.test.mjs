@@ -42,6 +42,6 @@ test("no client that is just connecting is stranded by a replacement", async (st
 	}
 	over = true;
 	await Promise.all(all);
-	assert.deepEqual({ stranded: count.idle, some: count.connected > REPLACEMENTS * CLIENTS }, { stranded: 0, some: true });
+	assert.deepEqual({ stranded: count.idle, some: count.connected >= REPLACEMENTS * CLIENTS }, { stranded: 0, some: true });
 	console.log(`newcomers: ${count.connected} connections through ${REPLACEMENTS} replacements, none stranded`);
 }, { seconds: 60 });
