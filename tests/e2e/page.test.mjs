@@ -94,7 +94,11 @@ test("a permission is shown to everybody, anybody answers it, and everybody sees
 	await bob.at("permission-once").waitFor();
 	await bob.picture("desktop-permission");
 	await bob.at("permission-once").click();
-	await ann.sees(() => /Bob\s+allowed it once/.test(document.querySelector('[data-testid="permission"][data-state="resolved"]')?.innerText));
+	await ann.sees(() => {
+		const answered = document.querySelector('[data-testid="permission"][data-state="resolved"]');
+
+		return /Bob\s+allowed it once/.test(answered?.innerText);
+	});
 	await ann.turnsEnd(1);
 	assert.equal(await ann.at("permission-once").count(), 0);
 	assertNoProblems(ann, bob);
@@ -123,7 +127,8 @@ test("who comes late, or reloads, sees the whole history and the open permission
 test("what an agent says is text, never markup that runs", async (stage) => {
 	const troupe = await serve(stage);
 	const ann = await Person.join(stage, troupe, "Ann", "42");
-	const evil = `<img src=x onerror="document.title='owned'"> [x](javascript:document.title='owned') <script>document.title='owned'</script>`;
+	const deed = "document.title='owned'";
+	const evil = `<img src=x onerror="${deed}"> [x](javascript:${deed}) <script>${deed}</script>`;
 
 	await ann.say(evil);
 	await ann.turnsEnd(1);

@@ -41,7 +41,9 @@ async function assertAllHeardTheLog(ears, handle) {
 
 const promptsSent = (log) => log.filter(({ data }) => data.payload?.method === "session/prompt").length;
 
-/* When the server is killed: what ann has heard by then. */
+/* When the server is killed: what ann has heard by then. In the moments of UNSURE the prompt may be on its way to the agent: when
+ * it did not get there, the turn fails with agent.delivery_unknown, since to send it again might make it run twice. */
+const UNSURE = ["when the prompt is queued", "when the turn begins"];
 const MOMENTS = {
 	"before the prompt is queued": () => true,
 	"when the prompt is queued": (ear) => ear.of("turn.state").some(({ state }) => state === "queued"),
@@ -64,10 +66,16 @@ for (const [i, [moment, hasCome]] of Object.entries(MOMENTS).entries()) {
 
 		await ann.until(moment, () => hasCome(ann));
 		await troupe.crash();
-		assert.deepEqual(await answer, { promptId: "p", stopReason: "end_turn" });
+		const ended = await answer.catch((error) => error);
 		const log = await assertAllHeardTheLog([ann, bob], ann.conn);
 
-		assert.equal(ann.said, ANSWER);
+		if (UNSURE.includes(moment) && ended instanceof Error) {
+			assert.deepEqual([ended.group, ended.code], ["agent", "delivery_unknown"]);
+			assert.equal(ann.said, "");
+		} else {
+			assert.deepEqual(ended, { promptId: "p", stopReason: "end_turn" });
+			assert.equal(ann.said, ANSWER);
+		}
 		assert.equal(promptsSent(log), 1);
 		assert.equal(log.filter(({ name }) => name === "chat.user").length, 1);
 	});
@@ -125,7 +133,7 @@ test("a server that is asked to go closes its clients with ws.going_away, and th
 	assert.deepEqual(await troupe.stop(), { code: 0, signal: null });
 });
 
-test("SIGTERM ends supervisor and server with code 0, clients hear ws.going_away, and what was kept is there afterwards", async (stage) => {
+test("SIGTERM ends supervisor and server with code 0, clients hear ws.going_away, and what was kept is kept", async (stage) => {
 	const troupe = await stage.troupe();
 	const raw = await wire(stage, troupe, "counter", "end");
 	const handle = stage.client(troupe).counter.getOrCreate(["end"]);
@@ -159,7 +167,7 @@ test("SIGHUP replaces the server while the agent's turn goes on, and nobody miss
 	assert.match(troupe.program.text, /sandbox\.adopt/, "the same sandbox");
 });
 
-test("a server that runs alone ends with code 0 on SIGTERM in mid-turn, and its successor goes on with a new agent", async (stage) => {
+test("a server that runs alone ends with 0 on SIGTERM in mid-turn, and the next one has a new agent", async (stage) => {
 	const troupe = await stage.troupe({ sandbox: "local", supervised: false });
 	const ann = stage.join(troupe, "w", { userId: "ann" });
 

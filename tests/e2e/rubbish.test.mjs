@@ -23,26 +23,32 @@ async function assertNextIsServed(stage, troupe) {
 
 const HOST = "Host: x\r\n";
 const ACTION = "/gateway/counter/action/echo?rvt-namespace=default&rvt-method=getOrCreate&rvt-runner=default&rvt-key=r";
-const post = (body, headers = "") => `POST ${ACTION} HTTP/1.1\r\n${HOST}Content-Length: ${body.length}\r\n${headers}\r\n${body}`;
+const get = (path, headers = HOST) => `GET ${path} HTTP/1.1\r\n${headers}\r\n`;
+const postTo = (path, headers, body = "") => `POST ${path} HTTP/1.1\r\n${HOST}${headers}\r\n${body}`;
+const post = (body, headers = "") => postTo(ACTION, `Content-Length: ${body.length}\r\n${headers}`, body);
+const EMPTY = "Content-Length: 0\r\n";
+const CHUNKED = "Transfer-Encoding: chunked\r\n";
+const WEBSOCKET = `${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n`;
+const KEY = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
 
 const REQUESTS = [
 	["no HTTP at all", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400],
 	["HTTP/2's preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400, 505]],
 	["a request without version", "GET /\r\n\r\n", 400],
-	["no Host", "GET / HTTP/1.1\r\n\r\n", 400],
-	["two Hosts", `GET / HTTP/1.1\r\n${HOST}Host: y\r\n\r\n`, 400],
-	["a header without colon", `GET / HTTP/1.1\r\n${HOST}nonsense\r\n\r\n`, 400],
-	["a space before the colon", `GET / HTTP/1.1\r\n${HOST}A : b\r\n\r\n`, 400],
-	["a folded header", `GET / HTTP/1.1\r\n${HOST}A: b\r\n c\r\n\r\n`, 400],
-	["a NUL in a header", `GET / HTTP/1.1\r\n${HOST}A: b\0c\r\n\r\n`, 400],
-	["two lengths", `POST /actors HTTP/1.1\r\n${HOST}Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}`, 400],
-	["a length and chunks", `POST /actors HTTP/1.1\r\n${HOST}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
-	["a negative length", `POST /actors HTTP/1.1\r\n${HOST}Content-Length: -1\r\n\r\n`, 400],
-	["an endless length", `POST /actors HTTP/1.1\r\n${HOST}Content-Length: 99999999999999999999\r\n\r\n`, [400, 413]],
-	["a chunk that is no number", `POST ${ACTION} HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\nzz\r\n`, 400],
-	["another coding", `POST ${ACTION} HTTP/1.1\r\n${HOST}Transfer-Encoding: gzip\r\n\r\n`, 501],
-	["a head of 70,000 bytes", `GET / HTTP/1.1\r\n${HOST}A: ${"a".repeat(70_000)}\r\n\r\n`, 431],
-	["two hundred headers", `GET / HTTP/1.1\r\n${HOST}${"A: b\r\n".repeat(200)}\r\n`, 431],
+	["no Host", get("/", ""), 400],
+	["two Hosts", get("/", `${HOST}Host: y\r\n`), 400],
+	["a header without colon", get("/", `${HOST}nonsense\r\n`), 400],
+	["a space before the colon", get("/", `${HOST}A : b\r\n`), 400],
+	["a folded header", get("/", `${HOST}A: b\r\n c\r\n`), 400],
+	["a NUL in a header", get("/", `${HOST}A: b\0c\r\n`), 400],
+	["two lengths", postTo("/actors", "Content-Length: 1\r\nContent-Length: 2\r\n", "{}"), 400],
+	["a length and chunks", postTo("/actors", `Content-Length: 1\r\n${CHUNKED}`, "0\r\n\r\n"), 400],
+	["a negative length", postTo("/actors", "Content-Length: -1\r\n"), 400],
+	["an endless length", postTo("/actors", "Content-Length: 99999999999999999999\r\n"), [400, 413]],
+	["a chunk that is no number", postTo(ACTION, CHUNKED, "zz\r\n"), 400],
+	["another coding", postTo(ACTION, "Transfer-Encoding: gzip\r\n"), 501],
+	["a head of 70,000 bytes", get("/", `${HOST}A: ${"a".repeat(70_000)}\r\n`), 431],
+	["two hundred headers", get("/", HOST + "A: b\r\n".repeat(200)), 431],
 	["a body over 64 KiB", post(`{"args":["${"x".repeat(65_536)}"]}`), 400, "message.incoming_too_long"],
 	["a body that is no JSON", post("{nonsense"), 400],
 	["JSON that is no object", post("[1,2]"), 400],
@@ -51,22 +57,19 @@ const REQUESTS = [
 	["CBOR that claims 4 GiB", post("\xa1\x64args\x9a\xff\xff\xff\xff", "x-rivet-encoding: cbor\r\n"), 400],
 	["BARE of another version", post("\x09\x00\x02\x81\x05", "x-rivet-encoding: bare\r\n"), 400],
 	["parameters that are no JSON", post(`{"args":[]}`, "x-rivet-conn-params: {\r\n"), 400],
-	["a path that is nowhere", `GET /nowhere HTTP/1.1\r\n${HOST}\r\n`, 404, "request.route_not_found"],
-	["a path out of the page's folder", `GET /../../etc/passwd HTTP/1.1\r\n${HOST}\r\n`, [400, 404]],
-	["an action by GET", `GET ${ACTION} HTTP/1.1\r\n${HOST}\r\n`, 405, "actor.method_not_allowed"],
-	["a gateway without a method", `POST /gateway/counter/action/echo?rvt-namespace=default HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`,
-		400, "guard.query_invalid_params"],
-	["a gateway parameter twice", `POST ${ACTION}&rvt-key=z HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`, 400, "guard.query_duplicate_param"],
-	["an actor that is not there", `POST /gateway/nobody/action/x HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`, 404, "actor.not_found"],
-	["a key of 2,000 bytes", `POST ${ACTION.replace("rvt-key=r", `rvt-key=${"k".repeat(2000)}`)} HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`,
-		400, "actor.key_too_large"],
-	["control without a body", `PUT /actors?namespace=default HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`, 400],
-	["an upgrade without a key", `GET / HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n`, 400],
-	["an upgrade of version 8", `GET / HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\n`
-		+ "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", 426],
+	["a path that is nowhere", get("/nowhere"), 404, "request.route_not_found"],
+	["a path out of the page's folder", get("/../../etc/passwd"), [400, 404]],
+	["an action by GET", get(ACTION), 405, "actor.method_not_allowed"],
+	["a gateway without a method", postTo("/gateway/counter/action/x?rvt-namespace=default", EMPTY), 400, "guard.query_invalid_params"],
+	["a gateway parameter twice", postTo(`${ACTION}&rvt-key=z`, EMPTY), 400, "guard.query_duplicate_param"],
+	["an actor that is not there", postTo("/gateway/nobody/action/x", EMPTY), 404, "actor.not_found"],
+	["a key of 2,000 bytes", postTo(ACTION + "k".repeat(2000), EMPTY), 400, "actor.key_too_large"],
+	["control without a body", postTo("/actors?namespace=default", EMPTY), 400],
+	["an upgrade without a key", get("/", `${WEBSOCKET}Sec-WebSocket-Version: 13\r\n`), 400],
+	["an upgrade of version 8", get("/", `${WEBSOCKET}Sec-WebSocket-Version: 8\r\n${KEY}`), 426],
 ];
 
-test("malformed and impossible requests each get their status and an error in JSON, and the next client is served", async (stage) => {
+test("malformed and impossible requests get their status and an error in JSON, and the next is served", async (stage) => {
 	const troupe = await serve(stage);
 
 	for (const [what, bytes, status, code] of REQUESTS) {
@@ -102,7 +105,7 @@ test("a head that comes too slowly is 408, and keeps nobody waiting meanwhile", 
 
 test("hundreds of sockets that say nothing, or half of something, keep nobody waiting", async (stage) => {
 	const troupe = await serve(stage);
-	const halves = ["", "\r\n", "POST", post(`{"args":[1]}`).slice(0, -3), `POST ${ACTION} HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n5\r\n{"ar`];
+	const halves = ["", "\r\n", "POST", post(`{"args":[1]}`).slice(0, -3), postTo(ACTION, CHUNKED, '5\r\n{"ar')];
 	const sockets = Array.from({ length: 500 }, (_, i) => new Tcp(troupe).write(halves[i % halves.length]));
 
 	stage.atEnd(() => sockets.forEach((tcp) => tcp.destroy()));
@@ -126,10 +129,14 @@ const json = (value) => JSON.stringify(value);
 const request = (val) => json({ body: { tag: "ActionRequest", val } });
 const bytes = (hex) => Buffer.from(hex.replaceAll(" ", ""), "hex");
 
+/* Up to the map that is its val. */
+const REQUEST = "b90001 64626f6479 b90002 63746167 6d416374696f6e52657175657374 6376616c";
+
 /* 64-bit ids in CBOR; version 4 in BARE: as the client sends them. */
 const FRAMES = {
 	json: [
-		"", "{", "null", "[]", "{}", json({ body: null }), json({ body: { tag: "Nonsense", val: {} } }), json({ body: { tag: "Init", val: {} } }),
+		"", "{", "null", "[]", "{}", json({ body: null }),
+		json({ body: { tag: "Nonsense", val: {} } }), json({ body: { tag: "Init", val: {} } }),
 		request({ name: "echo", args: [] }), request({ id: ["$BigInt", "-1"], name: "echo", args: [] }),
 		request({ id: ["$BigInt", "0"], name: 7, args: [] }), request({ id: ["$BigInt", "x"], name: "echo", args: [] }),
 		`{"body":{"tag":"ActionRequest","val":{"id":0,"name":"echo","args":[${"[".repeat(500)}${"]".repeat(500)}]}}}`,
@@ -138,8 +145,8 @@ const FRAMES = {
 	],
 	cbor: [
 		"", "ff", "f6", "a0", "a1 64626f6479", "9bffffffffffffffff", "5bffffffffffffffff", "a1 64626f6479 a1 63746167 6100",
-		"b90001 64626f6479 b90002 63746167 6d416374696f6e52657175657374 6376616c b90003 626964 f6 646e616d65 6161 6461726773 80",
-		"b90001 64626f6479 b90002 63746167 6d416374696f6e52657175657374 6376616c b90002 626964 1b0000000000000000 646e616d65 6161 ff",
+		`${REQUEST} b90003 626964 f6 646e616d65 6161 6461726773 80`,
+		`${REQUEST} b90002 626964 1b0000000000000000 646e616d65 6161 ff`,
 		"81".repeat(2000) + "00",
 	].map(bytes),
 	bare: [
@@ -160,7 +167,7 @@ for (const encoding of ENCODINGS)
 			rude.socket.send(message);
 			const { code, reason } = await rude.closed();
 
-			assert.deepEqual([code, reason.split("#")[0]], [1011, "actor.invalid_request"], `${message.toString("hex")} ${message}`);
+			assert.deepEqual([code, reason.split("#")[0]], [1011, "actor.invalid_request"], message.toString("hex"));
 			assert.equal(rude.frames.length, 1, "Init, and nothing else");
 		}
 		assert.equal(bystander.frames.length, 1);
@@ -197,9 +204,10 @@ test("a message of exactly 64 KiB is taken", async (stage) => {
 test("every refused upgrade is answered 101, then closed with the reason", async (stage) => {
 	const troupe = await serve(stage);
 	const good = addressOf(troupe, "counter", "r");
+	const missing = good.replace("getOrCreate&rvt-runner=default", "get").replace("rvt-key=r", "rvt-key=none");
 	const refusals = [
 		[addressOf(troupe, "nonsense", "r"), "rivet_encoding.json", "actor.not_registered"],
-		[good.replace("getOrCreate", "get").replace(/&rvt-runner=default/, "").replace("rvt-key=r", "rvt-key=none"), "rivet_encoding.json", "actor.not_found"],
+		[missing, "rivet_encoding.json", "actor.not_found"],
 		[good, "rivet_encoding.xml", "actor.unsupported_websocket_encoding"],
 		[good.replace("/connect", "/websocket/x"), "rivet_encoding.json", "request.route_not_found"],
 		[good.replace("rvt-namespace=default&", ""), "rivet_encoding.json", "guard.query_invalid_params"],
@@ -218,8 +226,9 @@ test("every refused upgrade is answered 101, then closed with the reason", async
 
 /* ------------------------------------------------------------------ below the frames */
 
-const UPGRADE = `GET ${addressOf({ url: "" }, "counter", "r")} HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n`
-	+ "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: rivet\r\n\r\n";
+const UPGRADE = get(addressOf({ url: "" }, "counter", "r"),
+	`${WEBSOCKET}Sec-WebSocket-Version: 13\r\n${KEY}Sec-WebSocket-Protocol: rivet\r\n`);
+
 
 /* Text "hi" is 81 82 and a mask of zeros. */
 const BROKEN = [

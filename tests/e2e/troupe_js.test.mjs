@@ -45,7 +45,8 @@ class Room extends Watched {
 	}
 
 	turn(promptId, state) {
-		return this.until(`${promptId} ${state}`, () => this.heard.find(({ data }) => data.promptId === promptId && data.state === state));
+		return this.until(`${promptId} ${state}`,
+			() => this.heard.find(({ data }) => data.promptId === promptId && data.state === state));
 	}
 }
 
@@ -53,7 +54,9 @@ test("it hears the history, then what happens, and its calls are answered", asyn
 	const troupe = await stage.troupe({ sandbox: "local" });
 	const ann = new Room(stage, troupe);
 
-	assert.deepEqual(await ann.room.actions.prompt({ userId: "ann", text: "one", promptId: "p1" }), { promptId: "p1", stopReason: "end_turn" });
+	const answer = await ann.room.actions.prompt({ userId: "ann", text: "one", promptId: "p1" });
+
+	assert.deepEqual(answer, { promptId: "p1", stopReason: "end_turn" });
 	const bob = new Room(stage, troupe, { params: { userId: "bob" } });
 
 	await ann.room.call("prompt", { userId: "ann", text: "two", promptId: "p2" });
