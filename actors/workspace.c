@@ -181,7 +181,15 @@ static int workspace_join(struct troupe_actor *a, struct troupe_peer *p)
 
 	if (troupe_peer_param(p, "userId"))
 		troupe_broadcast(a, "presence", &presence, &now);
-	return troupe_send(p, "presence", &presence, &now); /* it has not subscribed yet */
+	return troupe_send(p, "presence", &presence, &now);
+}
+
+/* Whoever came between its join and its subscription was told to the others only: so it is told again. */
+static int workspace_subscribe(struct troupe_actor *a, struct troupe_peer *p, const char *name)
+{
+	if (strcmp(name, "presence") != 0)
+		return 0;
+	return troupe_send(p, "presence", &presence, &(struct presence){ .users = who_is_here(a) });
 }
 
 static void workspace_leave(struct troupe_actor *a, struct troupe_peer *p)
@@ -289,14 +297,15 @@ static const struct troupe_action workspace_actions[] = {
 };
 
 const struct troupe_kind workspace_kind = {
-	.name    = "workspace",
-	.size    = sizeof(struct workspace),
-	.state   = &workspace,
-	.create  = workspace_create,
-	.wake    = workspace_wake,
-	.sleep   = workspace_sleep,
-	.destroy = workspace_sleep,
-	.join    = workspace_join,
-	.leave   = workspace_leave,
-	.actions = workspace_actions,
+	.name      = "workspace",
+	.size      = sizeof(struct workspace),
+	.state     = &workspace,
+	.create    = workspace_create,
+	.wake      = workspace_wake,
+	.sleep     = workspace_sleep,
+	.destroy   = workspace_sleep,
+	.join      = workspace_join,
+	.leave     = workspace_leave,
+	.subscribe = workspace_subscribe,
+	.actions   = workspace_actions,
 };
