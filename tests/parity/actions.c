@@ -160,6 +160,8 @@ const struct troupe_kind concurrent_action_kind = {
 	.name    = "concurrentActionActor",
 	.size    = sizeof(struct course),
 	.state   = &course,
+	.sleep   = forget_answers,
+	.destroy = forget_answers,
 	.actions = course_actions,
 };
 
@@ -260,6 +262,8 @@ static int sync_timeout_sync(struct troupe_actor *a, struct troupe_call *call)
 
 const struct troupe_kind short_timeout_kind = {
 	.name    = "shortTimeoutActor",
+	.sleep   = forget_answers,
+	.destroy = forget_answers,
 	.actions = (const struct troupe_action[]){
 		{ .name = "quickAction", .run = short_quick, .timeout_ms = 50 },
 		{ .name = "slowAction",  .run = short_slow,  .timeout_ms = 50 },
@@ -269,6 +273,8 @@ const struct troupe_kind short_timeout_kind = {
 
 const struct troupe_kind long_timeout_kind = {
 	.name    = "longTimeoutActor",
+	.sleep   = forget_answers,
+	.destroy = forget_answers,
 	.actions = (const struct troupe_action[]){
 		{ .name = "delayedAction", .run = long_delayed, .timeout_ms = 200 },
 		{ 0 }
@@ -277,6 +283,8 @@ const struct troupe_kind long_timeout_kind = {
 
 const struct troupe_kind default_timeout_kind = {
 	.name    = "defaultTimeoutActor",
+	.sleep   = forget_answers,
+	.destroy = forget_answers,
 	.actions = (const struct troupe_action[]){
 		{ .name = "normalAction", .run = default_normal },
 		{ 0 }

@@ -122,6 +122,8 @@ const struct troupe_kind error_handling_kind = {
 	.name    = "errorHandlingActor",
 	.size    = sizeof(struct journal),
 	.state   = &journal,
+	.sleep   = forget_answers,
+	.destroy = forget_answers,
 	.actions = error_handling_actions,
 };
 
@@ -141,6 +143,8 @@ static int custom_slow(struct troupe_actor *a, struct troupe_call *call)
 
 const struct troupe_kind custom_timeout_kind = {
 	.name    = "customTimeoutActor",
+	.sleep   = forget_answers,
+	.destroy = forget_answers,
 	.actions = (const struct troupe_action[]){
 		{ .name = "quickAction", .run = custom_quick, .timeout_ms = 200 },
 		{ .name = "slowAction",  .run = custom_slow,  .timeout_ms = 200 },

@@ -96,12 +96,28 @@ const char *list_next(const char **at, char between, size_t *size)
 
 /* ------------------------------------------------------------------ answers later */
 
+/* All that wait, of whatever actor: a server has one thread. */
 struct later {
+	struct later        *next;
+	struct troupe_actor *actor;
 	struct troupe_call  *call;
 	struct troupe_timer *timer;
 	void               (*finish)(struct troupe_actor *a, struct troupe_call *c);
 	const char          *text;
 };
+
+static struct later *waiting;
+
+static void later_free(struct later *l)
+{
+	struct later **at = &waiting;
+
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	troupe_timer_free(l->timer);
+	free(l);
+}
 
 static void on_time(struct troupe_actor *a, void *arg)
 {
@@ -111,8 +127,7 @@ static void on_time(struct troupe_actor *a, void *arg)
 		l->finish(a, l->call);
 	else
 		reply_text(l->call, l->text);
-	troupe_timer_free(l->timer);
-	free(l);
+	later_free(l);
 }
 
 static int later(struct troupe_call *c, int64_t delay_ms, const struct later *what)
@@ -123,7 +138,10 @@ static int later(struct troupe_call *c, int64_t delay_ms, const struct later *wh
 		abort();
 	*l = *what;
 	l->call = c;
-	l->timer = troupe_timer_new(troupe_call_actor(c), on_time, l);
+	l->actor = troupe_call_actor(c);
+	l->timer = troupe_timer_new(l->actor, on_time, l);
+	l->next = waiting;
+	waiting = l;
 	troupe_timer_set(l->timer, delay_ms);
 	return TROUPE_LATER;
 }
@@ -136,6 +154,17 @@ int answer_after(struct troupe_call *c, int64_t delay_ms, void (*finish)(struct 
 int reply_text_after(struct troupe_call *c, int64_t delay_ms, const char *text)
 {
 	return later(c, delay_ms, &(struct later){ .text = text });
+}
+
+void forget_answers(struct troupe_actor *a)
+{
+	struct later *next;
+
+	for (struct later *l = waiting; l; l = next) {
+		next = l->next;
+		if (l->actor == a)
+			later_free(l);
+	}
 }
 
 /* ------------------------------------------------------------------ connection parameters */

@@ -32,6 +32,8 @@ const char *list_next(const char **at, char between, size_t *size);
 int  answer_after(struct troupe_call *c, int64_t delay_ms,
                   void (*finish)(struct troupe_actor *a, struct troupe_call *c));
 int  reply_text_after(struct troupe_call *c, int64_t delay_ms, const char *text); /* text: a literal */
+/* For sleep and destroy of every kind that answers later: what still waits is forgotten. */
+void forget_answers(struct troupe_actor *a);
 
 /* ---- connection parameters: fills `into`, with zeroes when there are none or they are others. Texts: turn-lived. */
 void read_params(struct troupe_actor *a, const struct troupe_peer *p, const struct troupe_record *r, void *into);

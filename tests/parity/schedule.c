@@ -5,19 +5,39 @@
 
 #include "kit.h"
 
-struct agenda { int64_t last_run, count; const char *history; };
+struct agenda { int64_t last_run, count; const char *history; struct task *tasks; };
 static const struct troupe_record agenda = TROUPE_RECORD(agenda,
 	TROUPE_FIELD(agenda, last_run, "lastRun"),
 	TROUPE_FIELD(agenda, count, "scheduledCount"),
 	TROUPE_OPTION(agenda, history, "taskHistory"));
 
-struct task { struct troupe_timer *timer; char *id; };
+struct task { struct task *next; struct troupe_timer *timer; char *id; };
 
 struct ran { const char *id; int64_t time, count; };
 static const struct troupe_record ran = TROUPE_RECORD(ran,
 	TROUPE_OPTION(ran, id, "taskId"),
 	TROUPE_FIELD(ran, time, "time"),
 	TROUPE_FIELD(ran, count, "count"));
+
+static void task_free(struct agenda *self, struct task *t)
+{
+	struct task **at = &self->tasks;
+
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	troupe_timer_free(t->timer);
+	free(t->id);
+	free(t);
+}
+
+static void agenda_sleep(struct troupe_actor *a)
+{
+	struct agenda *self = troupe_self(a);
+
+	while (self->tasks)
+		task_free(self, self->tasks);
+}
 
 static void task_run(struct troupe_actor *a, void *arg)
 {
@@ -33,18 +53,19 @@ static void task_run(struct troupe_actor *a, void *arg)
 		.time  = self->last_run,
 		.count = self->count,
 	});
-	troupe_timer_free(t->timer);
-	free(t->id);
-	free(t);
+	task_free(self, t);
 }
 
 static void task_set(struct troupe_actor *a, int64_t delay_ms, const char *id)
 {
+	struct agenda *self = troupe_self(a);
 	struct task *t = calloc(1, sizeof *t);
 
 	if (!t)
 		abort();
 	t->id = id ? strdup(id) : NULL;
+	t->next = self->tasks;
+	self->tasks = t;
 	t->timer = troupe_timer_new(a, task_run, t);
 	troupe_timer_set(t->timer, delay_ms > 0 ? delay_ms : 0);
 }
@@ -128,5 +149,7 @@ const struct troupe_kind scheduled_kind = {
 	.name    = "scheduled",
 	.size    = sizeof(struct agenda),
 	.state   = &agenda,
+	.sleep   = agenda_sleep,
+	.destroy = agenda_sleep,
 	.actions = scheduled_actions,
 };

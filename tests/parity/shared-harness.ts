@@ -62,10 +62,16 @@ async function start() {
 		namespace,
 		runnerName: "default",
 		getRuntimeOutput: () => said,
+		/* It must end well, too: a sanitizer's report fails the test. */
 		cleanup: async () => {
-			child.kill("SIGKILL");
+			const late = setTimeout(() => child.kill("SIGKILL"), 10_000);
+
+			child.kill("SIGTERM");
 			await ended(child);
+			clearTimeout(late);
 			rmSync(data, { recursive: true, force: true });
+			if (child.exitCode !== 0)
+				throw new Error(`${SERVE} ended with ${child.exitCode ?? child.signalCode}:\n${said}`);
 		},
 	};
 }
