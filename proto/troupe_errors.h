@@ -35,6 +35,7 @@
 	X(EINPUT,       -22, 400, "guard",    "query_invalid_cbor_input", "rvt-input is not valid CBOR.") \
 	X(EATTOKEN,     -23, 400, "guard",    "query_path_token_syntax", "A token in the path goes with an actor id only.") \
 	X(EHEADER,      -24, 400, "guard",    "missing_header",       "The header x-rivet-actor is missing.") \
+	X(EARGS,        -25, 400, "actor",    "validation_error",     "The arguments are not what the action takes.") \
 	/* ours, or the load's */ \
 	X(EINTERNAL,    -40, 500, "rivetkit", "internal_error",       "An internal error occurred") \
 	X(EOVERLOADED,  -41, 503, "actor",    "overloaded",           "The actor has too much to do. Try again later.") \

@@ -69,8 +69,9 @@ struct troupe_kind {
 	void (*sleep)(struct troupe_actor *a);  /* close what wake opened. Not called when the process dies */
 	void (*destroy)(struct troupe_actor *a);/* instead of sleep, once; what it publishes nobody hears */
 	int  (*admit)(struct troupe_actor *a, struct troupe_peer *p); /* negative: refused with that error */
-	int  (*join)(struct troupe_actor *a, struct troupe_peer *p);  /* negative: refused as well. Not for HTTP calls */
+	int  (*join)(struct troupe_actor *a, struct troupe_peer *p);  /* negative: refused as well */
 	void (*leave)(struct troupe_actor *a, struct troupe_peer *p); /* p is gone: it can be read, not sent to */
+	bool visitors;                          /* join and leave are called for the visitor of an HTTP call, too */
 	int  (*subscribe)(struct troupe_actor *a, struct troupe_peer *p, const char *name);
 	                                        /* negative: it may not hear this event, and is told so */
 	/* Plain HTTP below /request, any method but OPTIONS: an action in all but name. Answer it with troupe_respond, now or
@@ -113,6 +114,11 @@ struct troupe_value troupe_int(struct troupe_actor *a, int64_t v);
 
 /* From create, wake, admit or join: fail with a sentence of your own. Returns `error`, for the hook to return. */
 int troupe_refuse(struct troupe_actor *a, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same with words of the application's own; metadata size 0: none. Returns TROUPE_EUSER. Mind which pairs make a client
+ * repeat or give up (proto/README.md). */
+int troupe_refuse_as(struct troupe_actor *a, const char *group, const char *code, const char *message,
+                     struct troupe_value metadata);
 
 /* Puts the actor to its final end after this turn: destroy runs, connections are closed, state and log are deleted. */
 void troupe_destroy(struct troupe_actor *a);

@@ -516,6 +516,16 @@ int troupe_refuse(struct troupe_actor *a, int error, const char *format, ...)
 	return error;
 }
 
+int troupe_refuse_as(struct troupe_actor *a, const char *group, const char *code, const char *message,
+                     struct troupe_value metadata)
+{
+	tr_fault_set(&a->refusal, TROUPE_EUSER, "%s", message);
+	a->refusal.user_group = tr_strdup(group);
+	a->refusal.user_code = tr_strdup(code);
+	tr_bytes_put(&a->refusal.metadata, metadata.data, metadata.size);
+	return TROUPE_EUSER;
+}
+
 void tr_actor_take_fault(struct troupe_actor *a, int rc, struct tr_fault *f)
 {
 	if (a->refusal.error == rc) {

@@ -231,7 +231,7 @@ static int read_args(struct troupe_call *c)
 	else
 		rc = tr_record_decode(r, c->record, object, &arena, why, sizeof why);
 	if (rc == TROUPE_EINVAL)
-		return troupe_refuse(c->actor, rc, "%s", why);
+		return troupe_refuse(c->actor, TROUPE_EARGS, "%s", why);
 	return rc;
 }
 

@@ -34,6 +34,7 @@ int tr_fault_set(struct tr_fault *f, int error, const char *format, ...)
 void tr_fault_clear(struct tr_fault *f)
 {
 	free(f->user_code);
+	free(f->user_group);
 	free(f->message);
 	tr_bytes_free(&f->metadata);
 	*f = (struct tr_fault){ 0 };
@@ -50,7 +51,7 @@ struct tr_failure tr_fault_failure(const struct tr_fault *f, const struct tr_cli
 
 	return (struct tr_failure){
 		.error    = info->error,
-		.group    = text_of(info->group),
+		.group    = text_of(f->user_group ? f->user_group : info->group),
 		.code     = text_of(f->user_code ? f->user_code : info->code),
 		.message  = text_of(f->message ? f->message : info->sentence),
 		.metadata = tr_bytes_value(&f->metadata),
@@ -84,5 +85,5 @@ void tr_fault_reason(const struct tr_fault *f, char into[124])
 {
 	const struct troupe_error_info *info = troupe_error_info(f->error);
 
-	snprintf(into, 124, "%s.%s", info->group, f->user_code ? f->user_code : info->code);
+	snprintf(into, 124, "%s.%s", f->user_group ? f->user_group : info->group, f->user_code ? f->user_code : info->code);
 }

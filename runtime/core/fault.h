@@ -11,6 +11,7 @@
 struct tr_fault {
 	int             error;     /* 0: nothing failed */
 	char           *user_code; /* EUSER: the application's own; else NULL */
+	char           *user_group; /* as well; NULL: `user` */
 	char           *message;   /* NULL: the list's sentence */
 	struct tr_bytes metadata;  /* packed; empty: none */
 };

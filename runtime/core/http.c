@@ -21,6 +21,7 @@ struct tr_http_call {
 	on_answer            *on_answer;  /* one of both; NULL both: the requester has gone */
 	on_response          *on_response;
 	void                 *arg;
+	bool                  joined;     /* the visitor did; it is to leave */
 	struct tr_fault       fault;      /* told from the ledger, when there is no call to tell it */
 };
 
@@ -54,6 +55,19 @@ static void respond(struct tr_http_call *h, const struct troupe_call *c)
 	h->on_response(h->arg, NULL, &r, &c->actor->label);
 }
 
+static int leave_turn(struct troupe_actor *a, void *arg)
+{
+	a->kind->leave(a, arg);
+	return 0;
+}
+
+static void leave(struct tr_http_call *h, struct troupe_actor *a)
+{
+	if (h->joined && a->kind->leave && a->life == TR_AWAKE && !a->doomed)
+		tr_actor_turn(a, leave_turn, &h->visitor);
+	h->joined = false;
+}
+
 void tr_http_answer(struct tr_http_call *h, const struct troupe_call *c)
 {
 	if (c->fault.error)
@@ -62,6 +76,7 @@ void tr_http_answer(struct tr_http_call *h, const struct troupe_call *c)
 		respond(h, c);
 	else if (h->on_answer)
 		h->on_answer(h->arg, NULL, tr_bytes_value(&c->output), &c->actor->label);
+	leave(h, c->actor);
 	http_free(h);
 }
 
@@ -97,7 +112,13 @@ static void fail_later(struct tr_http_call *h, struct tr_fault *fault)
 
 static int admit_turn(struct troupe_actor *a, void *arg)
 {
-	return a->kind->admit ? a->kind->admit(a, arg) : 0;
+	struct tr_http_call *h = arg;
+	int rc = a->kind->admit ? a->kind->admit(a, &h->visitor) : 0;
+
+	if (rc >= 0 && a->kind->visitors && a->kind->join)
+		rc = a->kind->join(a, &h->visitor);
+	h->joined = rc >= 0 && a->kind->visitors;
+	return rc;
 }
 
 static int run_request(struct troupe_actor *a, struct troupe_call *c)
@@ -123,12 +144,13 @@ static void run(struct tr_http_call *h, struct troupe_actor *a)
 
 	tr_fault_clear(&a->refusal);
 	tr_peer_enter(&h->visitor, a);
-	rc = tr_actor_turn(a, admit_turn, &h->visitor);
+	rc = tr_actor_turn(a, admit_turn, h);
 	if (rc < 0)
 		tr_actor_take_fault(a, rc, &fault);
 	else if (!action || a->call_count >= TR_MAILBOX_MAX)
 		tr_fault_set(&fault, action ? TROUPE_EOVERLOADED : TROUPE_EACTION, NULL);
 	if (fault.error) {
+		leave(h, a);
 		fail_later(h, &fault);
 		return;
 	}

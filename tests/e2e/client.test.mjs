@@ -155,7 +155,7 @@ testEach("an unknown action and a wrong argument fail that one call, in words", 
 		const wrong = await failureOf(place.increment("many"));
 
 		assert.equal(`${unknown.group}.${unknown.code}`, "actor.action_not_found");
-		assert.equal(`${wrong.group}.${wrong.code}`, "request.invalid");
+		assert.equal(`${wrong.group}.${wrong.code}`, "actor.validation_error");
 		assert.match(wrong.message, /\bn\b.*text/);
 		assert.equal(await place.getCount(), 0);
 	}

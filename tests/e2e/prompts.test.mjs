@@ -106,11 +106,15 @@ test("a prompt without promptId gets one, and an empty or wrong prompt is refuse
 	const before = ann.seq;
 
 	assert.match(promptId, /^[0-9a-f-]{36}$/);
-	for (const wrong of [{ userId: "ann", text: "" }, { userId: "ann" }, { text: "x" }, { userId: 1, text: "x" }, "x", undefined,
-		{ userId: "ann", text: "x", promptId: "p".repeat(129) }]) {
-		const error = await ann.conn.prompt(wrong).then(() => assert.fail(JSON.stringify(wrong)), (refusal) => refusal);
+	for (const [code, wrongs] of Object.entries({
+		"actor.validation_error": [{ userId: "ann" }, { text: "x" }, { userId: 1, text: "x" }, "x", undefined],
+		"request.invalid": [{ userId: "ann", text: "" }, { userId: "ann", text: "x", promptId: "p".repeat(129) }],
+	})) {
+		for (const wrong of wrongs) {
+			const error = await ann.conn.prompt(wrong).then(() => assert.fail(JSON.stringify(wrong)), (refusal) => refusal);
 
-		assert.deepEqual([error.group, error.code], ["request", "invalid"], JSON.stringify(wrong));
+			assert.equal(`${error.group}.${error.code}`, code, JSON.stringify(wrong));
+		}
 	}
 	const { seq } = await ann.conn.getSessionInfo();
 

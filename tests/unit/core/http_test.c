@@ -69,7 +69,7 @@ TEST(an_action_is_answered_after_its_commit)
 	w.hold_commits = false;
 	calls(&a, "x", true, "note", NULL);
 	tr_world_turn(&w);
-	assert_string_equal(a.text, "request.invalid");
+	assert_string_equal(a.text, "actor.validation_error");
 	tr_world_close(&w);
 }
 
@@ -112,6 +112,39 @@ TEST(a_visitor_has_a_struct_of_its_own)
 	tr_world_turn(&w);
 	assert_string_equal(a.text, "100");
 	assert_string_equal(b.text, "100");
+	tr_world_close(&w);
+}
+
+static int greet(struct troupe_actor *a, struct troupe_peer *p)
+{
+	(void)a;
+	probe_did(troupe_peer_connected(p) ? "joined" : "came");
+	return 0;
+}
+
+static void part(struct troupe_actor *a, struct troupe_peer *p)
+{
+	(void)a;
+	(void)p;
+	probe_did("left");
+}
+
+TEST(a_visitor_joins_and_leaves_where_the_kind_wants_it)
+{
+	const struct troupe_action actions[] = { { .name = "add", .run = probe_keep }, { .name = "go", .run = probe_let_go }, { 0 } };
+	const struct troupe_kind kind = { .name = "probe", .size = sizeof(struct probe), .visitors = true, .join = greet,
+	                                  .leave = part, .actions = actions };
+	struct answer a, b, c;
+
+	probe_life[0] = 0;
+	tr_world_open(&w, (const struct troupe_kind *const []){ &kind, NULL }, NULL);
+	calls(&a, "x", true, "add", NULL);
+	tr_world_turn(&w);
+	assert_string_equal(probe_life, "came;");
+	calls(&b, "x", true, "go", NULL); /* answers a, then b */
+	calls(&c, "x", true, "nothing", NULL);
+	tr_world_turn(&w);
+	assert_string_equal(probe_life, "came;came;came;left;left;left;");
 	tr_world_close(&w);
 }
 
@@ -245,6 +278,7 @@ TESTS(RUN(an_action_is_answered_after_its_commit),
       RUN(what_cannot_be_called_is_refused),
       RUN(who_has_gone_is_not_answered),
       RUN(a_visitor_has_a_struct_of_its_own),
+      RUN(a_visitor_joins_and_leaves_where_the_kind_wants_it),
       RUN(a_failed_commit_fails_the_call),
       RUN(resolving_makes_once_and_finds_ever_after),
       RUN(a_taken_key_names_who_has_it),

@@ -222,6 +222,8 @@ static int probe_admit(struct troupe_actor *a, struct troupe_peer *p)
 {
 	const char *who = troupe_peer_param(p, "who");
 
+	if (who && strcmp(who, "friend") == 0)
+		return troupe_refuse_as(a, "door", "later", "come back at nine", (struct troupe_value){ "\x09", 1 });
 	return who && strcmp(who, "stranger") == 0 ? troupe_refuse(a, TROUPE_EFORBIDDEN, "no strangers") : 0;
 }
 

@@ -212,6 +212,20 @@ TEST(a_refused_connection_hears_why_and_is_closed_late)
 	tr_world_close(&w);
 }
 
+TEST(a_refusal_may_have_words_of_its_own)
+{
+	struct tr_someone ann;
+
+	begin();
+	tr_someone_joins(&ann, &w, "probe", "a", "{\"who\":\"friend\"}");
+	tr_world_turn(&w);
+	assert_string_equal(tr_someone_hears_tag(&ann, "Error"),
+		"{\"actionId\":null,\"code\":\"later\",\"group\":\"door\",\"message\":\"come back at nine\",\"metadata\":9}");
+	assert_string_equal(ann.close_reason, "door.later");
+	tr_someone_leaves(&ann);
+	tr_world_close(&w);
+}
+
 TEST(a_disconnected_client_hears_the_reason_after_its_answer)
 {
 	struct tr_someone ann;
@@ -277,6 +291,7 @@ TESTS(RUN(an_actor_is_created_once_and_woken_each_time),
       RUN(destroying_answers_its_caller_closes_and_forgets),
       RUN(an_actor_whose_create_refuses_never_was),
       RUN(a_refused_connection_hears_why_and_is_closed_late),
+      RUN(a_refusal_may_have_words_of_its_own),
       RUN(a_disconnected_client_hears_the_reason_after_its_answer),
       RUN(draining_says_so_and_keeps_what_was_done),
       RUN(only_committed_events_are_in_a_page))
