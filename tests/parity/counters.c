@@ -237,12 +237,9 @@ static int lifecycle_wake(struct troupe_actor *a)
 	return 0;
 }
 
-/* Where the suite's client calls by HTTP, Rivet makes a connection for the length of the call. */
 static int lifecycle_admit(struct troupe_actor *a, struct troupe_peer *p)
 {
 	note(a, p, "onBeforeConnect");
-	if (!troupe_peer_connected(p))
-		note(a, p, "onConnect");
 	return 0;
 }
 
@@ -289,5 +286,6 @@ const struct troupe_kind lifecycle_kind = {
 	.admit   = lifecycle_admit,
 	.join    = lifecycle_join,
 	.leave   = lifecycle_leave,
+	.visitors = true, /* where the suite's client calls by HTTP, Rivet makes a connection for the length of the call */
 	.actions = lifecycle_actions,
 };

@@ -163,7 +163,9 @@ static int conn_error_admit(struct troupe_actor *a, struct troupe_peer *p)
 	struct conn_error_params params;
 
 	read_params(a, p, &conn_error_params, &params);
-	return params.fail ? troupe_refuse(a, TROUPE_EUSER, "Test error from createConnState") : 0;
+	if (!params.fail)
+		return 0;
+	return troupe_refuse_as(a, "connection", "custom_error", "Test error from createConnState", (struct troupe_value){ 0 });
 }
 
 static int conn_error_get_value(struct troupe_actor *a, struct troupe_call *call)
