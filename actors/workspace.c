@@ -175,16 +175,19 @@ static struct troupe_value who_is_here(struct troupe_actor *a)
 	return list;
 }
 
-static int workspace_join(struct troupe_actor *a, struct troupe_peer *p)
+static void tell_presence(struct troupe_actor *a, struct troupe_peer *p)
 {
-	struct presence now = { .users = who_is_here(a) };
-
 	if (troupe_peer_param(p, "userId"))
-		troupe_broadcast(a, "presence", &presence, &now);
-	return troupe_send(p, "presence", &presence, &now);
+		troupe_broadcast(a, "presence", &presence, &(struct presence){ .users = who_is_here(a) });
 }
 
-/* Whoever came between its join and its subscription was told to the others only: so it is told again. */
+static int workspace_join(struct troupe_actor *a, struct troupe_peer *p)
+{
+	tell_presence(a, p);
+	return 0;
+}
+
+/* Who joins is told with its subscription, not before: else it would miss who came in between. */
 static int workspace_subscribe(struct troupe_actor *a, struct troupe_peer *p, const char *name)
 {
 	if (strcmp(name, "presence") != 0)
@@ -194,8 +197,7 @@ static int workspace_subscribe(struct troupe_actor *a, struct troupe_peer *p, co
 
 static void workspace_leave(struct troupe_actor *a, struct troupe_peer *p)
 {
-	if (troupe_peer_param(p, "userId"))
-		troupe_broadcast(a, "presence", &presence, &(struct presence){ .users = who_is_here(a) });
+	tell_presence(a, p);
 }
 
 /* ------------------------------------------------------------------ actions */
