@@ -4,11 +4,27 @@
 #include "tests/kit/world.h"
 #include "tests/unit/core/kinds.h"
 
-static void joined(struct tr_someone *p, struct tr_world *w, const char *params)
+static struct tr_world w;
+
+static void joined(struct tr_someone *p, const char *params)
 {
-	tr_someone_joins(p, w, "probe", "a", params);
-	tr_world_turn(w);
+	tr_someone_joins(p, &w, "probe", "a", params);
+	tr_world_turn(&w);
 	assert_non_null(tr_someone_hears_tag(p, "Init"));
+}
+
+/* A world with one person in it. */
+static void begin(struct tr_someone *ann)
+{
+	tr_world_open(&w, probe_kinds, NULL);
+	joined(ann, NULL);
+}
+
+/* She is the last to leave. */
+static void end(struct tr_someone *ann)
+{
+	tr_someone_leaves(ann);
+	tr_world_close(&w);
 }
 
 static void is_error(const char *val, const char *what)
@@ -20,46 +36,38 @@ static void is_error(const char *val, const char *what)
 
 TEST(a_reply_waits_for_the_commit)
 {
-	struct tr_world w;
 	struct tr_someone ann;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
+	begin(&ann);
 	w.hold_commits = true;
 	tr_someone_calls(&ann, "add", "[]");
 	tr_world_turn(&w);
 	assert_null(tr_someone_hears(&ann));
 	tr_world_commit(&w);
 	assert_string_equal(tr_someone_hears_tag(&ann, "ActionResponse"), "{\"id\":[\"$BigInt\",\"0\"],\"output\":1}");
-	tr_someone_leaves(&ann);
-	tr_world_close(&w);
+	end(&ann);
 }
 
 TEST(what_changes_nothing_commits_nothing)
 {
-	struct tr_world w;
 	struct tr_someone ann;
 	unsigned commits;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
+	begin(&ann);
 	commits = w.commits;
 	tr_someone_calls(&ann, "read", "[]");
 	tr_world_turn(&w);
 	assert_non_null(tr_someone_hears_tag(&ann, "ActionResponse"));
 	assert_int_equal(w.commits, commits);
-	tr_someone_leaves(&ann);
-	tr_world_close(&w);
+	end(&ann);
 }
 
 TEST(a_burst_shares_one_commit)
 {
-	struct tr_world w;
 	struct tr_someone ann;
 	unsigned commits;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
+	begin(&ann);
 	commits = w.commits;
 	for (int i = 0; i < 64; i++)
 		tr_someone_calls(&ann, "say", "[{\"text\":\"x\"}]");
@@ -67,34 +75,28 @@ TEST(a_burst_shares_one_commit)
 	assert_int_equal(w.commits, commits + 1);
 	for (int i = 0; i < 64; i++)
 		assert_non_null(tr_someone_hears_tag(&ann, "ActionResponse"));
-	tr_someone_leaves(&ann);
-	tr_world_close(&w);
+	end(&ann);
 }
 
 TEST(events_of_an_action_come_before_its_answer)
 {
-	struct tr_world w;
 	struct tr_someone ann;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
+	begin(&ann);
 	tr_someone_subscribes(&ann, "said", true);
 	tr_someone_calls(&ann, "say", "[{\"text\":\"hi\"}]");
 	tr_world_turn(&w);
 	assert_string_equal(tr_someone_hears(&ann),
 		"{\"body\":{\"tag\":\"Event\",\"val\":{\"args\":[{\"text\":\"hi\",\"seq\":1}],\"name\":\"said\"}}}");
 	assert_string_equal(tr_someone_hears_tag(&ann, "ActionResponse"), "{\"id\":[\"$BigInt\",\"0\"],\"output\":1}");
-	tr_someone_leaves(&ann);
-	tr_world_close(&w);
+	end(&ann);
 }
 
 TEST(a_failed_action_leaves_no_trace)
 {
-	struct tr_world w;
 	struct tr_someone ann;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
+	begin(&ann);
 	tr_someone_subscribes(&ann, "said", true);
 	tr_someone_subscribes(&ann, "whispered", true);
 	tr_someone_calls(&ann, "note", "[{\"text\":\"before\"}]");
@@ -109,18 +111,15 @@ TEST(a_failed_action_leaves_no_trace)
 	is_error(strstr(tr_someone_hears(&ann), "\"Error\""), "\"code\":\"forbidden\"");
 	is_error(tr_someone_hears(&ann), "{\"count\":1,\"note\":\"before\"}");
 	is_error(tr_someone_hears(&ann), "{\"text\":\"after\",\"seq\":1}");
-	tr_someone_leaves(&ann);
-	tr_world_close(&w);
+	end(&ann);
 }
 
 TEST(a_failed_turn_does_not_lose_another_callers_call)
 {
-	struct tr_world w;
 	struct tr_someone ann, bob;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
-	joined(&bob, &w, NULL);
+	begin(&ann);
+	joined(&bob, NULL);
 	tr_someone_calls(&ann, "keep", "[]");
 	tr_someone_calls(&bob, "letGoBadly", "[]");
 	tr_world_turn(&w);
@@ -133,12 +132,10 @@ TEST(a_failed_turn_does_not_lose_another_callers_call)
 
 TEST(a_failed_commit_is_heard_by_its_callers_only_as_an_error)
 {
-	struct tr_world w;
 	struct tr_someone ann, bob, eve;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
-	joined(&bob, &w, NULL);
+	begin(&ann);
+	joined(&bob, NULL);
 	tr_someone_joins(&eve, &w, "probe", "elsewhere", NULL);
 	tr_world_turn(&w);
 	tr_someone_hears_tag(&eve, "Init");
@@ -163,7 +160,7 @@ TEST(a_failed_commit_is_heard_by_its_callers_only_as_an_error)
 	tr_someone_leaves(&ann);
 	tr_someone_leaves(&bob);
 	/* and what was committed before is there */
-	joined(&ann, &w, NULL);
+	joined(&ann, NULL);
 	tr_someone_calls(&ann, "read", "[]");
 	tr_someone_calls(&ann, "say", "[{\"text\":\"again\"}]");
 	tr_world_turn(&w);
@@ -176,11 +173,9 @@ TEST(a_failed_commit_is_heard_by_its_callers_only_as_an_error)
 
 TEST(turns_go_on_while_a_commit_is_under_way)
 {
-	struct tr_world w;
 	struct tr_someone ann;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
+	begin(&ann);
 	w.hold_commits = true;
 	tr_someone_calls(&ann, "add", "[]");
 	tr_world_turn(&w);
@@ -193,17 +188,14 @@ TEST(turns_go_on_while_a_commit_is_under_way)
 	tr_world_turn(&w);
 	tr_world_commit(&w);
 	is_error(tr_someone_hears(&ann), "\"output\":2");
-	tr_someone_leaves(&ann);
-	tr_world_close(&w);
+	end(&ann);
 }
 
 TEST(when_a_commit_fails_what_was_built_on_it_fails_too)
 {
-	struct tr_world w;
 	struct tr_someone ann;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
+	begin(&ann);
 	w.hold_commits = true;
 	tr_someone_calls(&ann, "say", "[{\"text\":\"1\"}]");
 	tr_world_turn(&w);
@@ -215,18 +207,15 @@ TEST(when_a_commit_fails_what_was_built_on_it_fails_too)
 	w.hold_commits = false;
 	tr_world_turn(&w);
 	assert_true(ann.closed);
-	tr_someone_leaves(&ann);
-	tr_world_close(&w);
+	end(&ann);
 }
 
 TEST(a_kept_call_is_answered_from_another_turn)
 {
-	struct tr_world w;
 	struct tr_someone ann, bob;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
-	joined(&bob, &w, NULL);
+	begin(&ann);
+	joined(&bob, NULL);
 	tr_someone_calls(&ann, "keep", "[]");
 	tr_world_turn(&w);
 	assert_null(tr_someone_hears(&ann));
@@ -240,11 +229,9 @@ TEST(a_kept_call_is_answered_from_another_turn)
 
 TEST(a_kept_call_times_out_unless_it_is_slow_and_is_told_once)
 {
-	struct tr_world w;
 	struct tr_someone ann;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
+	begin(&ann);
 	tr_someone_calls(&ann, "keepSlow", "[]");
 	tr_someone_calls(&ann, "keep", "[]");
 	tr_world_pass(&w, 60000);
@@ -257,17 +244,14 @@ TEST(a_kept_call_times_out_unless_it_is_slow_and_is_told_once)
 	is_error(tr_someone_hears(&ann), "\"$BigInt\",\"0\"],\"output\":42");
 	is_error(tr_someone_hears(&ann), "\"$BigInt\",\"3\"],\"output\":0");
 	assert_null(tr_someone_hears(&ann));
-	tr_someone_leaves(&ann);
-	tr_world_close(&w);
+	end(&ann);
 }
 
 TEST(a_shorter_time_limit_ends_first)
 {
-	struct tr_world w;
 	struct tr_someone ann;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
+	begin(&ann);
 	tr_someone_calls(&ann, "keep", "[]");
 	tr_someone_calls(&ann, "keepBriefly", "[]");
 	tr_world_pass(&w, 500);
@@ -275,18 +259,15 @@ TEST(a_shorter_time_limit_ends_first)
 	assert_null(tr_someone_hears(&ann));
 	tr_world_pass(&w, 59500);
 	is_error(tr_someone_hears(&ann), "\"actionId\":[\"$BigInt\",\"0\"]");
-	tr_someone_leaves(&ann);
-	tr_world_close(&w);
+	end(&ann);
 }
 
 TEST(each_connection_has_a_struct_of_its_own)
 {
-	struct tr_world w;
 	struct tr_someone ann, bob;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
-	joined(&bob, &w, NULL);
+	begin(&ann);
+	joined(&bob, NULL);
 	tr_someone_calls(&ann, "mine", "[]");
 	tr_someone_calls(&ann, "mine", "[]");
 	tr_someone_calls(&bob, "mine", "[]");
@@ -301,12 +282,10 @@ TEST(each_connection_has_a_struct_of_its_own)
 
 TEST(a_timer_keeps_its_actor_awake_and_fires_as_a_turn)
 {
-	struct tr_world w;
 	struct tr_someone ann, bob;
 	struct tr_core_counts counts;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
+	begin(&ann);
 	tr_someone_calls(&ann, "alarm", "[]");
 	tr_world_turn(&w);
 	tr_someone_leaves(&ann);
@@ -317,7 +296,7 @@ TEST(a_timer_keeps_its_actor_awake_and_fires_as_a_turn)
 	tr_world_pass(&w, 30000);
 	tr_core_count(w.core, &counts);
 	assert_int_equal(counts.actors, 0);
-	joined(&bob, &w, "{\"since\":0}");
+	joined(&bob, "{\"since\":0}");
 	tr_someone_subscribes(&bob, "said", true);
 	tr_world_pass(&w, 100);
 	is_error(tr_someone_hears(&bob), "\"text\":\"tick\",\"seq\":1");
@@ -327,26 +306,21 @@ TEST(a_timer_keeps_its_actor_awake_and_fires_as_a_turn)
 
 TEST(an_event_may_be_refused_to_a_connection)
 {
-	struct tr_world w;
 	struct tr_someone ann;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
+	begin(&ann);
 	tr_someone_subscribes(&ann, "secret", true);
 	tr_world_turn(&w);
 	assert_string_equal(ann.close_reason, "auth.forbidden");
-	tr_someone_leaves(&ann);
-	tr_world_close(&w);
+	end(&ann);
 }
 
 TEST(the_caller_may_go_before_the_answer)
 {
-	struct tr_world w;
 	struct tr_someone ann, bob;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
-	joined(&bob, &w, NULL);
+	begin(&ann);
+	joined(&bob, NULL);
 	tr_someone_calls(&ann, "keep", "[]");
 	tr_world_turn(&w);
 	tr_someone_leaves(&ann);
@@ -359,11 +333,9 @@ TEST(the_caller_may_go_before_the_answer)
 
 TEST(too_many_open_calls_are_refused_one_by_one)
 {
-	struct tr_world w;
 	struct tr_someone ann;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
+	begin(&ann);
 	for (int i = 0; i < 4; i++)
 		tr_someone_calls(&ann, "keepSlow", "[]");
 	for (int i = 0; i < 1024 - 4; i++)
@@ -372,17 +344,14 @@ TEST(too_many_open_calls_are_refused_one_by_one)
 	tr_world_turn(&w);
 	is_error(tr_someone_hears_tag(&ann, "Error"), "\"code\":\"overloaded\"");
 	assert_false(ann.closed);
-	tr_someone_leaves(&ann);
-	tr_world_close(&w);
+	end(&ann);
 }
 
 TEST(errors_name_what_was_wrong)
 {
-	struct tr_world w;
 	struct tr_someone ann;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joined(&ann, &w, NULL);
+	begin(&ann);
 	tr_someone_calls(&ann, "nothing", "[]");
 	tr_someone_calls(&ann, "say", "[{\"text\":7}]");
 	tr_someone_calls(&ann, "say", "[]");
@@ -395,8 +364,7 @@ TEST(errors_name_what_was_wrong)
 	tr_someone_says(&ann, "rubbish");
 	tr_world_turn(&w);
 	assert_string_equal(ann.close_reason, "actor.invalid_request");
-	tr_someone_leaves(&ann);
-	tr_world_close(&w);
+	end(&ann);
 }
 
 TESTS(RUN(a_reply_waits_for_the_commit),
