@@ -6,7 +6,11 @@ import { MARK, AGENT, Program, TROUPE, childrenOf, kill } from "./process.mjs";
 import { within } from "./wait.mjs";
 
 const PATIENCE_S = 25; /* for an end: the supervisor itself kills after 20 */
-const REPORT = /ERROR: (Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:|Assertion .* failed/;
+/* Tests kill servers with SIGKILL, and with nothing else. */
+const REPORT = new RegExp([
+	/ERROR: (Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:|Assertion .* failed/,
+	/supervisor\.died (signal=(?!9\b)|code=(?!0\b))/,
+].map(({ source }) => source).join("|"));
 
 export class Troupe {
 	lives = []; /* Programs, the last one may still run */
@@ -84,14 +88,14 @@ export class Troupe {
 		try {
 			for (const life of this.lives.filter((program) => program.pid && !program.ended)) {
 				life.signal("SIGTERM");
-				const { code, signal } = await within(PATIENCE_S, "the end of troupe after SIGTERM", life.end());
-
-				if (code !== 0)
-					wrong.push(`troupe ended with ${signal ?? code} after SIGTERM`);
+				await within(PATIENCE_S, "the end of troupe after SIGTERM", life.end());
 			}
 		} catch (error) {
 			wrong.push(error.message);
 		}
+		for (const { code, signal } of this.lives.map(({ ended }) => ended ?? {}))
+			if (code || (signal && signal !== "SIGKILL"))
+				wrong.push(`troupe ended with ${signal ?? code}`);
 		for (const line of this.lives.flatMap((program) => program.lines))
 			if (REPORT.test(line))
 				wrong.push(line);
