@@ -187,7 +187,7 @@ static int store(const struct decoder *d, const struct troupe_field *f, void *at
 
 	if (v.size && tr_next(&c, &item))
 		return damaged(d);
-	if (f->optional && (item.kind == TR_UNDEFINED || item.kind == TR_NIL)) {
+	if (f->optional && (item.kind == TR_UNDEFINED || (item.kind == TR_NIL && f->type != TROUPE_VALUE))) {
 		store_absent(f, at);
 		return 0;
 	}

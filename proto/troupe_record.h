@@ -39,7 +39,7 @@ struct troupe_field {
 	const char      *name;     /* on the wire */
 	size_t           offset;
 	enum troupe_type type;
-	bool             optional; /* may be missing, undefined or null: then `fallback`, or zero */
+	bool             optional; /* may be missing, undefined or (but for a troupe_value) null: then `fallback`, or zero */
 	double           fallback; /* for numbers and bool only */
 };
 

@@ -283,7 +283,7 @@ TEST(absent_null_and_undefined_options_get_their_fallback)
 		assert_true(into.ratio == 0.5);
 		assert_null(into.name);
 		assert_null(into.text.data);
-		assert_int_equal(into.any.size, 0);
+		assert_int_equal(into.any.size, round == 1); /* null is a value like any other */
 		heap_free(&heap);
 	}
 }
