@@ -47,7 +47,6 @@
 #define TR_REFUSAL_DELAY_MAX_MS       30000              /* ... up to this (spec/rivetkit-client.md 9.4) */
 
 /* ---- store */
-#define TR_BATCH_BYTES_MAX            (64 * 1024 * 1024) /* one commit; input is not read meanwhile, so it bounds memory only */
 #define TR_MAP_BYTES_START            (64 * 1024 * 1024) /* LMDB map: doubles when it is full */
 #define TR_MAP_BYTES_MAX              ((size_t)1 << 40)  /* then storage.full */
 

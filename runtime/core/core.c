@@ -3,7 +3,9 @@
 #include "runtime/core/core.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
@@ -90,16 +92,11 @@ static void on_busy_row(void *arg, int rc, const struct tr_actor_row *row)
 		tr_error("store.busy", "failed=%s", troupe_error_info(rc)->name);
 	if (rc == 0 && row) {
 		w->ids = tr_realloc(w->ids, (w->count + 1) * sizeof *w->ids);
-		for (size_t i = 0; i < sizeof *w->ids; i++) {
-			w->ids[w->count][i] = row->id[i];
-			if (!row->id[i])
-				break;
-		}
-		w->count++;
+		snprintf(w->ids[w->count++], sizeof *w->ids, "%s", row->id);
 		return;
 	}
 	for (size_t i = 0; i < w->count; i++) {
-		struct tr_address to = { .id = { w->ids[i], 30 } };
+		struct tr_address to = { .id = { w->ids[i], strlen(w->ids[i]) } };
 
 		tr_roster_seek(w->core, &to, TR_SEEK_WAKE, on_busy_actor, NULL);
 	}
@@ -197,7 +194,7 @@ static void on_row_committed(void *arg, int rc)
 
 static struct troupe_text text_of(const char *s)
 {
-	return (struct troupe_text){ s, s ? __builtin_strlen(s) : 0 };
+	return (struct troupe_text){ s, strlen(s) };
 }
 
 static void on_sought(void *arg, struct tr_fault *fault, const struct tr_actor_row *row, struct troupe_actor *a, bool created)

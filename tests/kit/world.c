@@ -406,9 +406,6 @@ static void close_core(struct tr_world *w)
 /* A process that dies drains nothing; here its memory must be freed all the same, so its last commit is made to fail. */
 void tr_world_restart(struct tr_world *w, const struct troupe_kind *const *kinds, const struct tr_sessions *sessions)
 {
-	size_t rows = w->row_count;
-
-	(void)rows;
 	w->next_commit = TROUPE_ESTORE;
 	close_core(w);
 	w->next_commit = 0;
