@@ -10,8 +10,8 @@
  * calls run. Returns what run returned; negative: everything that run wrote, published and sent is undone. */
 int tr_actor_turn(struct troupe_actor *a, int (*run)(struct troupe_actor *a, void *arg), void *arg);
 
-/* The actor's own durable items (at most 400 bytes of key). In a turn; written with its commit. Keys beginning "session/"
- * belong to the session port. */
+/* The actor's own durable items (at most 400 bytes of key). In a turn; written with its commit. Keys beginning "session/" and
+ * TR_OWED belong to the session port; the latter (at most 360 bytes) outlive the actor. */
 void tr_actor_put(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size);
 void tr_actor_delete(struct troupe_actor *a, struct troupe_text key);
 

@@ -106,9 +106,12 @@ static void on_busy_row(void *arg, int rc, const struct tr_actor_row *row)
 
 void tr_core_start(struct tr_core *core)
 {
+	const struct tr_sessions *sessions = core->o.sessions;
 	struct woken *w = tr_alloc(sizeof *w);
 
 	w->core = core;
+	if (sessions && sessions->ops->start)
+		sessions->ops->start(sessions->ctx, core);
 	core->o.store.ops->busy(core->o.store.ctx, on_busy_row, w);
 	tr_core_clean_soon(core);
 }
@@ -148,6 +151,26 @@ void tr_core_drain(struct tr_core *core, void (*on_done)(void *arg), void *arg)
 		if (c->state == TR_CONN_SEEKING)
 			tr_conn_close_now(c, 1001, "ws.going_away", 0);
 	}
+}
+
+/* ------------------------------------------------------------------ the server's own items */
+
+void tr_core_put(struct tr_core *core, struct troupe_text key, const void *value, size_t size)
+{
+	assert(!core->turning);
+	tr_ledger_write(&core->ledger, TR_OP_PUT, TR_NOBODY, 0, key.data, key.size, value, size);
+}
+
+void tr_core_delete(struct tr_core *core, struct troupe_text key)
+{
+	assert(!core->turning);
+	tr_ledger_write(&core->ledger, TR_OP_DELETE, TR_NOBODY, 0, key.data, key.size, NULL, 0);
+}
+
+void tr_core_scan(struct tr_core *core, struct troupe_text prefix,
+                  void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg)
+{
+	core->o.store.ops->scan(core->o.store.ctx, TR_NOBODY, prefix, on_item, arg);
 }
 
 void tr_core_count(const struct tr_core *core, struct tr_core_counts *ret)

@@ -38,6 +38,14 @@ void tr_core_turn_end(struct tr_core *core);
  * durable and every connection has gone. New requests are answered TROUPE_EDRAINING from then on. */
 void tr_core_drain(struct tr_core *core, void (*on_done)(void *arg), void *arg);
 
+/* The server's own items, under TR_NOBODY: what is still to be done for actors that are gone. Keys begin with TR_OWED, at most
+ * 400 bytes. From the loop, outside of turns; written with the next commit. If that fails the item is as it was. */
+void tr_core_put(struct tr_core *core, struct troupe_text key, const void *value, size_t size);
+void tr_core_delete(struct tr_core *core, struct troupe_text key);
+/* As the store's scan; the callback may put and delete. */
+void tr_core_scan(struct tr_core *core, struct troupe_text prefix,
+                  void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg);
+
 /* For /health and the log. */
 struct tr_core_counts { size_t actors, conns, calls; };
 void tr_core_count(const struct tr_core *core, struct tr_core_counts *ret);

@@ -51,6 +51,7 @@ struct troupe_actor {
 	enum tr_life              life;
 	bool                      doomed;    /* its commit failed: to be dropped */
 	bool                      destroying; /* troupe_destroy was called */
+	bool                      destroyed; /* it was retired for good */
 	bool                      busy;      /* marked so in the store */
 	unsigned                  holds;
 	uint64_t                  seq;       /* of the newest event, committed or not */

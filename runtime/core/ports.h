@@ -24,7 +24,8 @@ struct tr_actor_row {
 enum tr_op_kind {
 	TR_OP_CREATE,  /* the actor: key holds "id\0name\0key\0", seq its created_ms */
 	TR_OP_DESTROY, /* the actor, its state, log, items and busy mark. May take effect on the bulk of it later, but is
-	                  never seen again, also after a crash */
+	                  never seen again, also after a crash. Items whose key begins with TR_OWED are kept: they become
+	                  items of TR_NOBODY, with the actor's number (20 digits) and a '/' behind the prefix */
 	TR_OP_STATE,   /* value: its kept fields, replacing the former */
 	TR_OP_APPEND,  /* value: one log entry, at seq; seqs of an actor come without holes */
 	TR_OP_PUT,     /* an item of the actor's own: key, value */
@@ -32,6 +33,11 @@ enum tr_op_kind {
 	TR_OP_BUSY,    /* this actor has work that goes on without clients: wake it at the next start */
 	TR_OP_IDLE     /* no longer */
 };
+
+/* The number of no actor. Items may be put and deleted under it, got and scanned, as if it existed; nothing else. They are
+ * the server's own: what has to be done for actors that are gone. */
+#define TR_NOBODY 0
+#define TR_OWED   "owed/"
 
 /* key and value lie in the batch's bytes, at these places. */
 struct tr_op {
@@ -134,12 +140,17 @@ struct tr_peer_ops {
 
 /* troupe_session_open and its kin go here; each as troupe.h says. The session does its durable work through
  * runtime/core/actor.h. */
+struct tr_core;
 struct tr_sessions;
 struct tr_session_base { struct troupe_actor *actor; const struct tr_sessions *port; };
 
 /* A port's own struct troupe_session begins with a struct tr_session_base, which the core fills in before open
  * returns to the kind. close may come outside a turn (the actor is dropped): it writes nothing. */
 struct tr_session_ops {
+	/* Once, when the core begins; it may be used from then on (core.h: the server's own items). */
+	void (*start)(void *ctx, struct tr_core *core);
+	/* An actor was destroyed, which is committed; if it owed something, that is TR_NOBODY's now. */
+	void (*owed)(void *ctx, uint64_t actor);
 	int (*open)(void *ctx, struct troupe_session **ret, struct troupe_actor *a, const struct troupe_session_options *o);
 	struct troupe_session *(*close)(struct troupe_session *s);
 	int (*prompt)(struct troupe_session *s, struct troupe_call *call, const struct troupe_prompt *p);

@@ -343,6 +343,7 @@ void tr_roster_retire(struct troupe_actor *a, bool destroy)
 	if (destroy)
 		tr_ledger_write(&a->core->ledger, TR_OP_DESTROY, a->row.num, 0, NULL, 0, NULL, 0);
 	tr_ledger_hold(&a->core->ledger, TR_RELEASE_GONE, a);
+	a->destroyed = destroy;
 	if (destroy)
 		tr_core_clean_soon(a->core);
 	tr_debug(destroy ? "actor.destroy" : "actor.sleep", "kind=%s key=%s", a->row.name, a->row.key);
@@ -372,7 +373,13 @@ static void forget(struct troupe_actor *a)
 
 void tr_roster_gone(struct troupe_actor *a)
 {
+	const struct tr_sessions *sessions = a->core->o.sessions;
+	uint64_t num = a->row.num;
+	bool destroyed = a->destroyed;
+
 	forget(a);
+	if (destroyed && sessions && sessions->ops->owed)
+		sessions->ops->owed(sessions->ctx, num);
 }
 
 /* Nothing that it wrote since its last commit is true: it is forgotten as it is, without hooks, and read again when it is

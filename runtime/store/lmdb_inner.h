@@ -10,7 +10,7 @@
  *	names  name \0 num             nothing       for listing one kind
  *	state  num                     the kept fields
  *	log    num seq                 one entry     an actor's newest is found from above, the others are never touched
- *	items  num key                 one item
+ *	items  num key                 one item; num 0: the server's own
  *	busy   num                     nothing
  *	gone   num                     nothing       destroyed: what it left in log and items is deleted piece by piece
  *
@@ -132,6 +132,8 @@ void tr_lmdb_spare_give(struct tr_lmdb *db, struct tr_bytes *bytes);
 int tr_lmdb_at(struct tr_lmdb *db, MDB_txn *txn, enum tr_table table, const struct tr_lmdb_key *k, MDB_val *ret);
 /* The row of an actor, that is: does it exist? MDB_NOTFOUND. ret may be NULL. */
 int tr_lmdb_row(struct tr_lmdb *db, MDB_txn *txn, uint64_t num, MDB_val *ret);
+/* May items lie under this number: is it an actor that exists, or TR_NOBODY? MDB_NOTFOUND. */
+int tr_lmdb_owner(struct tr_lmdb *db, MDB_txn *txn, uint64_t num);
 
 /* ---- lmdb_read.c, lmdb_walk.c, lmdb_write.c and lmdb_clean.c: the port's functions, as ports.h says */
 

@@ -42,6 +42,11 @@ int tr_lmdb_row(struct tr_lmdb *db, MDB_txn *txn, uint64_t num, MDB_val *ret)
 	return tr_lmdb_at(db, txn, TR_TABLE_ROWS, &key, ret ? ret : &row);
 }
 
+int tr_lmdb_owner(struct tr_lmdb *db, MDB_txn *txn, uint64_t num)
+{
+	return num == TR_NOBODY ? 0 : tr_lmdb_row(db, txn, num, NULL);
+}
+
 /* ---- find */
 
 /* Where the copies lie in the bytes: the row first, then the state. */
@@ -241,7 +246,7 @@ void tr_lmdb_get(void *ctx, uint64_t actor, struct troupe_text key,
 	int rc = tr_lmdb_read_begin(db, &txn);
 
 	if (!rc)
-		rc = tr_lmdb_row(db, txn, actor, NULL);
+		rc = tr_lmdb_owner(db, txn, actor);
 	if (!rc && !tr_key_item(&k, actor, key.data, key.size))
 		rc = MDB_NOTFOUND;
 	if (!rc)

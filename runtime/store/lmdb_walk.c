@@ -91,7 +91,7 @@ static int next_chunk(struct tr_lmdb *db, struct walk *w, struct chunk *c)
 	tr_bytes_clear(&c->bytes);
 	rc = tr_lmdb_read_begin(db, &txn);
 	if (!rc && w->table == TR_TABLE_ITEMS)
-		rc = tr_lmdb_row(db, txn, w->actor, NULL);
+		rc = tr_lmdb_owner(db, txn, w->actor);
 	if (!rc && !(rc = mdb_cursor_open(txn, db->dbi[w->table], &cursor))) {
 		rc = gather(db, txn, cursor, w, c);
 		mdb_cursor_close(cursor);

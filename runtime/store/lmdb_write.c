@@ -2,6 +2,8 @@
 /* The port's commit: a batch is applied in one transaction, op by op in its order, and stands or falls as a whole.
  * What destroyed actors leave is deleted by lmdb_clean.c. */
 #include <assert.h>
+#include <errno.h>
+#include <stdio.h>
 
 #include "runtime/base/log.h"
 #include "runtime/store/lmdb_inner.h"
@@ -132,6 +134,58 @@ static int delete_indexes(struct writer *w, uint64_t num, const MDB_val *stored)
 	return rc;
 }
 
+/* Is this the key of something that the actor owes? What follows the prefix in it then. */
+static bool owed_name(const MDB_val *key, uint64_t num, struct troupe_text *ret)
+{
+	const size_t skip = 8 + strlen(TR_OWED);
+
+	if (!tr_val_of(key, num) || key->mv_size < skip || memcmp((char *)key->mv_data + 8, TR_OWED, strlen(TR_OWED)) != 0)
+		return false;
+	*ret = (struct troupe_text){ (char *)key->mv_data + skip, key->mv_size - skip };
+	return true;
+}
+
+/* Copies what lies under the cursor to TR_NOBODY; a put may move pages, so by way of a copy. */
+static int hand_over(struct writer *w, uint64_t num, struct troupe_text name, const MDB_val *value, struct tr_bytes *copy)
+{
+	struct tr_lmdb_key k;
+	char key[TR_ITEM_KEY_MAX + 1];
+	int size = snprintf(key, sizeof key, TR_OWED "%020llu/%.*s", (unsigned long long)num, (int)name.size, name.data);
+
+	tr_bytes_clear(copy);
+	tr_bytes_put(copy, value->mv_data, value->mv_size);
+	if (copy->failed || size > TR_ITEM_KEY_MAX || !tr_key_item(&k, TR_NOBODY, key, (size_t)size))
+		return copy->failed ? ENOMEM : MDB_BAD_VALSIZE;
+	return put(w, TR_TABLE_ITEMS, &k, tr_val(copy->data, copy->size), 0);
+}
+
+/* What the actor owes others becomes the server's own. */
+static int hand_over_owed(struct writer *w, uint64_t num)
+{
+	struct tr_bytes copy = tr_lmdb_spare_take(w->db);
+	struct troupe_text name;
+	struct tr_lmdb_key next;
+	MDB_cursor *cursor = NULL;
+	MDB_val key, value;
+	int rc = mdb_cursor_open(w->txn, w->db->dbi[TR_TABLE_ITEMS], &cursor);
+
+	tr_key_item(&next, num, TR_OWED, strlen(TR_OWED));
+	while (!rc) {
+		key = tr_key_val(&next);
+		rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+		if (!rc && !owed_name(&key, num, &name))
+			rc = MDB_NOTFOUND;
+		if (rc)
+			break;
+		tr_key_after(&next, &key);
+		rc = hand_over(w, num, name, &value, &copy);
+	}
+	if (cursor)
+		mdb_cursor_close(cursor);
+	tr_lmdb_spare_give(w->db, &copy);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 static int op_destroy(struct writer *w, const struct tr_op *op)
 {
 	struct tr_lmdb_key k;
@@ -141,6 +195,8 @@ static int op_destroy(struct writer *w, const struct tr_op *op)
 	w->alive = 0;
 	if (!rc)
 		rc = delete_indexes(w, op->actor, &row);
+	if (!rc)
+		rc = hand_over_owed(w, op->actor);
 	tr_key_num(&k, op->actor);
 	if (!rc)
 		rc = del(w, TR_TABLE_ROWS, &k);
@@ -219,6 +275,8 @@ static int check_alive(struct writer *w, const struct tr_op *op)
 {
 	int rc;
 
+	if (op->actor == TR_NOBODY)
+		return op->kind == TR_OP_PUT || op->kind == TR_OP_DELETE ? 0 : refuse(op, "nobody has items only");
 	if (op->actor == w->alive)
 		return 0;
 	if (op->actor >= w->next)

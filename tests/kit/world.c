@@ -43,6 +43,10 @@ static struct troupe_value lend(const struct bytes *b)
 
 static struct tr_world_row *row_by_num(struct tr_world *w, uint64_t num)
 {
+	if (num == TR_NOBODY) {
+		w->nobody = w->nobody ? w->nobody : tr_alloc(sizeof *w->nobody);
+		return w->nobody;
+	}
 	for (size_t i = 0; i < w->row_count; i++) {
 		if (w->rows[i].row.num == num && !w->rows[i].destroyed)
 			return &w->rows[i];
@@ -170,6 +174,24 @@ static void delete_item(struct tr_world_row *r, const char *key, size_t key_size
 	}
 }
 
+/* What a destroyed actor owes becomes the server's. */
+static void hand_over_owed(struct tr_world *w, const struct tr_world_row *r)
+{
+	const size_t skip = strlen(TR_OWED);
+
+	for (size_t i = 0; i < r->item_count; i++) {
+		const struct item *it = &r->items[i];
+		char key[401];
+		int size;
+
+		if (it->key_size < skip || memcmp(it->key, TR_OWED, skip) != 0)
+			continue;
+		size = snprintf(key, sizeof key, TR_OWED "%020llu/%.*s", (unsigned long long)r->row.num,
+		                (int)(it->key_size - skip), it->key + skip);
+		put_item(row_by_num(w, TR_NOBODY), key, (size_t)size, bytes_copy(it->value.data, it->value.size));
+	}
+}
+
 static void create_row(struct tr_world *w, const struct tr_op *op, const char *key)
 {
 	struct tr_world_row *r;
@@ -199,6 +221,8 @@ static void apply(struct tr_world *w, const struct tr_batch *b, const struct tr_
 	case TR_OP_CREATE:
 		break;
 	case TR_OP_DESTROY:
+		assert(op->actor != TR_NOBODY);
+		hand_over_owed(w, r);
 		r->destroyed = true;
 		break;
 	case TR_OP_STATE:
@@ -262,24 +286,29 @@ static const struct tr_store_ops store_ops = {
 	.busy = store_busy, .commit = store_commit, .clean = store_clean,
 };
 
+static void row_free(struct tr_world_row *r)
+{
+	for (size_t k = 0; k < r->log_count; k++)
+		free(r->log[k].data);
+	for (size_t k = 0; k < r->item_count; k++) {
+		free(r->items[k].key);
+		free(r->items[k].value.data);
+	}
+	free(r->log);
+	free(r->items);
+	free(r->state.data);
+	free((void *)(uintptr_t)r->row.id);
+	free((void *)(uintptr_t)r->row.name);
+	free((void *)(uintptr_t)r->row.key);
+}
+
 static void rows_free(struct tr_world *w)
 {
-	for (size_t i = 0; i < w->row_count; i++) {
-		struct tr_world_row *r = &w->rows[i];
-
-		for (size_t k = 0; k < r->log_count; k++)
-			free(r->log[k].data);
-		for (size_t k = 0; k < r->item_count; k++) {
-			free(r->items[k].key);
-			free(r->items[k].value.data);
-		}
-		free(r->log);
-		free(r->items);
-		free(r->state.data);
-		free((void *)(uintptr_t)r->row.id);
-		free((void *)(uintptr_t)r->row.name);
-		free((void *)(uintptr_t)r->row.key);
-	}
+	for (size_t i = 0; i < w->row_count; i++)
+		row_free(&w->rows[i]);
+	if (w->nobody)
+		row_free(w->nobody);
+	free(w->nobody);
 	free(w->rows);
 }
 

@@ -11,6 +11,7 @@ struct tr_world {
 	/* store */
 	struct tr_world_row   *rows;
 	size_t                 row_count;
+	struct tr_world_row   *nobody;        /* the server's own items; made by the first look */
 	bool                   hold_commits;  /* commits wait for tr_world_commit */
 	int                    next_commit;   /* what the next commit ends with, once; 0: well */
 	unsigned               commits;       /* that ended well */

@@ -369,7 +369,59 @@ TEST(callbacks_may_commit_even_when_that_moves_the_map)
 	kit_close(&k);
 }
 
+/* ---- what actors owe */
+
+TEST(what_a_destroyed_actor_owes_becomes_the_servers)
+{
+	struct kit k = { 0 };
+	struct tr_batch b = { 0 };
+	struct kit_heard h;
+
+	kit_open(&k);
+	create(&k, 1, "id1", "room", "a");
+	create(&k, 2, "id2", "room", "b");
+	add_put(&b, 1, "owed", "no");
+	add_put(&b, 1, "owed/sandbox", "x");
+	add_put(&b, 1, "owed/agent/7", "y");
+	add_put(&b, 1, "owee", "no");
+	add_put(&b, 2, "owed/sandbox", "z");
+	assert_int_equal(0, commit(&k.store, &b));
+	h = scan(&k.store, TR_NOBODY, "");
+	assert_true(heard_is(&h, "."));
+	add_op(&b, TR_OP_DESTROY, 1);
+	assert_int_equal(0, commit(&k.store, &b));
+	while (k.store.ops->clean(k.store.ctx))
+		;
+	h = scan(&k.store, TR_NOBODY, "owed/");
+	assert_true(heard_is(&h, "owed/00000000000000000001/agent/7=y owed/00000000000000000001/sandbox=x ."));
+	h = scan(&k.store, 2, "owed/");
+	assert_true(heard_is(&h, "owed/sandbox=z ."));
+	kit_reopen(&k);
+	add_put(&b, TR_NOBODY, "owed/00000000000000000001/sandbox", "w");
+	add_delete(&b, TR_NOBODY, "owed/00000000000000000001/agent/7");
+	assert_int_equal(0, commit(&k.store, &b));
+	h = scan(&k.store, TR_NOBODY, "owed/");
+	assert_true(heard_is(&h, "owed/00000000000000000001/sandbox=w ."));
+	kit_close(&k);
+}
+
+TEST(nobody_has_items_and_nothing_else)
+{
+	static const enum tr_op_kind others[] = { TR_OP_DESTROY, TR_OP_STATE, TR_OP_APPEND, TR_OP_BUSY, TR_OP_IDLE };
+	struct kit k = { 0 };
+	struct tr_batch b = { 0 };
+
+	kit_open(&k);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		add_op(&b, others[i], TR_NOBODY);
+		assert_int_equal(TROUPE_ESTORE, commit(&k.store, &b));
+	}
+	kit_close(&k);
+}
+
 TESTS(
+	RUN(what_a_destroyed_actor_owes_becomes_the_servers),
+	RUN(nobody_has_items_and_nothing_else),
 	RUN(a_batch_with_one_bad_op_changes_nothing),
 	RUN(ops_take_effect_in_their_order),
 	RUN(an_empty_batch_is_fine),
