@@ -151,7 +151,7 @@ fuzz: $(FUZZ_BIN) ## builds and runs each fuzz target SECONDS_EACH=10 (F=json: o
 	@sh .make/fuzz.sh $(SECONDS_EACH) $(call pick,$(F),$(FUZZ_BIN))
 
 # ---- everything
-e2e: deps-test all ## real clients, a real sandbox-agent and Chromium against build/troupe (T=resume: one file)
+e2e: deps-test all parity ## real clients, a real sandbox-agent and Chromium against build/troupe (T=resume: one file)
 	@sh .make/e2e.sh $(OUT)/troupe $(T)
 test: deps-test ## everything that must pass: checks, units (plain and with sanitizers), fuzzing, end to end
 	@bash .make/test.sh

@@ -74,9 +74,12 @@ struct troupe_kind {
 	bool visitors;                          /* join and leave are called for the visitor of an HTTP call, too */
 	int  (*subscribe)(struct troupe_actor *a, struct troupe_peer *p, const char *name);
 	                                        /* negative: it may not hear this event, and is told so */
-	/* Plain HTTP below /request, any method but OPTIONS: an action in all but name. Answer it with troupe_respond, now or
-	 * (TROUPE_LATER) later, or with troupe_fail. The request is lent for the call's life. Unset: 404 */
+	/* Plain HTTP below /request, any method but OPTIONS: an action in all but name. Answer it with troupe_respond or in
+	 * pieces, now or (TROUPE_LATER) later, or with troupe_fail. The request is lent for the call's life. Unset: 404 */
 	int  (*request)(struct troupe_actor *a, struct troupe_call *c, const struct troupe_request *rq);
+	/* Of an answer in pieces that has not been ended. open: all has left, and there is room again where a write found
+	 * none. Not open: its client has gone; the call is still yours to end */
+	void (*stream)(struct troupe_actor *a, struct troupe_call *c, bool open);
 	/* A plain WebSocket below /websocket. admit first, then this instead of join; then its messages, one turn each; leave at
 	 * the end. path: as of a request. Unset: refused */
 	int  (*socket)(struct troupe_actor *a, struct troupe_peer *p, const char *path);
@@ -174,17 +177,34 @@ struct troupe_request {
 	const char *url;     /* whole, as the caller wrote it where that is known */
 	const struct troupe_header *headers; /* names as they came; what is between hops, or ours, is left out */
 	size_t      header_count;
-	const void *body;    /* whole */
+	const void *body;    /* whole: the handler is called when all of it is there */
 	size_t      body_size;
 };
 
 /* The value of the first header of this name, compared without case; NULL: there is none. */
 const char *troupe_request_header(const struct troupe_request *rq, const char *name);
 
-/* Answers a request, once. status 200 to 599; headers and body are copied; Content-Length is ours. Returns 0; TROUPE_EINVAL
- * (the call is still open) when the status or a header is none. */
+/* Answers a request, once, with a whole body. status 200 to 599; headers and body are copied; Content-Length is ours.
+ * Returns 0; TROUPE_EINVAL (the call is still open) when the status or a header is none. */
 int troupe_respond(struct troupe_call *c, int status, const struct troupe_header *headers, size_t header_count,
                    const void *body, size_t body_size);
+
+/* Answers a request in pieces, as a stream of server-sent events does: the head, pieces in this turn and in later ones (the
+ * handler returns TROUPE_LATER), the end. Each leaves after the commit of its turn; those of a turn that fails never do. From
+ * begin to end there is no time-out, and the actor stays awake. To HTTP/1.1 it goes out chunked; to HEAD only the head does.
+ *
+ * begin: TROUPE_EINVAL as of troupe_respond; EGONE: the client did not wait; EOVERLOADED: the actor has TR_STREAMS_MAX of them
+ * open. The call is still open then: fail it, or return the error.
+ * write: copies. TROUPE_EBACKLOG: nothing was taken, since more than TR_STREAM_BYTES_MAX would wait for a client that reads
+ * slowly: drop the piece, or write it again when the hook `stream` says that there is room. (Who reads nothing for
+ * TR_HTTP_BODY_TIME_MS is gone.) EGONE: the client has gone. EBIGOUT: one piece is larger than TR_STREAM_BYTES_MAX.
+ * EINVAL: not between begin and end. size 0 writes nothing.
+ * end: the call is over, also when its client has gone. EINVAL as of write.
+ * troupe_fail instead of an end: the client sees the answer break off. So it does when the server drains and when the actor is
+ * destroyed: then the call is over by the time that sleep or destroy is called. */
+int troupe_respond_begin(struct troupe_call *c, int status, const struct troupe_header *headers, size_t header_count);
+int troupe_respond_write(struct troupe_call *c, const void *data, size_t size);
+int troupe_respond_end(struct troupe_call *c);
 
 /* ------------------------------------------------------------------ connections */
 

@@ -14,6 +14,7 @@
 #define TR_HTTP_ACTION_BYTES_MAX      (64 * 1024)        /* 400 message.incoming_too_long */
 #define TR_HTTP_RAW_BYTES_MAX         (20 * 1024 * 1024) /* a plain request's body: 413, closed */
 #define TR_HTTP_RAW_OUT_BYTES_MAX     (20 * 1024 * 1024) /* and its answer: 400 message.outgoing_too_long */
+#define TR_STREAM_BYTES_MAX           (1024 * 1024)      /* waiting of an answer in pieces: a piece is not taken, EBACKLOG */
 #define TR_HTTP_CONTROL_BYTES_MAX     (6 * 1024 * 1024)  /* 413, closed. 4 MiB of base64 input must fit */
 #define TR_HTTP_CONNECTIONS_MAX       65536              /* accepting pauses until one goes */
 
@@ -32,6 +33,7 @@
 #define TR_OUTBOX_BYTES_MAX           (1024 * 1024)      /* of a client: closed message.backlog_full, it comes back; a larger */
 #define TR_OUTBOX_FRAMES_MAX          1024               /* frame is taken when the outbox is empty */
 #define TR_MAILBOX_MAX                1024               /* messages waiting, and calls unanswered, of an actor: actor.overloaded */
+#define TR_STREAMS_MAX                1024               /* open answers in pieces, of an actor: EOVERLOADED to its handler */
 #define TR_ACTION_TIME_MS             60000              /* an action that holds on to its call: actor.action_timed_out, unless the
                                                             action is marked .slow */
 #define TR_IDLE_MS                    30000              /* without connection, call, turn or hold: the actor sleeps */

@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "proto/record.h"
 #include "runtime/base/log.h"
@@ -29,11 +28,13 @@ static void call_free(struct troupe_call *c)
 {
 	struct troupe_actor *a = c->actor;
 
+	assert(c->waiting == 0);
 	if (c->page)
 		c->page->call = NULL;
 	tr_list_remove(&c->link);
 	tr_list_remove(&c->deadline_link);
 	a->call_count--;
+	a->stream_count -= c->streaming;
 	a->core->call_count--;
 	tr_fault_clear(&c->fault);
 	tr_frame_unref(c->frame);
@@ -47,7 +48,7 @@ static void call_free(struct troupe_call *c)
 
 /* ------------------------------------------------------------------ the answer */
 
-static void hold_answer(struct troupe_call *c)
+void tr_call_hold_answer(struct troupe_call *c)
 {
 	assert(!c->answered); /* a call is answered exactly once */
 	c->answered = true;
@@ -67,7 +68,7 @@ void tr_call_fail(struct troupe_call *c, struct tr_fault *fault)
 	*fault = (struct tr_fault){ 0 };
 	if (c->conn && !c->told)
 		frame_error(c);
-	hold_answer(c);
+	tr_call_hold_answer(c);
 }
 
 static void frame_output(struct troupe_call *c, struct troupe_value v)
@@ -87,13 +88,13 @@ static void frame_output(struct troupe_call *c, struct troupe_value v)
 
 int troupe_reply_value(struct troupe_call *c, struct troupe_value v)
 {
-	if (c->told)
-		; /* the time-out was the answer */
+	if (c->told || c->streaming)
+		; /* the time-out was the answer; or pieces are, and this is their end */
 	else if (c->conn)
 		frame_output(c, v);
 	else
 		tr_bytes_put(&c->output, v.data, v.size);
-	hold_answer(c);
+	tr_call_hold_answer(c);
 	return 0;
 }
 
@@ -171,47 +172,6 @@ void tr_call_release(struct troupe_call *c)
 	call_free(c);
 }
 
-/* ------------------------------------------------------------------ plain HTTP's answer */
-
-static bool header_ok(const struct troupe_header *h)
-{
-	return *h->name && !strpbrk(h->name, ": \t\r\n") && !strpbrk(h->value, "\r\n");
-}
-
-int troupe_respond(struct troupe_call *c, int status, const struct troupe_header *headers, size_t header_count,
-                   const void *body, size_t body_size)
-{
-	struct troupe_header *copies;
-
-	if (c->conn || status < 200 || status > 599)
-		return TROUPE_EINVAL;
-	for (size_t i = 0; i < header_count; i++) {
-		if (!header_ok(&headers[i]))
-			return TROUPE_EINVAL;
-	}
-	if (body_size > TR_HTTP_RAW_OUT_BYTES_MAX)
-		return troupe_fail(c, TROUPE_EBIGOUT, NULL);
-	copies = tr_pool_alloc(&c->pool, (header_count + 1) * sizeof *copies);
-	for (size_t i = 0; i < header_count; i++)
-		copies[i] = (struct troupe_header){
-			.name = tr_pool_text(&c->pool, (struct troupe_text){ headers[i].name, strlen(headers[i].name) }),
-			.value = tr_pool_text(&c->pool, (struct troupe_text){ headers[i].value, strlen(headers[i].value) }),
-		};
-	tr_bytes_put(&c->output, body, body_size);
-	c->response = (struct tr_raw_response){ .status = status, .headers = copies, .header_count = header_count };
-	hold_answer(c);
-	return 0;
-}
-
-const char *troupe_request_header(const struct troupe_request *rq, const char *name)
-{
-	for (size_t i = 0; i < rq->header_count; i++) {
-		if (strcasecmp(rq->headers[i].name, name) == 0)
-			return rq->headers[i].value;
-	}
-	return NULL;
-}
-
 /* ------------------------------------------------------------------ running it */
 
 static int read_args(struct troupe_call *c)
@@ -259,7 +219,7 @@ static void keep(struct troupe_call *c)
 	const struct tr_clock *clock = &core->o.clock;
 	int64_t time_ms = c->action->timeout_ms ? c->action->timeout_ms : TR_ACTION_TIME_MS;
 
-	if (c->action->slow)
+	if (c->action->slow || c->streaming)
 		return;
 	c->deadline_ms = clock->ops->mono_ms(clock->ctx) + time_ms;
 	enlist(core, c);
@@ -313,7 +273,7 @@ void tr_calls_expire(void *arg)
 			return;
 		}
 		tr_list_remove(&c->deadline_link);
-		if (c->answered)
+		if (c->answered || c->streaming)
 			continue;
 		tr_warn("action.timeout", "actor=%s action=%s", c->actor->row.id, c->action->name);
 		tr_fault_set(&c->fault, TROUPE_ETIMEDOUT, NULL);

@@ -259,7 +259,7 @@ static void on_action(struct tr_conn *c, const struct tr_client_message *m)
 	struct troupe_call *call;
 
 	tr_replay_start(c);
-	if (!action || a->call_count >= TR_MAILBOX_MAX) {
+	if (!action || a->call_count - a->stream_count >= TR_MAILBOX_MAX) {
 		fail_action(c, m->id, action ? TROUPE_EOVERLOADED : TROUPE_EACTION);
 		return;
 	}

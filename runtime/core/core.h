@@ -100,19 +100,29 @@ struct tr_raw_response {
 	int         status;
 	const struct troupe_header *headers;
 	size_t      header_count;
+	bool        pieces; /* this is the head: on_piece and on_end follow */
 	const void *body;
 	size_t      body_size;
 };
 
 struct tr_http_call;
-/* As tr_core_action; response NULL with a failure. An actor without a handler gives an empty 404. */
-struct tr_http_call *tr_core_request(struct tr_core *core, const struct tr_raw_request *rq,
+struct tr_response_ops {
+	/* As tr_core_action's; response NULL with a failure. An actor without a handler gives an empty 404. */
 	void (*on_response)(void *arg, const struct tr_failure *failure, const struct tr_raw_response *response,
-	                    const struct tr_client_actor *actor), void *arg);
+	                    const struct tr_client_actor *actor);
+	void (*on_piece)(void *arg, const void *data, size_t size); /* lent */
+	void (*on_end)(void *arg, bool whole); /* whole false: it breaks off */
+	size_t (*backlog)(void *arg);          /* bytes of pieces that the requester has not taken */
+};
+/* ops are lent until on_response (of a whole answer), on_end or tr_core_abandon. */
+struct tr_http_call *tr_core_request(struct tr_core *core, const struct tr_raw_request *rq, const struct tr_response_ops *ops,
+                                     void *arg);
+/* Between its head and its end: the backlog is empty. From the loop. */
+void tr_core_flowing(struct tr_http_call *call);
 struct tr_http_call *tr_core_action(struct tr_core *core, const struct tr_action_request *rq,
 	void (*on_answer)(void *arg, const struct tr_failure *failure, struct troupe_value output,
 	                  const struct tr_client_actor *actor), void *arg);
-/* The requester has gone: on_answer will not come. What runs goes on. */
+/* The requester has gone: nothing more is called. What runs goes on; an actor that answers in pieces hears of it. */
 void tr_core_abandon(struct tr_http_call *call);
 
 /* ------------------------------------------------------------------ live connections */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stateless actions: each is a visitor of its own, admitted, run, answered, gone (spec/rivetkit-client.md 5). */
+/* Stateless actions and plain requests: each is a visitor of its own, admitted, run, answered, gone (spec/rivetkit-client.md 5
+ * and 11.1). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +9,6 @@
 
 typedef void on_answer(void *arg, const struct tr_failure *failure, struct troupe_value output,
                        const struct tr_client_actor *actor);
-typedef void on_response(void *arg, const struct tr_failure *failure, const struct tr_raw_response *response,
-                         const struct tr_client_actor *actor);
 
 struct tr_http_call {
 	struct tr_core       *core;
@@ -19,8 +18,9 @@ struct tr_http_call {
 	struct troupe_request request;    /* method NULL: an action */
 	struct troupe_peer    visitor;
 	on_answer            *on_answer;  /* one of both; NULL both: the requester has gone */
-	on_response          *on_response;
+	const struct tr_response_ops *ops;
 	void                 *arg;
+	struct troupe_call   *call;       /* while it is open */
 	bool                  joined;     /* the visitor did; it is to leave */
 	struct tr_fault       fault;      /* told from the ledger, when there is no call to tell it */
 };
@@ -39,8 +39,8 @@ static void fail(struct tr_http_call *h, const struct tr_fault *fault, const str
 
 	if (h->on_answer)
 		h->on_answer(h->arg, &f, (struct troupe_value){ 0 }, actor);
-	if (h->on_response)
-		h->on_response(h->arg, &f, NULL, actor);
+	if (h->ops)
+		h->ops->on_response(h->arg, &f, NULL, actor);
 }
 
 /* A handler that answered without troupe_respond has nothing to say: 204. */
@@ -52,7 +52,35 @@ static void respond(struct tr_http_call *h, const struct troupe_call *c)
 		r.status = 204;
 	else
 		r.body = c->output.data, r.body_size = c->output.size;
-	h->on_response(h->arg, NULL, &r, &c->actor->label);
+	h->ops->on_response(h->arg, NULL, &r, &c->actor->label);
+}
+
+void tr_http_begin(struct tr_http_call *h, const struct troupe_call *c)
+{
+	if (h->ops)
+		h->ops->on_response(h->arg, NULL, &c->response, &c->actor->label);
+}
+
+void tr_http_piece(struct tr_http_call *h, const void *data, size_t size)
+{
+	if (h->ops)
+		h->ops->on_piece(h->arg, data, size);
+}
+
+static void end(struct tr_http_call *h, bool whole)
+{
+	if (h->ops)
+		h->ops->on_end(h->arg, whole);
+}
+
+bool tr_http_gone(const struct tr_http_call *h)
+{
+	return !h->ops && !h->on_answer;
+}
+
+size_t tr_http_backlog(const struct tr_http_call *h)
+{
+	return h->ops->backlog(h->arg);
 }
 
 static int leave_turn(struct troupe_actor *a, void *arg)
@@ -70,9 +98,11 @@ static void leave(struct tr_http_call *h, struct troupe_actor *a)
 
 void tr_http_answer(struct tr_http_call *h, const struct troupe_call *c)
 {
-	if (c->fault.error)
+	if (c->streaming)
+		end(h, !c->fault.error);
+	else if (c->fault.error)
 		fail(h, &c->fault, &c->actor->label);
-	else if (h->on_response)
+	else if (h->ops)
 		respond(h, c);
 	else if (h->on_answer)
 		h->on_answer(h->arg, NULL, tr_bytes_value(&c->output), &c->actor->label);
@@ -147,7 +177,7 @@ static void run(struct tr_http_call *h, struct troupe_actor *a)
 	rc = tr_actor_turn(a, admit_turn, h);
 	if (rc < 0)
 		tr_actor_take_fault(a, rc, &fault);
-	else if (!action || a->call_count >= TR_MAILBOX_MAX)
+	else if (!action || a->call_count - a->stream_count >= TR_MAILBOX_MAX)
 		tr_fault_set(&fault, action ? TROUPE_EOVERLOADED : TROUPE_EACTION, NULL);
 	if (fault.error) {
 		leave(h, a);
@@ -156,6 +186,7 @@ static void run(struct tr_http_call *h, struct troupe_actor *a)
 	}
 	call = tr_call_new(a, action, h->args);
 	call->http = h;
+	h->call = call;
 	tr_call_run(call);
 }
 
@@ -201,15 +232,14 @@ static const char *copy_text(struct tr_http_call *h, const char *text)
 	return tr_pool_text(&h->pool, (struct troupe_text){ text, strlen(text) });
 }
 
-struct tr_http_call *tr_core_request(struct tr_core *core, const struct tr_raw_request *rq,
-	void (*response)(void *arg, const struct tr_failure *failure, const struct tr_raw_response *response,
-	                 const struct tr_client_actor *actor), void *arg)
+struct tr_http_call *tr_core_request(struct tr_core *core, const struct tr_raw_request *rq, const struct tr_response_ops *ops,
+                                     void *arg)
 {
 	struct tr_http_call *h = http_new(core, rq->params, arg);
 	const struct troupe_request *in = rq->request;
 	struct troupe_header *headers = tr_pool_alloc(&h->pool, (in->header_count + 1) * sizeof *headers);
 
-	h->on_response = response;
+	h->ops = ops;
 	h->request = *in;
 	h->request.method = copy_text(h, in->method);
 	h->request.path = copy_text(h, in->path);
@@ -222,8 +252,16 @@ struct tr_http_call *tr_core_request(struct tr_core *core, const struct tr_raw_r
 	return h;
 }
 
-void tr_core_abandon(struct tr_http_call *call)
+void tr_core_flowing(struct tr_http_call *h)
 {
-	call->on_answer = NULL;
-	call->on_response = NULL;
+	if (h->call->full && h->call->waiting == 0)
+		tr_stream_turn(h->call, true);
+}
+
+void tr_core_abandon(struct tr_http_call *h)
+{
+	h->on_answer = NULL;
+	h->ops = NULL;
+	if (h->call && h->call->streaming)
+		tr_stream_turn(h->call, false);
 }

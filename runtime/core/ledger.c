@@ -69,6 +69,9 @@ static void item_drop(struct tr_release *r)
 		free(r->close.reason);
 		tr_conn_unref(r->close.conn);
 		break;
+	case TR_RELEASE_PIECE:
+		tr_piece_take_back(r->piece.call, r->piece.data, r->piece.size);
+		break;
 	case TR_RELEASE_ANSWER:
 	case TR_RELEASE_AFTER:
 	case TR_RELEASE_GONE:
@@ -120,6 +123,9 @@ static void item_release(struct tr_release *r)
 	case TR_RELEASE_ANSWER:
 		tr_call_release(r->call);
 		break;
+	case TR_RELEASE_PIECE:
+		tr_piece_release(r->piece.call, r->piece.data, r->piece.size);
+		break;
 	case TR_RELEASE_AFTER:
 		r->after.then(r->after.arg, r->rc);
 		break;
@@ -145,6 +151,7 @@ static void item_doom(struct tr_release *r, int rc)
 		break;
 	case TR_RELEASE_EVENT:
 	case TR_RELEASE_FRAME:
+	case TR_RELEASE_PIECE:
 	case TR_RELEASE_GONE:
 		item_drop(r);
 		break;

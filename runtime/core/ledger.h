@@ -14,6 +14,7 @@ enum tr_release_kind {
 	TR_RELEASE_FRAME,  /* one frame to one connection */
 	TR_RELEASE_CLOSE,  /* close one connection */
 	TR_RELEASE_ANSWER, /* a call's answer, which lies in the call */
+	TR_RELEASE_PIECE,  /* of an answer in pieces */
 	TR_RELEASE_AFTER,  /* somebody waits for the commit */
 	TR_RELEASE_GONE    /* the actor's last word: forget it */
 };
@@ -27,6 +28,7 @@ struct tr_release {
 		struct { struct tr_conn *conn; struct tr_frame *frame; } send; /* own references */
 		struct { struct tr_conn *conn; char *reason; int code, delay_ms; } close;
 		struct troupe_call *call;
+		struct { struct troupe_call *call; void *data; size_t size; } piece; /* owns data; NULL: the head */
 		struct { void (*then)(void *arg, int rc); void *arg; } after;
 	};
 };

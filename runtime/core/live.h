@@ -67,6 +67,7 @@ struct troupe_actor {
 	size_t                    socket_count;
 	struct tr_list            calls;     /* unanswered, by troupe_call.link */
 	size_t                    call_count;
+	size_t                    stream_count; /* of them, whose answers come in pieces */
 	struct tr_list            reads;     /* from the store, under way */
 	struct tr_list            waiters;   /* seeks that wait for it to be gone */
 	void                     *topics;    /* tsearch tree */
@@ -149,6 +150,9 @@ struct troupe_call {
 	bool                        answered; /* its actor has spoken; the answer may still be held back */
 	bool                        told;     /* the client has had its answer (a time-out came first) */
 	struct tr_raw_response      response; /* the answer of a plain request; in the pool. status 0: none */
+	bool                        streaming; /* it comes in pieces, and has begun */
+	bool                        full;     /* a piece was not taken: its actor wants to know when there is room */
+	size_t                      waiting;  /* bytes of pieces that are held back */
 	struct tr_fault             fault;    /* the answer: an error */
 	struct tr_frame            *frame;    /* the answer, or the error, for a connection */
 	struct tr_page             *page;     /* that it waits for */
@@ -178,10 +182,22 @@ void tr_call_release(struct troupe_call *c); /* the commit is through: tell, and
 void tr_call_take_back(struct troupe_call *c); /* its answer was undone */
 void tr_call_spoil(struct troupe_call *c, int rc); /* its answer must not be told: it becomes this error */
 void tr_calls_expire(void *core);
+void tr_call_hold_answer(struct troupe_call *c); /* which lies in the call */
+
+/* ---- respond.c */
+/* What was held back of an answer in pieces: is told; or is not to be, and is as if it had not been said. Both take data. */
+void tr_piece_release(struct troupe_call *c, void *data, size_t size);
+void tr_piece_take_back(struct troupe_call *c, void *data, size_t size);
+/* Its reader has taken all, or has gone: its actor hears so, if it wants to. */
+void tr_stream_turn(struct troupe_call *c, bool open);
 
 /* ---- http.c */
-/* The call's answer, as it lies in the call. */
+/* The call's answer, as it lies in the call; or the end of it, when it came in pieces. */
 void tr_http_answer(struct tr_http_call *h, const struct troupe_call *c);
+void tr_http_begin(struct tr_http_call *h, const struct troupe_call *c);
+void tr_http_piece(struct tr_http_call *h, const void *data, size_t size);
+bool tr_http_gone(const struct tr_http_call *h); /* the requester */
+size_t tr_http_backlog(const struct tr_http_call *h);
 const struct troupe_request *tr_http_request(struct tr_http_call *h);
 
 /* ---- event.c */

@@ -54,6 +54,14 @@ static void on_bad(void *owner, const struct tr_http_head *head, int status, con
 		tr_exchange_fail_http(x, status, sentence);
 }
 
+static void on_room(void *owner)
+{
+	struct tr_client *client = owner;
+
+	if (client->exchange && client->exchange->call)
+		tr_core_flowing(client->exchange->call);
+}
+
 static void resume(struct tr_gate *gate)
 {
 	if (!gate->paused || gate->stopped)
@@ -78,6 +86,7 @@ static const struct tr_http_ops http_ops = {
 	.on_head   = on_head,
 	.on_body   = on_body,
 	.on_bad    = on_bad,
+	.on_room   = on_room,
 	.on_closed = on_closed,
 };
 

@@ -105,17 +105,36 @@ void tr_exchange_header(struct tr_exchange *x, const char *name, struct troupe_t
 	tr_bytes_put(&x->headers, "\r\n", 2);
 }
 
-void tr_exchange_answer(struct tr_exchange *x, int status, const char *type, const void *body, size_t size)
+static struct tr_http_answer head_of(const struct tr_exchange *x, int status, const char *type)
 {
-	struct tr_http_answer answer = {
+	return (struct tr_http_answer){
 		.status = status,
 		.type = type,
 		.headers = tr_text_of(&x->headers),
-		.body = body,
-		.size = size,
 		.close = x->close,
 	};
+}
 
+void tr_exchange_begin(struct tr_exchange *x, int status, const char *type)
+{
+	struct tr_http_answer head = head_of(x, status, type);
+
+	tr_debug("http.answer", "peer=%s status=%d pieces=1", x->client->address, status);
+	tr_http_conn_begin(x->client->conn, &head);
+}
+
+void tr_exchange_finish(struct tr_exchange *x, bool whole)
+{
+	tr_http_conn_finish(x->client->conn, whole);
+	exchange_free(x);
+}
+
+void tr_exchange_answer(struct tr_exchange *x, int status, const char *type, const void *body, size_t size)
+{
+	struct tr_http_answer answer = head_of(x, status, type);
+
+	answer.body = body;
+	answer.size = size;
 	tr_debug("http.answer", "peer=%s status=%d bytes=%zu", x->client->address, status, size);
 	/* Not the request's any more: on_closed may come from inside. */
 	x->client->exchange = NULL;

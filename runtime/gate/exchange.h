@@ -72,6 +72,9 @@ void tr_exchange_header(struct tr_exchange *x, const char *name, struct troupe_t
 
 /* Each of these answers the exchange, which is gone then. */
 void tr_exchange_answer(struct tr_exchange *x, int status, const char *type, const void *body, size_t size);
+/* In pieces: the head; the connection (http_conn.h) takes the pieces; the end answers the exchange. */
+void tr_exchange_begin(struct tr_exchange *x, int status, const char *type);
+void tr_exchange_finish(struct tr_exchange *x, bool whole);
 void tr_exchange_json(struct tr_exchange *x, int status, const struct tr_bytes *json);
 /* With an error of the list; message NULL: its sentence. A routing error: JSON, whatever the encoding. */
 void tr_exchange_fail(struct tr_exchange *x, int error, const char *message);

@@ -158,19 +158,11 @@ static void put_url(struct tr_bytes *out, const struct tr_http_head *head, struc
 	tr_bytes_put(out, path.data, path.size);
 }
 
-static void on_response(void *arg, const struct tr_failure *failure, const struct tr_raw_response *r,
-                        const struct tr_client_actor *actor)
+/* Gives the content type, which is said elsewhere; NULL: there is none. */
+static const char *put_headers(struct tr_exchange *x, const struct tr_raw_response *r)
 {
-	struct tr_exchange *x = arg;
 	const char *type = NULL;
 
-	x->call = NULL;
-	if (actor)
-		put_actor(x, actor);
-	if (failure) {
-		tr_exchange_failure(x, failure);
-		return;
-	}
 	for (size_t i = 0; i < r->header_count; i++) {
 		struct troupe_text name = tr_text(r->headers[i].name, strlen(r->headers[i].name));
 
@@ -179,8 +171,58 @@ static void on_response(void *arg, const struct tr_failure *failure, const struc
 		else if (!is_ours(name) && !tr_text_is_nocase(name, "content-length"))
 			tr_exchange_header(x, r->headers[i].name, tr_text(r->headers[i].value, strlen(r->headers[i].value)));
 	}
-	tr_exchange_answer(x, r->status, type, r->body, r->body_size);
+	return type;
 }
+
+static void on_response(void *arg, const struct tr_failure *failure, const struct tr_raw_response *r,
+                        const struct tr_client_actor *actor)
+{
+	struct tr_exchange *x = arg;
+	const char *type;
+
+	if (failure || !r->pieces)
+		x->call = NULL;
+	if (actor)
+		put_actor(x, actor);
+	if (failure) {
+		tr_exchange_failure(x, failure);
+		return;
+	}
+	type = put_headers(x, r);
+	if (r->pieces)
+		tr_exchange_begin(x, r->status, type);
+	else
+		tr_exchange_answer(x, r->status, type, r->body, r->body_size);
+}
+
+static void on_piece(void *arg, const void *data, size_t size)
+{
+	struct tr_exchange *x = arg;
+
+	tr_http_conn_piece(x->client->conn, data, size);
+}
+
+static void on_end(void *arg, bool whole)
+{
+	struct tr_exchange *x = arg;
+
+	x->call = NULL;
+	tr_exchange_finish(x, whole);
+}
+
+static size_t backlog(void *arg)
+{
+	const struct tr_exchange *x = arg;
+
+	return tr_http_conn_backlog(x->client->conn);
+}
+
+static const struct tr_response_ops response_ops = {
+	.on_response = on_response,
+	.on_piece    = on_piece,
+	.on_end      = on_end,
+	.backlog     = backlog,
+};
 
 static void send_request(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text body,
                          struct troupe_value params)
@@ -203,7 +245,7 @@ static void send_request(struct tr_exchange *x, const struct tr_http_head *head,
 	rq.path = tr_bytes_text(&path);
 	rq.url = tr_bytes_text(&url);
 	x->call = tr_core_request(x->client->gate->o.core, &(struct tr_raw_request){
-		.to = tr_target_address(&x->target), .request = &rq, .params = params }, on_response, x);
+		.to = tr_target_address(&x->target), .request = &rq, .params = params }, &response_ops, x);
 	tr_bytes_free(&texts);
 	tr_bytes_free(&path);
 	tr_bytes_free(&url);

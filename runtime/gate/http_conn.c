@@ -5,6 +5,8 @@
  *	                 |                                          ^ |---> SKIP --> IDLE   (a body that nobody wants)
  *	                 `--------- an answer in on_head -----------' `---> LINGER --> gone
  *
+ * An answer in pieces stays in STREAM, between WAIT and SEND, until its last piece is there.
+ *
  * run() moves it on until it has to wait. Whatever is called from inside a callback only notes what is wanted; the
  * connection is freed in one place, at the end of the outermost call. */
 #include "runtime/gate/http_conn.h"
@@ -33,7 +35,7 @@ const struct tr_http_times tr_http_times = {
 	.close_ms = TR_CLOSE_MS,
 };
 
-enum state { IDLE, HEAD, BODY, WAIT, SEND, SKIP, LINGER, DEAD };
+enum state { IDLE, HEAD, BODY, WAIT, STREAM, SEND, SKIP, LINGER, DEAD };
 
 struct tr_http_conn {
 	int fd;
@@ -53,6 +55,8 @@ struct tr_http_conn {
 	size_t used;
 	struct tr_bytes out;      /* of which `sent` bytes are out */
 	size_t sent;
+	bool chunked;             /* pieces go out so; else as they are, up to the end of the connection */
+	bool silent;              /* pieces do not go out: HEAD, 204, 304 */
 	struct tr_http_scan scan;
 	struct tr_bytes head_bytes; /* what head's texts lie in */
 	struct tr_http_head *head;  /* of the present request */
@@ -83,6 +87,7 @@ static void enter(struct tr_http_conn *c, enum state state)
 	case HEAD:   set_deadline(c, c->times->head_ms); break;
 	case BODY:
 	case SKIP:
+	case STREAM:
 	case SEND:   set_deadline(c, c->times->body_ms); break;
 	case LINGER: set_deadline(c, c->times->close_ms); break;
 	case WAIT:
@@ -168,23 +173,38 @@ static const char *phrase(int status)
 	return "";
 }
 
-static void put_answer(struct tr_http_conn *c, const struct tr_http_answer *a)
+static bool has_content(const struct tr_http_answer *a)
 {
-	bool content = a->status != 204 && a->status != 304;
+	return a->status != 204 && a->status != 304;
+}
 
+static void put_head(struct tr_http_conn *c, const struct tr_http_answer *a, bool pieces)
+{
 	tr_bytes_printf(&c->out, "HTTP/1.1 %d %s\r\n", a->status, phrase(a->status));
 	tr_bytes_put_text(&c->out, date_line());
 	if (a->type)
 		tr_bytes_printf(&c->out, "Content-Type: %s\r\n", a->type);
-	if (content)
+	if (has_content(a) && !pieces)
 		tr_bytes_printf(&c->out, "Content-Length: %zu\r\n", a->size);
+	else if (has_content(a) && c->chunked)
+		tr_bytes_put_text(&c->out, "Transfer-Encoding: chunked\r\n");
 	if (c->closing)
 		tr_bytes_put_text(&c->out, "Connection: close\r\n");
 	else if (c->head && !c->head->minor)
 		tr_bytes_put_text(&c->out, "Connection: keep-alive\r\n");
 	tr_bytes_put(&c->out, a->headers.data, a->headers.size);
 	tr_bytes_put_text(&c->out, "\r\n");
-	if (content && !(c->head && tr_text_is(c->head->method, "HEAD")))
+}
+
+static bool asks_for_head(const struct tr_http_conn *c)
+{
+	return c->head && tr_text_is(c->head->method, "HEAD");
+}
+
+static void put_answer(struct tr_http_conn *c, const struct tr_http_answer *a)
+{
+	put_head(c, a, false);
+	if (has_content(a) && !asks_for_head(c))
 		tr_bytes_put(&c->out, a->body, a->size);
 	if (c->out.failed)
 		enter(c, DEAD); /* half an answer would be worse than none */
@@ -204,8 +224,8 @@ static bool flush(struct tr_http_conn *c)
 			return false;
 		c->sent += (size_t)n;
 		c->moved += (size_t)n;
-		if (c->state == SEND && c->moved >= TR_HTTP_PROGRESS_BYTES)
-			enter(c, SEND);
+		if ((c->state == SEND || c->state == STREAM) && c->moved >= TR_HTTP_PROGRESS_BYTES)
+			enter(c, c->state);
 	}
 	tr_bytes_free(&c->out);
 	c->sent = 0;
@@ -381,6 +401,16 @@ static bool step_send(struct tr_http_conn *c)
 	return true;
 }
 
+/* Nothing to send is no slowness of the client's. */
+static bool step_stream(struct tr_http_conn *c)
+{
+	if (!c->out.size || !flush(c))
+		return false;
+	event_del(c->timer);
+	c->ops->on_room(c->owner);
+	return true;
+}
+
 /* Our half is closed; what the client still sends is dropped, so that no reset overtakes the answer. */
 static bool step_linger(struct tr_http_conn *c)
 {
@@ -400,6 +430,7 @@ static bool step(struct tr_http_conn *c)
 	case HEAD:   return c->in.size && read_head(c);
 	case BODY:   return step_body(c);
 	case SKIP:   return step_skip(c);
+	case STREAM: return step_stream(c);
 	case SEND:   return step_send(c);
 	case LINGER: return step_linger(c);
 	case WAIT:
@@ -489,13 +520,18 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
 /* ---- what the owner calls */
 
-void tr_http_conn_answer(struct tr_http_conn *c, const struct tr_http_answer *a)
+static void plan_end(struct tr_http_conn *c, const struct tr_http_answer *a)
 {
 	assert(c->state == WAIT);
 	if (a->close || c->draining || !c->head || !c->head->keep_alive)
 		c->closing = true;
 	if (c->unread && !c->closing)
 		plan_skipping(c);
+}
+
+void tr_http_conn_answer(struct tr_http_conn *c, const struct tr_http_answer *a)
+{
+	plan_end(c, a);
 	enter(c, SEND);
 	put_answer(c, a);
 	if (c->running)
@@ -509,6 +545,61 @@ void tr_http_conn_answer(struct tr_http_conn *c, const struct tr_http_answer *a)
 	if (c->state == SEND)
 		flush(c);
 	event_active(c->writable, EV_WRITE, 0);
+}
+
+/* What was put is sent from the loop, all of a turn at once. */
+static void send_soon(struct tr_http_conn *c)
+{
+	if (c->out.failed)
+		enter(c, DEAD);
+	if (!c->running)
+		event_active(c->writable, EV_WRITE, 0);
+}
+
+void tr_http_conn_begin(struct tr_http_conn *c, const struct tr_http_answer *head)
+{
+	c->chunked = c->head && c->head->minor;
+	c->silent = asks_for_head(c) || !has_content(head);
+	if (!c->chunked && !c->silent)
+		c->closing = true;
+	plan_end(c, head);
+	enter(c, STREAM);
+	put_head(c, head, true);
+	send_soon(c);
+}
+
+void tr_http_conn_piece(struct tr_http_conn *c, const void *data, size_t size)
+{
+	assert(c->state == STREAM || c->state == DEAD);
+	if (c->silent || !size || c->state == DEAD)
+		return;
+	if (!c->out.size)
+		enter(c, STREAM); /* for its deadline */
+	if (c->sent > c->out.size / 2) {
+		memmove(c->out.data, c->out.data + c->sent, c->out.size - c->sent);
+		c->out.size -= c->sent;
+		c->sent = 0;
+	}
+	if (c->chunked)
+		tr_bytes_printf(&c->out, "%zx\r\n", size);
+	tr_bytes_put(&c->out, data, size);
+	if (c->chunked)
+		tr_bytes_put_text(&c->out, "\r\n");
+	send_soon(c);
+}
+
+void tr_http_conn_finish(struct tr_http_conn *c, bool whole)
+{
+	if (whole && c->chunked && !c->silent)
+		tr_bytes_put_text(&c->out, "0\r\n\r\n");
+	if (c->state != DEAD)
+		enter(c, whole ? SEND : DEAD);
+	send_soon(c);
+}
+
+size_t tr_http_conn_backlog(const struct tr_http_conn *c)
+{
+	return c->out.size - c->sent;
 }
 
 int tr_http_conn_release(struct tr_http_conn *c, struct troupe_text *rest)

@@ -26,6 +26,8 @@ struct tr_http_ops {
 	/* head NULL: it did not even have one; else it had on_head but its body went wrong. The sentence is static. To be answered at
 	 * once, with `close`. */
 	void (*on_bad)(void *owner, const struct tr_http_head *head, int status, const char *sentence);
+	/* All that there is of an answer in pieces has left. From the loop. */
+	void (*on_room)(void *owner);
 	/* The connection's memory goes when this returns. */
 	void (*on_closed)(void *owner);
 };
@@ -57,6 +59,14 @@ struct tr_http_answer {
 /* Answers the request that waits. Everything is copied. Once for each on_head, on_body or on_bad; it may be called from inside
  * of them. The client's HEAD, keep-alive and unread body are taken care of. on_closed may come before it returns. */
 void tr_http_conn_answer(struct tr_http_conn *c, const struct tr_http_answer *a);
+
+/* In pieces instead: a head (body and size are not looked at), pieces, and the end; whole false: it breaks off, and the client
+ * sees that it did. They leave from the loop, so nothing is called from inside. Pieces are copied, without a bound: it is for
+ * the owner to look at the backlog, the bytes that wait. */
+void tr_http_conn_begin(struct tr_http_conn *c, const struct tr_http_answer *head);
+void tr_http_conn_piece(struct tr_http_conn *c, const void *data, size_t size);
+void tr_http_conn_finish(struct tr_http_conn *c, bool whole);
+size_t tr_http_conn_backlog(const struct tr_http_conn *c);
 
 /* From inside on_body only: takes the socket away for another protocol. The bytes behind the request are lent until on_body
  * returns; on_closed follows then. */

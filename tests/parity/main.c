@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The actors of RivetKit's driver suite, in C: a server that the suite can be pointed at. See README.md. */
+/* The actors of RivetKit's driver suite, in C, and one of our own: a server that the suite can be pointed at, and that tests/e2e
+ * uses where the program's own actors do too little. See README.md. */
 #include <troupe.h>
 
 #define EACH_KIND(X) \
@@ -13,6 +14,7 @@
 	X(raw_websocket) X(raw_websocket_binary) X(raw_websocket_async) X(raw_websocket_context) \
 	X(access_control) X(before_connect_reject) X(before_connect_generic) \
 	X(static_var) X(nested_var) X(dynamic_var) X(unique_var) X(driver_ctx) X(metadata) X(scheduled) \
+	X(stream) \
 	X(destroy_observer) X(destroy) X(lifecycle_observer) X(start_stop_race) X(run_self_destroy) X(run_ignores_abort)
 
 #define DECLARE(name) extern const struct troupe_kind name##_kind;

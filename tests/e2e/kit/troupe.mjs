@@ -16,7 +16,7 @@ export class Troupe {
 	lives = []; /* Programs, the last one may still run */
 	#options;
 
-	/** options: { data, mark, sandbox = "none", port = 0, supervised = true, env, args } */
+	/** options: { data, mark, program = TROUPE, sandbox = "none", port = 0, supervised = true, env, args } */
 	constructor(options) {
 		this.#options = options;
 		this.port = options.port ?? 0;
@@ -35,8 +35,8 @@ export class Troupe {
 	}
 
 	async start() {
-		const { data, sandbox = "none", supervised = true, args = [] } = this.#options;
-		const program = new Program(TROUPE, [
+		const { data, program: file = TROUPE, sandbox = "none", supervised = true, args = [] } = this.#options;
+		const program = new Program(file, [
 			"serve", "--listen", `127.0.0.1:${this.port}`, "--data", data, "--sandbox", sandbox,
 			...(supervised ? [] : ["--no-supervise"]), ...args,
 		], { env: this.#environment() });

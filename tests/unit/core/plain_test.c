@@ -87,6 +87,8 @@ static void on_response(void *arg, const struct tr_failure *failure, const struc
 		snprintf(into->header, sizeof into->header, "%s=%s", r->headers[0].name, r->headers[0].value);
 }
 
+static const struct tr_response_ops response_ops = { .on_response = on_response };
+
 static struct response asks(const char *kind, const char *path)
 {
 	struct response r = { .status = 0 };
@@ -96,7 +98,7 @@ static struct response asks(const char *kind, const char *path)
 	struct tr_raw_request raw = {
 		.to = { .name = { kind, strlen(kind) }, .key = { "x", 1 }, .create = true }, .request = &rq };
 
-	tr_core_request(w.core, &raw, on_response, &r);
+	tr_core_request(w.core, &raw, &response_ops, &r);
 	assert_int_equal(r.status, 0);
 	tr_world_turn(&w);
 	return r;

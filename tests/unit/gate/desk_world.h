@@ -52,7 +52,8 @@ static struct {
 	struct event_base *base;
 	char method[200], path[200], url[200], body[200], headers[2000];
 	struct tr_raw_response response;
-	void (*on_response)(void *, const struct tr_failure *, const struct tr_raw_response *, const struct tr_client_actor *);
+	const struct tr_response_ops *ops;
+	unsigned flowing;                 /* how often it was told that all had left */
 	unsigned requests;
 } core;
 
@@ -235,20 +236,21 @@ static void core_responds(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	core.call = NULL;
-	core.on_response(arg, NULL, core.response.status ? &core.response : &nothing, &the_actor);
+	core.arg = arg;
+	if (!core.response.pieces)
+		core.call = NULL;
+	core.ops->on_response(arg, NULL, core.response.status ? &core.response : &nothing, &the_actor);
 }
 
-struct tr_http_call *tr_core_request(struct tr_core *c, const struct tr_raw_request *rq,
-	void (*on_response)(void *arg, const struct tr_failure *failure, const struct tr_raw_response *response,
-	                    const struct tr_client_actor *actor), void *arg)
+struct tr_http_call *tr_core_request(struct tr_core *c, const struct tr_raw_request *rq, const struct tr_response_ops *ops,
+                                     void *arg)
 {
 	const struct troupe_request *in = rq->request;
 
 	(void)c;
 	assert_null(core.call);
 	core.call = (struct tr_http_call *)&core;
-	core.on_response = on_response;
+	core.ops = ops;
 	core.headers[0] = 0;
 	copy(core.id, rq->to.id);
 	copy(core.method, tr_text(in->method, strlen(in->method)));
@@ -263,6 +265,18 @@ struct tr_http_call *tr_core_request(struct tr_core *c, const struct tr_raw_requ
 	core.requests++;
 	event_base_once(core.base, -1, EV_TIMEOUT, core_responds, arg, NULL);
 	return core.call;
+}
+
+void tr_core_flowing(struct tr_http_call *call)
+{
+	assert_ptr_equal(call, core.call);
+	core.flowing++;
+}
+
+static inline void core_ends(bool whole)
+{
+	core.call = NULL;
+	core.ops->on_end(core.arg, whole);
 }
 
 static inline void core_answers(const struct tr_failure *failure, struct troupe_value output)

@@ -307,6 +307,54 @@ TEST(a_plain_request_passes_through_both_ways)
 	end(w);
 }
 
+static bool heard(struct world *w, const char *part)
+{
+	char buffer[4096];
+	ssize_t n;
+
+	settle(w);
+	while ((n = recv(w->client, buffer, sizeof(buffer), MSG_DONTWAIT)) > 0)
+		tr_bytes_put(&w->reply, buffer, (size_t)n);
+	return strstr(tr_bytes_text(&w->reply), part);
+}
+
+TEST(an_answer_in_pieces_passes_through)
+{
+	struct world *w = begin();
+	const struct troupe_header answer[] = { { "Content-Type", "text/x" }, { "Content-Length", "9" } };
+
+	core.response = (struct tr_raw_response){ .status = 200, .headers = answer, .header_count = 2, .pieces = true };
+	ask(w, "GET", "/gateway/id1/request/x", "", "");
+	assert_int_equal(w->status, 200);
+	assert_header(w, "content-type", "text/x");
+	assert_header(w, "transfer-encoding", "chunked");
+	assert_header(w, "x-rivet-actor", "id1");
+	assert_non_null(core.call);
+	core.ops->on_piece(core.arg, "piece", 5);
+	assert_true(core.ops->backlog(core.arg) > 5);
+	assert_true(heard(w, "5\r\npiece\r\n"));
+	assert_int_equal(core.ops->backlog(core.arg), 0);
+	assert_true(core.flowing > 0);
+	core_ends(true);
+	assert_true(heard(w, "\r\n0\r\n\r\n"));
+	core.response.pieces = false;
+	assert_int_equal(ask(w, "GET", "/gateway/id1/request/x", "", ""), 200);
+	end(w);
+}
+
+TEST(who_hangs_up_abandons_an_answer_in_pieces)
+{
+	struct world *w = begin();
+
+	core.response = (struct tr_raw_response){ .status = 200, .pieces = true };
+	ask(w, "GET", "/gateway/id1/request/x", "", "");
+	assert_int_equal(core.abandoned, 0);
+	shutdown(w->client, SHUT_RDWR);
+	settle(w);
+	assert_int_equal(core.abandoned, 1);
+	end(w);
+}
+
 TEST(an_actor_may_be_named_by_header)
 {
 	struct world *w = begin();
@@ -387,5 +435,6 @@ TESTS(RUN(an_action_by_key_is_run), RUN(an_action_by_id_is_run), RUN(actions_spe
       RUN(who_hangs_up_abandons_the_action), RUN(the_end_of_the_gate_abandons_actions),
       RUN(what_else_a_gateway_is_asked_for), RUN(an_actors_health_needs_the_actor),
       RUN(a_plain_request_passes_through_both_ways),
+      RUN(an_answer_in_pieces_passes_through), RUN(who_hangs_up_abandons_an_answer_in_pieces),
       RUN(an_actor_may_be_named_by_header), RUN(without_the_token_only_public_things_are_had),
       RUN(a_body_is_not_read_before_the_token_is_seen))

@@ -4,6 +4,7 @@
  *	/now     is answered in on_head, whatever body it has
  *	/echo    is answered in on_body, with method, path and body
  *	/later   waits until the test answers it
+ *	/pieces  has the head of an answer in pieces, and the first one
  *	/big     is answered with a megabyte
  *	/drop    is dropped in on_body
  *	/take    has its socket taken away */
@@ -27,6 +28,7 @@ struct world {
 	int client;
 	struct tr_bytes heard;
 	bool waiting;              /* /later is to be answered */
+	unsigned rooms;            /* how often all pieces had left */
 	unsigned heads, bodies;
 	int taken;                 /* the socket of /take, or -1 */
 	struct tr_bytes rest;
@@ -72,6 +74,12 @@ static void answer_big(struct world *w)
 	free(text);
 }
 
+static void begin_pieces(struct world *w, int status)
+{
+	tr_http_conn_begin(w->conn, &(struct tr_http_answer){ .status = status, .type = "text/plain" });
+	tr_http_conn_piece(w->conn, "one", 3);
+}
+
 static void on_body(void *owner, const struct tr_http_head *head, struct troupe_text body)
 {
 	struct world *w = owner;
@@ -82,6 +90,8 @@ static void on_body(void *owner, const struct tr_http_head *head, struct troupe_
 		echo(w, head, body);
 	} else if (tr_text_is(head->path, "/big")) {
 		answer_big(w);
+	} else if (tr_text_is(head->path, "/pieces")) {
+		begin_pieces(w, 200);
 	} else if (tr_text_is(head->path, "/drop")) {
 		tr_http_conn_close(w->conn);
 	} else if (tr_text_is(head->path, "/take")) {
@@ -105,6 +115,13 @@ static void on_bad(void *owner, const struct tr_http_head *head, int status, con
 	});
 }
 
+static void on_room(void *owner)
+{
+	struct world *w = owner;
+
+	w->rooms++;
+}
+
 static void on_closed(void *owner)
 {
 	struct world *w = owner;
@@ -113,7 +130,7 @@ static void on_closed(void *owner)
 	w->waiting = false;
 }
 
-static const struct tr_http_ops ops = { on_head, on_body, on_bad, on_closed };
+static const struct tr_http_ops ops = { on_head, on_body, on_bad, on_room, on_closed };
 
 static struct world *begin_with(const struct tr_http_times *times)
 {
@@ -733,6 +750,127 @@ TEST(draining_answers_what_has_come)
 	end(w);
 }
 
+/* ---- answers in pieces */
+
+#define PIECES "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n"
+
+TEST(an_answer_may_come_in_pieces)
+{
+	struct world *w = begin();
+
+	say(w, "GET /pieces HTTP/1.1\r\nHost: h\r\n\r\nGET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_heard(w, PIECES);
+	assert_int_equal(w->rooms, 1);
+	tr_http_conn_piece(w->conn, "sixteen and more", 16);
+	tr_http_conn_piece(w->conn, NULL, 0);
+	assert_int_equal(tr_http_conn_backlog(w->conn), 22);
+	settle(w);
+	assert_int_equal(tr_http_conn_backlog(w->conn), 0);
+	assert_heard(w, "10\r\nsixteen and more\r\n");
+	assert_int_equal(w->bodies, 1);
+	tr_http_conn_finish(w->conn, true);
+	settle(w);
+	assert_heard(w, "0\r\n\r\n" OK("12", "GET /echo []"));
+	end(w);
+}
+
+TEST(an_answer_in_pieces_may_break_off)
+{
+	struct world *w = begin();
+
+	say(w, "GET /pieces HTTP/1.1\r\nHost: h\r\n\r\n");
+	tr_http_conn_finish(w->conn, false);
+	settle(w);
+	assert_heard(w, PIECES);
+	assert_null(w->conn);
+	end(w);
+}
+
+TEST(head_gets_the_head_of_an_answer_in_pieces)
+{
+	struct world *w = begin();
+
+	say(w, "HEAD /pieces HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_heard(w, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n");
+	tr_http_conn_finish(w->conn, true);
+	settle(w);
+	say(w, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+	begin_pieces(w, 204);
+	tr_http_conn_finish(w->conn, true);
+	settle(w);
+	assert_heard(w, "HTTP/1.1 204 No Content\r\nContent-Type: text/plain\r\n\r\n");
+	assert_true(tr_http_conn_idle(w->conn));
+	end(w);
+}
+
+TEST(pieces_for_http_1_0_end_with_the_connection)
+{
+	struct world *w = begin();
+
+	say(w, "GET /pieces HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+	tr_http_conn_piece(w->conn, "two", 3);
+	tr_http_conn_finish(w->conn, true);
+	settle(w);
+	assert_heard(w, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nonetwo");
+	shutdown(w->client, SHUT_WR);
+	settle(w);
+	assert_null(w->conn);
+	end(w);
+}
+
+TEST(a_client_that_goes_away_between_pieces_is_noticed)
+{
+	struct world *w = begin();
+
+	say(w, "GET /pieces HTTP/1.1\r\nHost: h\r\n\r\n");
+	shutdown(w->client, SHUT_WR);
+	settle(w);
+	assert_null(w->conn);
+	end(w);
+}
+
+TEST(pieces_may_take_their_time_but_reading_them_may_not)
+{
+	struct tr_http_times times = { 5, 5, 5, 5 };
+	struct world *w = begin_with(&times);
+	struct timeval long_after = { 0, 30000 };
+	char big[65536] = { 0 };
+
+	say(w, "GET /pieces HTTP/1.1\r\nHost: h\r\n\r\n");
+	event_base_loopexit(w->base, &long_after);
+	event_base_dispatch(w->base);
+	assert_non_null(w->conn);
+	for (int i = 0; i < 100; i++)
+		tr_http_conn_piece(w->conn, big, sizeof(big));
+	while (w->conn)
+		event_base_loop(w->base, EVLOOP_ONCE);
+	end(w);
+}
+
+TEST(a_slow_reader_of_pieces_gets_all_of_them)
+{
+	struct world *w = begin();
+	static char piece[50000];
+	unsigned sent = 0;
+
+	memset(piece, 'x', sizeof(piece));
+	say(w, "GET /pieces HTTP/1.1\r\nHost: h\r\n\r\n");
+	listen_to(w);
+	tr_bytes_clear(&w->heard);
+	for (int i = 0; i < 100000 && w->heard.size < 100 * (sizeof(piece) + 8); i++) {
+		if (sent < 100 && tr_http_conn_backlog(w->conn) < 2 * sizeof(piece)) {
+			tr_http_conn_piece(w->conn, piece, sizeof(piece));
+			sent++;
+		}
+		event_base_loop(w->base, EVLOOP_NONBLOCK);
+		listen_to(w);
+	}
+	assert_int_equal(w->heard.size, 100 * (sizeof(piece) + 8));
+	for (size_t at = 0; at < w->heard.size; at += sizeof(piece) + 8)
+		assert_memory_equal(w->heard.data + at, "c350\r\nx", 7);
+	end(w);
+}
+
 TESTS(RUN(a_request_is_answered), RUN(answers_carry_the_date), RUN(a_request_may_come_byte_by_byte),
       RUN(a_request_may_be_cut_anywhere), RUN(a_connection_serves_one_request_after_the_other),
       RUN(pipelined_requests_are_answered_in_order), RUN(head_gets_no_content), RUN(connection_close_is_obeyed),
@@ -746,4 +884,8 @@ TESTS(RUN(a_request_is_answered), RUN(answers_carry_the_date), RUN(a_request_may
       RUN(a_head_that_drips_is_refused), RUN(a_body_that_drips_is_refused), RUN(an_idle_connection_goes_in_silence),
       RUN(a_client_that_does_not_read_is_dropped), RUN(an_answer_may_take_its_time), RUN(a_client_that_does_not_close_is_closed),
       RUN(an_upgrade_takes_the_socket_and_what_came_behind), RUN(an_upgrade_behind_other_requests_waits_for_their_answers),
-      RUN(draining_closes_what_is_idle), RUN(draining_answers_what_has_come))
+      RUN(draining_closes_what_is_idle), RUN(draining_answers_what_has_come),
+      RUN(an_answer_may_come_in_pieces), RUN(an_answer_in_pieces_may_break_off),
+      RUN(head_gets_the_head_of_an_answer_in_pieces), RUN(pieces_for_http_1_0_end_with_the_connection),
+      RUN(a_client_that_goes_away_between_pieces_is_noticed), RUN(pieces_may_take_their_time_but_reading_them_may_not),
+      RUN(a_slow_reader_of_pieces_gets_all_of_them))
