@@ -21,7 +21,8 @@
 /* ---- messages */
 #define TR_MESSAGE_IN_BYTES_MAX       (64 * 1024)        /* closed 1011 message.incoming_too_long */
 #define TR_MESSAGE_OUT_BYTES_MAX      (1024 * 1024)      /* message.outgoing_too_long to the caller */
-#define TR_DEPTH_MAX                  64                 /* nesting of arguments, input, parameters: an error */
+#define TR_DEPTH_MAX                  66                 /* nesting of arguments, input, parameters: an error. A value of 64,
+                                                            the list of arguments, a form such as ["$BigInt","1"] inside */
 #define TR_KEY_PART_BYTES_MAX         128                /* 400 actor.key_too_large */
 #define TR_KEY_BYTES_MAX              1024               /* 400 actor.key_too_large */
 #define TR_NAME_BYTES_MAX             128                /* of actions, events, actor kinds: an error that says so */
