@@ -150,3 +150,14 @@ bool tr_key_part(struct tr_bytes *out, struct troupe_text canonical, size_t inde
 		tr_bytes_put_byte(out, (uint8_t)unescape(canonical, &at));
 	return true;
 }
+
+bool tr_name_plain(struct troupe_text name, size_t max)
+{
+	for (size_t i = 0; i < name.size; i++) {
+		char c = name.data[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && (!c || !strchr("._-", c)))
+			return false;
+	}
+	return name.size > 0 && name.size <= max;
+}

@@ -21,6 +21,9 @@ int tr_key_from_query(struct tr_bytes *out, struct troupe_text value, const stru
 size_t tr_key_count(struct troupe_text canonical);
 bool tr_key_part(struct tr_bytes *out, struct troupe_text canonical, size_t index);
 
+/* 1 to `max` of [A-Za-z0-9._-]: what kinds and namespaces are called. */
+bool tr_name_plain(struct troupe_text name, size_t max);
+
 /* Standard alphabet, padded; and base64url without padding. Decoding accepts what its name says and nothing else;
  * tr_base64_decode_any takes both alphabets, padded or not. 0 or TROUPE_EBADVALUE. */
 void tr_base64_encode(struct tr_bytes *out, const void *data, size_t size);

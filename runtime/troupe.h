@@ -91,6 +91,8 @@ struct troupe_kind {
 
 void       *troupe_self(struct troupe_actor *a);   /* your struct */
 const char *troupe_id(const struct troupe_actor *a);
+const char *troupe_namespace(const struct troupe_actor *a); /* "default", unless the client asked for another: a key is unique
+                                                                within its namespace and kind */
 size_t      troupe_key_count(const struct troupe_actor *a);
 const char *troupe_key(const struct troupe_actor *a, size_t index); /* one part of the key; NULL: there is none */
 int64_t     troupe_now_ms(const struct troupe_actor *a);  /* since 1970; the same all through a turn */

@@ -152,6 +152,7 @@ struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind
 	a->row.id = tr_strdup(row->id);
 	a->row.name = kind->name;
 	a->row.key = tr_strdup(row->key);
+	a->row.namespace = tr_strdup(row->namespace);
 	a->label = (struct tr_client_actor){
 		.id = { a->row.id, strlen(a->row.id) }, .generation = core->o.store.boots,
 		.key = { a->row.key, strlen(a->row.key) },
@@ -201,6 +202,7 @@ void tr_actor_free(struct troupe_actor *a)
 	free(a->self);
 	free((char *)(uintptr_t)a->row.id);
 	free((char *)(uintptr_t)a->row.key);
+	free((char *)(uintptr_t)a->row.namespace);
 	free(a);
 }
 
@@ -427,6 +429,11 @@ void *troupe_self(struct troupe_actor *a)
 const char *troupe_id(const struct troupe_actor *a)
 {
 	return a->row.id;
+}
+
+const char *troupe_namespace(const struct troupe_actor *a)
+{
+	return a->row.namespace;
 }
 
 size_t troupe_key_count(const struct troupe_actor *a)

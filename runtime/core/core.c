@@ -240,6 +240,7 @@ static void on_sought(void *arg, struct tr_fault *fault, const struct tr_actor_r
 	w->row.id = tr_pool_text(&w->pool, text_of(row->id));
 	w->row.name = tr_pool_text(&w->pool, text_of(row->name));
 	w->row.key = tr_pool_text(&w->pool, text_of(row->key));
+	w->row.namespace = tr_pool_text(&w->pool, text_of(row->namespace));
 	if (r->destroy)
 		tr_roster_retire(a, true);
 	held = tr_ledger_hold(&r->core->ledger, TR_RELEASE_AFTER, NULL);
@@ -258,12 +259,12 @@ void tr_core_create(struct tr_core *core, const struct tr_address *to, tr_on_row
 	tr_roster_seek(core, to, TR_SEEK_NEW, on_sought, request_new(core, on_row, arg));
 }
 
-void tr_core_destroy(struct tr_core *core, struct troupe_text id, tr_on_row *on_row, void *arg)
+void tr_core_destroy(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg)
 {
 	struct request *r = request_new(core, on_row, arg);
 
 	r->destroy = true;
-	tr_roster_seek(core, &(struct tr_address){ .id = id }, TR_SEEK_WAKE, on_sought, r);
+	tr_roster_seek(core, to, TR_SEEK_WAKE, on_sought, r);
 }
 
 static void on_listed(void *arg, int rc, const struct tr_actor_row *row)
@@ -284,11 +285,13 @@ static void on_listed(void *arg, int rc, const struct tr_actor_row *row)
 		free(r);
 }
 
-void tr_core_list(struct tr_core *core, struct troupe_text name, uint64_t after, unsigned limit, tr_on_row *on_row, void *arg)
+void tr_core_list(struct tr_core *core, struct troupe_text namespace, struct troupe_text name, uint64_t after, unsigned limit,
+                  tr_on_row *on_row, void *arg)
 {
 	struct tr_pool pool = { 0 };
+	const char *where = namespace.size > 0 ? tr_pool_text(&pool, namespace) : TR_NAMESPACE_DEFAULT;
 	const char *kind = name.size > 0 ? tr_pool_text(&pool, name) : NULL;
 
-	core->o.store.ops->list(core->o.store.ctx, kind, after, limit, on_listed, request_new(core, on_row, arg));
+	core->o.store.ops->list(core->o.store.ctx, where, kind, after, limit, on_listed, request_new(core, on_row, arg));
 	tr_pool_free(&pool);
 }

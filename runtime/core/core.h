@@ -52,10 +52,11 @@ void tr_core_count(const struct tr_core *core, struct tr_core_counts *ret);
 
 /* ------------------------------------------------------------------ requests */
 
-/* Which actor: by id (then nothing else counts but name, if given: another name is ENOTFOUND), or by name and canonical
- * key. Lent for the call. */
+/* Which actor: by id (then nothing else counts but namespace and name, where given: another one's is ENOTFOUND), or by
+ * namespace, name and canonical key. Lent for the call. */
 struct tr_address {
 	struct troupe_text  id;     /* size 0: by key */
+	struct troupe_text  namespace; /* checked (tr_name_plain). size 0: with an id any, else the default one */
 	struct troupe_text  name;
 	struct troupe_text  key;    /* canonical: proto/key.h */
 	bool                create; /* getOrCreate; else a missing actor is ENOTFOUND */
@@ -76,9 +77,10 @@ typedef void tr_on_row(void *arg, const struct tr_failure *failure, const struct
 void tr_core_resolve(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg); /* get, getOrCreate */
 void tr_core_create(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg);  /* EDUPLICATE: metadata
                                                                   { existing_actor_id, key } */
-void tr_core_destroy(struct tr_core *core, struct troupe_text id, tr_on_row *on_row, void *arg);       /* ENOTFOUND */
-/* Rows of a kind (name.size 0: of all) with num > after; on_row for each, then once with row NULL. */
-void tr_core_list(struct tr_core *core, struct troupe_text name, uint64_t after, unsigned limit, tr_on_row *on_row, void *arg);
+void tr_core_destroy(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg); /* ENOTFOUND */
+/* Rows of a namespace and a kind (name.size 0: of all kinds) with num > after; on_row for each, then once with row NULL. */
+void tr_core_list(struct tr_core *core, struct troupe_text namespace, struct troupe_text name, uint64_t after, unsigned limit,
+                  tr_on_row *on_row, void *arg);
 
 /* A stateless action: admit, run, answer. output is a packed value (size 0: undefined). on_answer comes exactly once, from
  * tr_core_turn_end or later, unless the request is abandoned. */

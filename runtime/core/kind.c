@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/key.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
@@ -18,10 +19,7 @@ static int by_name(const void *a, const void *b)
 
 static bool name_ok(const char *name)
 {
-	size_t size = name ? strlen(name) : 0;
-
-	return size > 0 && size <= TR_NAME_BYTES_MAX &&
-	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == size;
+	return name && tr_name_plain((struct troupe_text){ name, strlen(name) }, TR_NAME_BYTES_MAX);
 }
 
 static const char *record_fault(const struct troupe_record *r, size_t struct_size)

@@ -12,17 +12,22 @@
 
 /* ------------------------------------------------------------------ store */
 
-/* Who an actor is; never changes. num is the store's short name for it, never used twice. */
+/* An actor that nobody puts elsewhere is here. */
+#define TR_NAMESPACE_DEFAULT "default"
+
+/* Who an actor is; never changes. Name and key are its own within its namespace. num is the store's short name for it, never
+ * used twice. */
 struct tr_actor_row {
 	uint64_t    num;
 	const char *id;         /* 30 characters [0-9a-z] */
 	const char *name;       /* of its kind */
 	const char *key;        /* canonical (proto/key.h) */
+	const char *namespace;
 	int64_t     created_ms;
 };
 
 enum tr_op_kind {
-	TR_OP_CREATE,  /* the actor: key holds "id\0name\0key\0", seq its created_ms */
+	TR_OP_CREATE,  /* the actor: key holds "id\0name\0key\0namespace\0", seq its created_ms */
 	TR_OP_DESTROY, /* the actor, its state, log, items and busy mark. May take effect on the bulk of it later, but is
 	                  never seen again, also after a crash. Items whose key begins with TR_OWED are kept: they become
 	                  items of TR_NOBODY, with the actor's number (20 digits) and a '/' behind the prefix */
@@ -57,13 +62,14 @@ struct tr_batch {
 struct tr_log_entry { uint64_t seq; struct troupe_value value; };
 
 struct tr_store_ops {
-	/* By id when id is not NULL, else by name and canonical key. rc: 0, TROUPE_ENOTFOUND, TROUPE_ESTORE. seq: of its
+	/* By id when id is not NULL, else by namespace, name and canonical key. rc: 0, TROUPE_ENOTFOUND, TROUPE_ESTORE. seq: of its
 	 * newest log entry, 0 for none; state.size 0: none was stored. */
-	void (*find)(void *ctx, const char *id, const char *name, const char *key,
+	void (*find)(void *ctx, const char *id, const char *namespace, const char *name, const char *key,
 	             void (*on_found)(void *arg, int rc, const struct tr_actor_row *row, struct troupe_value state, uint64_t seq),
 	             void *arg);
-	/* Rows in order of num, > after, at most limit; name NULL: of every kind. on_row once for each, then once with row NULL. */
-	void (*list)(void *ctx, const char *name, uint64_t after, unsigned limit,
+	/* Rows of a namespace in order of num, > after, at most limit; name NULL: of every kind. on_row once for each, then once
+	 * with row NULL. */
+	void (*list)(void *ctx, const char *namespace, const char *name, uint64_t after, unsigned limit,
 	             void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg);
 	/* Log entries with seq > after, oldest first; stops before max_events or max_bytes is passed, but gives one at least when
 	 * there is one. more: there are others behind these. */

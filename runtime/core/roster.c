@@ -34,7 +34,9 @@ static int by_key(const void *a, const void *b)
 	const struct tr_actor_row *x = &((const struct troupe_actor *)a)->row, *y = &((const struct troupe_actor *)b)->row;
 	int order = strcmp(x->key, y->key);
 
-	return order ? order : strcmp(x->name, y->name);
+	if (!order)
+		order = strcmp(x->name, y->name);
+	return order ? order : strcmp(x->namespace, y->namespace);
 }
 
 static struct troupe_actor *look_up(const struct tr_actor_row *row, void **tree, int (*order)(const void *, const void *))
@@ -71,7 +73,7 @@ struct seek {
 	struct tr_list    link;     /* in the waiters of an actor that leaves */
 	struct tr_pool    pool;
 	struct tr_address to;       /* copied */
-	char             *id, *name, *key;
+	const char       *id, *namespace, *name, *key; /* NULL: not given */
 	enum tr_seek_mode mode;
 	tr_on_seek       *on_seek;
 	void             *arg;
@@ -110,11 +112,17 @@ static void seek_taken(struct seek *s, const struct tr_actor_row *row)
 	seek_end(s, &fault, NULL, NULL, false);
 }
 
+/* Found by id, an actor may still be another one's. */
+static bool is_sought(const struct seek *s, const struct tr_actor_row *row)
+{
+	return (!s->name || strcmp(s->name, row->name) == 0) && (!s->namespace || strcmp(s->namespace, row->namespace) == 0);
+}
+
 static void seek_found(struct seek *s, struct troupe_actor *a)
 {
 	if (a->life == TR_LEAVING)
 		tr_list_push(&a->waiters, &s->link);
-	else if (s->name && strcmp(s->name, a->row.name) != 0)
+	else if (!is_sought(s, &a->row))
 		seek_fail(s, TROUPE_ENOTFOUND);
 	else if (s->mode == TR_SEEK_NEW)
 		seek_taken(s, &a->row);
@@ -124,7 +132,7 @@ static void seek_found(struct seek *s, struct troupe_actor *a)
 
 static struct troupe_actor *seek_live(struct seek *s)
 {
-	struct tr_actor_row row = { .id = s->id, .name = s->name, .key = s->key };
+	struct tr_actor_row row = { .id = s->id, .name = s->name, .key = s->key, .namespace = s->namespace };
 
 	if (s->id)
 		return look_up(&row, &s->core->by_id, by_id);
@@ -142,6 +150,7 @@ static int create_turn(struct troupe_actor *a, void *arg)
 	tr_bytes_put(&who, a->row.id, strlen(a->row.id) + 1);
 	tr_bytes_put(&who, a->row.name, strlen(a->row.name) + 1);
 	tr_bytes_put(&who, a->row.key, strlen(a->row.key) + 1);
+	tr_bytes_put(&who, a->row.namespace, strlen(a->row.namespace) + 1);
 	tr_ledger_write(&a->core->ledger, TR_OP_CREATE, a->row.num, (uint64_t)a->row.created_ms, who.data, who.size, NULL, 0);
 	tr_bytes_free(&who);
 	if (a->kind->create)
@@ -184,8 +193,8 @@ static void bring_up(struct seek *s, struct troupe_actor *a, struct troupe_value
 		stillborn(s, a, rc);
 		return;
 	}
-	tr_debug(created ? "actor.create" : "actor.wake", "kind=%s key=%s id=%s seq=%llu", a->row.name, a->row.key, a->row.id,
-	         (unsigned long long)a->seq);
+	tr_debug(created ? "actor.create" : "actor.wake", "namespace=%s kind=%s key=%s id=%s seq=%llu", a->row.namespace,
+	         a->row.name, a->row.key, a->row.id, (unsigned long long)a->seq);
 	seek_end(s, NULL, &a->row, a, created);
 }
 
@@ -195,7 +204,7 @@ static void seek_create(struct seek *s, const struct troupe_kind *kind)
 	char id[ID_CHARACTERS + 1];
 	struct tr_actor_row row = {
 		.num = core->next_actor++, .id = id, .name = kind->name, .key = s->key,
-		.created_ms = core->o.clock.ops->now_ms(core->o.clock.ctx),
+		.namespace = s->namespace, .created_ms = core->o.clock.ops->now_ms(core->o.clock.ctx),
 	};
 
 	tr_random_id(id, ID_CHARACTERS);
@@ -218,7 +227,7 @@ static void seek_stored(struct seek *s, const struct tr_actor_row *row, struct t
 {
 	const struct troupe_kind *kind = tr_kind_find(s->core, row->name);
 
-	if (s->name && strcmp(s->name, row->name) != 0) {
+	if (!is_sought(s, row)) {
 		seek_fail(s, TROUPE_ENOTFOUND);
 	} else if (s->mode == TR_SEEK_NEW) {
 		seek_taken(s, row);
@@ -258,7 +267,7 @@ static void seek_go(struct seek *s)
 	else if (s->core->draining)
 		seek_fail(s, TROUPE_EDRAINING);
 	else
-		store->ops->find(store->ctx, s->id, s->name, s->key, on_found, s);
+		store->ops->find(store->ctx, s->id, s->namespace, s->name, s->key, on_found, s);
 }
 
 void tr_roster_seek(struct tr_core *core, const struct tr_address *to, enum tr_seek_mode mode, tr_on_seek *on_seek, void *arg)
@@ -275,6 +284,10 @@ void tr_roster_seek(struct tr_core *core, const struct tr_address *to, enum tr_s
 		s->id = tr_pool_text(&s->pool, to->id);
 	if (to->name.size > 0)
 		s->name = tr_pool_text(&s->pool, to->name);
+	if (to->namespace.size > 0)
+		s->namespace = tr_pool_text(&s->pool, to->namespace);
+	else if (!s->id)
+		s->namespace = TR_NAMESPACE_DEFAULT;
 	s->key = tr_pool_text(&s->pool, to->key);
 	tr_list_init(&s->link);
 	if (!s->id && !s->name)

@@ -108,6 +108,8 @@ static int check_params(struct tr_target *t, const struct params *p, const char 
 
 	if (!p->value[NAMESPACE].size)
 		return fail(why, TROUPE_EQUERY, "rvt-namespace is missing.");
+	if (!tr_name_plain(tr_text_of(&p->value[NAMESPACE]), TR_NAME_BYTES_MAX))
+		return TROUPE_ENAMESPACE;
 	if (p->given[CRASH_POLICY] && !is_one_of(&p->value[CRASH_POLICY], policies))
 		return fail(why, TROUPE_EQUERY, "rvt-crash-policy is not one of sleep, restart, destroy.");
 	if (p->given[SKIP_READY_WAIT] && !is_one_of(&p->value[SKIP_READY_WAIT], booleans))
@@ -127,7 +129,8 @@ static int use_params(struct tr_target *t, struct params *p, const char **why)
 		err = tr_client_decode_input(&t->input, tr_text_of(&p->value[INPUT]), true, TR_DEPTH_MAX);
 	t->has_token = p->given[TOKEN];
 	t->token = p->value[TOKEN];
-	p->value[TOKEN] = (struct tr_bytes){ 0 };
+	t->namespace = p->value[NAMESPACE];
+	p->value[TOKEN] = p->value[NAMESPACE] = (struct tr_bytes){ 0 };
 	return err;
 }
 
@@ -208,6 +211,7 @@ int tr_target_parse(struct tr_target *ret, struct troupe_text path, struct troup
 void tr_target_fini(struct tr_target *t)
 {
 	tr_bytes_free(&t->id);
+	tr_bytes_free(&t->namespace);
 	tr_bytes_free(&t->name);
 	tr_bytes_free(&t->key);
 	tr_bytes_free(&t->input);
@@ -219,6 +223,7 @@ struct tr_address tr_target_address(const struct tr_target *t)
 {
 	return (struct tr_address){
 		.id     = tr_text_of(&t->id),
+		.namespace = tr_text_of(&t->namespace),
 		.name   = tr_text_of(&t->name),
 		.key    = tr_text_of(&t->key),
 		.create = t->create,

@@ -11,6 +11,7 @@ struct tr_target {
 	bool create;                   /* rvt-method=getOrCreate */
 	bool has_token;
 	struct tr_bytes id, name, key; /* decoded; key is canonical */
+	struct tr_bytes namespace;     /* checked. By id: size 0, any */
 	struct tr_bytes input;         /* packed; size 0: none */
 	struct tr_bytes token;         /* from @token or rvt-token */
 	struct tr_bytes query;         /* what the actor may see of the query: all but rvt-..., to the byte */

@@ -63,8 +63,7 @@ static void query_fini(struct query *q)
 	tr_bytes_free(&q->cursor);
 }
 
-/* Parameters that are not known (namespace among them: there is but one here) are passed over; the last of a name counts, but
- * ids add up. */
+/* Parameters that are not known are passed over; the last of a name counts, but ids add up. */
 static void query_parse(struct query *q, struct troupe_text query)
 {
 	struct troupe_text value, name;
@@ -165,7 +164,11 @@ static void find_by_ids(struct tr_exchange *x, const struct query *q)
 	/* The callbacks may come inside; the last of them answers. */
 	x->owed = count;
 	for (rest = ids; tr_text_split(&rest, ',', &id); )
-		tr_core_resolve(core, &(struct tr_address){ .id = id, .name = tr_text_of(&q->name) }, on_found, x);
+		tr_core_resolve(core, &(struct tr_address){
+			.id        = id,
+			.namespace = tr_text_of(&x->target.namespace),
+			.name      = tr_text_of(&q->name),
+		}, on_found, x);
 }
 
 static void find_by_key(struct tr_exchange *x, const struct query *q)
@@ -178,8 +181,9 @@ static void find_by_key(struct tr_exchange *x, const struct query *q)
 	} else {
 		x->owed = 1;
 		tr_core_resolve(x->client->gate->o.core, &(struct tr_address){
-			.name = tr_text_of(&q->name),
-			.key  = tr_text_of(&key),
+			.namespace = tr_text_of(&x->target.namespace),
+			.name      = tr_text_of(&q->name),
+			.key       = tr_text_of(&key),
 		}, on_found, x);
 	}
 	tr_bytes_free(&key);
@@ -195,7 +199,7 @@ static void list(struct tr_exchange *x, const struct query *q)
 	}
 	x->limit = (unsigned)limit;
 	x->owed = 1;
-	tr_core_list(x->client->gate->o.core, tr_text_of(&q->name), after, x->limit, on_listed, x);
+	tr_core_list(x->client->gate->o.core, tr_text_of(&x->target.namespace), tr_text_of(&q->name), after, x->limit, on_listed, x);
 }
 
 static void run_get(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text body)
@@ -313,9 +317,10 @@ static void run_create(struct tr_exchange *x, const struct tr_http_head *head, s
 	} else {
 		err = read_order(&o, tr_bytes_value(&packed), &why);
 	}
-	to.name  = o.name;
-	to.key   = tr_text_of(&o.key);
-	to.input = tr_bytes_value(&o.input);
+	to.namespace = tr_text_of(&x->target.namespace);
+	to.name      = o.name;
+	to.key       = tr_text_of(&o.key);
+	to.input     = tr_bytes_value(&o.input);
 	x->owed = !err;
 	if (err)
 		tr_exchange_fail(x, err, why);
@@ -346,10 +351,12 @@ static void on_deleted(void *arg, const struct tr_failure *failure, const struct
 
 static void run_delete(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text body)
 {
+	struct tr_address to = tr_target_address(&x->target);
+
 	(void)head;
 	(void)body;
 	x->owed = 1;
-	tr_core_destroy(x->client->gate->o.core, tr_text_of(&x->target.id), on_deleted, x);
+	tr_core_destroy(x->client->gate->o.core, &to, on_deleted, x);
 }
 
 /* ---- */
@@ -392,6 +399,22 @@ static void route_actor(struct tr_exchange *x, const struct tr_http_head *head, 
 	x->run = run_delete;
 }
 
+/* The last parameter of this name counts; without one it is the default namespace. */
+static int find_namespace(struct tr_bytes *ret, struct troupe_text query)
+{
+	struct troupe_text value, name;
+
+	tr_bytes_put_text(ret, TR_NAMESPACE_DEFAULT);
+	while (tr_text_split(&query, '&', &value)) {
+		tr_text_split(&value, '=', &name);
+		if (!tr_text_is(name, "namespace"))
+			continue;
+		tr_bytes_clear(ret);
+		tr_text_percent_decode(ret, value, true);
+	}
+	return tr_name_plain(tr_text_of(ret), TR_NAME_BYTES_MAX) ? 0 : TROUPE_ENAMESPACE;
+}
+
 bool tr_route_control(struct tr_exchange *x, const struct tr_http_head *head)
 {
 	bool all = tr_text_is(head->path, "/actors");
@@ -401,6 +424,8 @@ bool tr_route_control(struct tr_exchange *x, const struct tr_http_head *head)
 		return false;
 	if (!token_fits(x, head))
 		tr_exchange_fail(x, TROUPE_EFORBIDDEN, "The token is missing or wrong.");
+	else if (find_namespace(&x->target.namespace, head->query))
+		tr_exchange_fail(x, TROUPE_ENAMESPACE, NULL);
 	else if (all)
 		route_actors(x, head);
 	else

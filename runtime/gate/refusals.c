@@ -76,6 +76,14 @@ struct tr_refusal_key tr_refusal_key(const struct tr_refusals *r, struct troupe_
 	return (struct tr_refusal_key){ mix(id ^ r->seed) };
 }
 
+struct tr_refusal_key tr_refusal_key_for(struct tr_refusal_key who, struct troupe_text part)
+{
+	for (size_t i = 0; i < part.size; i++)
+		who.id = mix(who.id ^ (uint8_t)part.data[i]);
+	who.id = mix(who.id ^ 0x100); /* so that "ab", "c" is not "a", "bc" */
+	return who;
+}
+
 /* ------------------------------------------------------------------ delays */
 
 /* Its place, or the one to use for it, emptied. */

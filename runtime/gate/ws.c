@@ -68,7 +68,7 @@ struct peer {
 	uint8_t              *bye;      /* the Close frame, from close() until it is sent */
 	struct event          timer;    /* one wait at a time: what for depends on the state */
 	int64_t               heard_ms;
-	struct tr_refusal_key address;
+	struct tr_refusal_key who;
 	enum state            state;
 	bool                  broken;   /* writing failed: flush drops it */
 	bool                  pinged;   /* and has been silent since */
@@ -178,7 +178,7 @@ static void on_peer_close(void *peer, int code, const char *reason, int delay_ms
 		return;
 	close_now(p, code, reason);
 	if (delay_ms == TR_REFUSAL_DELAY_MS)
-		delay_ms = tr_refusals_delay(p->ws->refusals, p->address, mono_ms());
+		delay_ms = tr_refusals_delay(p->ws->refusals, p->who, mono_ms());
 	if (delay_ms > 0) {
 		p->state = HELD;
 		wait_ms(p, delay_ms);
@@ -420,6 +420,17 @@ static int on_client_close(struct peer *p, const char *payload, size_t size)
 
 /* ------------------------------------------------------------------ lives */
 
+static struct tr_refusal_key who_comes(const struct tr_ws *ws, const struct tr_ws_upgrade *up)
+{
+	const struct tr_address *to = &up->request.to;
+	const struct troupe_text parts[] = { to->id, to->namespace, to->name, to->key };
+	struct tr_refusal_key who = tr_refusal_key(ws->refusals, up->address);
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		who = tr_refusal_key_for(who, parts[i]);
+	return who;
+}
+
 static void peer_new(struct tr_ws *ws, struct lws *wsi)
 {
 	const struct tr_ws_upgrade *up = ws->adopting;
@@ -427,7 +438,7 @@ static void peer_new(struct tr_ws *ws, struct lws *wsi)
 
 	p->ws = ws;
 	p->wsi = wsi;
-	p->address = tr_refusal_key(ws->refusals, up->address);
+	p->who = who_comes(ws, up);
 	tr_list_init(&p->dirty);
 	evtimer_assign(&p->timer, ws->base, on_timer, p);
 	lws_set_wsi_user(wsi, p);

@@ -4,7 +4,7 @@
  * One environment, these tables (num and seq are 8 bytes, big endian, so that byte order is number order):
  *
  *	meta   magic, format, epoch, boots, next
- *	rows   num                     created_ms, "id\0name\0key\0"
+ *	rows   num                     created_ms, "id\0name\0key\0", and "namespace\0" where it is not the default one
  *	ids    id                      num
  *	keys   SHA-256("name\0key")    num           LMDB's keys end at 511 bytes, ours do not; the row is compared
  *	names  name \0 num             nothing       for listing one kind
@@ -13,6 +13,10 @@
  *	items  num key                 one item; num 0: the server's own
  *	busy   num                     nothing
  *	gone   num                     nothing       destroyed: what it left in log and items is deleted piece by piece
+ *
+ * In a namespace that is not the default one, "namespace\0name\0key" is digested, and `names` has two keys: \0 namespace \0 name
+ * \0 num, and \0 namespace \0 \0 num for listing all kinds. None of these can be one of the default namespace, since no text here
+ * holds a NUL and no kind's name is empty.
  *
  * An actor exists exactly as long as its row does: every read and write looks there first, so a destroyed actor is
  * gone at once, whatever of its log is still waiting to be deleted.
@@ -89,15 +93,18 @@ void tr_key_pair(struct tr_lmdb_key *k, uint64_t num, uint64_t seq);
 /* False when the parts make no key that we store. */
 bool tr_key_item(struct tr_lmdb_key *k, uint64_t num, const void *key, size_t size);
 bool tr_key_id(struct tr_lmdb_key *k, const char *id);
-bool tr_key_name(struct tr_lmdb_key *k, const char *name, uint64_t num);
-/* The digest of name and key. 0 or ENOMEM. */
-int tr_key_digest(struct tr_lmdb *db, struct tr_lmdb_key *k, const char *name, const char *key);
+/* name "": of all kinds; not in the default namespace. */
+bool tr_key_name(struct tr_lmdb_key *k, const char *namespace, const char *name, uint64_t num);
+/* The digest of namespace, name and key. 0 or ENOMEM. */
+int tr_key_digest(struct tr_lmdb *db, struct tr_lmdb_key *k, const char *namespace, const char *name, const char *key);
 /* The least key that is greater. */
 void tr_key_after(struct tr_lmdb_key *k, const MDB_val *v);
 /* Is v the key of something of this actor? */
 bool tr_val_of(const MDB_val *v, uint64_t num);
 
-/* Reads "id\0name\0key\0", lending the texts; num and created_ms are 0. False: it is malformed. */
+bool tr_is_default(const char *namespace);
+/* Reads "id\0name\0key\0namespace\0", lending the texts; num and created_ms are 0. False: it is malformed. The last text may
+ * be missing: the default namespace. */
 bool tr_row_texts(struct tr_actor_row *ret, const void *data, size_t size);
 /* Reads a row as it is stored, lending its texts. False: it is damaged. */
 bool tr_row_read(struct tr_actor_row *ret, uint64_t num, const void *data, size_t size);
@@ -137,7 +144,7 @@ int tr_lmdb_owner(struct tr_lmdb *db, MDB_txn *txn, uint64_t num);
 
 /* ---- lmdb_read.c, lmdb_walk.c, lmdb_write.c and lmdb_clean.c: the port's functions, as ports.h says */
 
-void tr_lmdb_find(void *ctx, const char *id, const char *name, const char *key,
+void tr_lmdb_find(void *ctx, const char *id, const char *namespace, const char *name, const char *key,
                   void (*on_found)(void *arg, int rc, const struct tr_actor_row *row, struct troupe_value state,
                                    uint64_t seq), void *arg);
 void tr_lmdb_read_log(void *ctx, uint64_t actor, uint64_t after, unsigned max_events, size_t max_bytes,
@@ -145,7 +152,7 @@ void tr_lmdb_read_log(void *ctx, uint64_t actor, uint64_t after, unsigned max_ev
                       void *arg);
 void tr_lmdb_get(void *ctx, uint64_t actor, struct troupe_text key,
                  void (*on_value)(void *arg, int rc, struct troupe_value value), void *arg);
-void tr_lmdb_list(void *ctx, const char *name, uint64_t after, unsigned limit,
+void tr_lmdb_list(void *ctx, const char *namespace, const char *name, uint64_t after, unsigned limit,
                   void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg);
 void tr_lmdb_scan(void *ctx, uint64_t actor, struct troupe_text prefix,
                   void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg);

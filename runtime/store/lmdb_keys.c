@@ -4,7 +4,7 @@
 
 #include "runtime/store/lmdb_inner.h"
 
-#define NAME_MAX_STORED 400 /* more than TR_NAME_BYTES_MAX, so that what fits there fits here */
+#define NAME_MAX_STORED 400 /* of namespace and name: more than 2 TR_NAME_BYTES_MAX, so that what fits there fits here */
 
 void tr_put_be64(uint8_t *into, uint64_t n)
 {
@@ -65,24 +65,41 @@ bool tr_key_id(struct tr_lmdb_key *k, const char *id)
 	return true;
 }
 
-bool tr_key_name(struct tr_lmdb_key *k, const char *name, uint64_t num)
+bool tr_is_default(const char *namespace)
 {
-	size_t size = strnlen(name, NAME_MAX_STORED + 1);
+	return strcmp(namespace, TR_NAMESPACE_DEFAULT) == 0;
+}
 
-	if (size > NAME_MAX_STORED)
+/* Appends the text and its NUL. */
+static void put_text(struct tr_lmdb_key *k, const char *text)
+{
+	size_t size = strlen(text) + 1;
+
+	memcpy(k->bytes + k->size, text, size);
+	k->size += size;
+}
+
+bool tr_key_name(struct tr_lmdb_key *k, const char *namespace, const char *name, uint64_t num)
+{
+	if (strnlen(name, NAME_MAX_STORED) + strnlen(namespace, NAME_MAX_STORED) >= NAME_MAX_STORED)
 		return false;
-	memcpy(k->bytes, name, size);
-	k->bytes[size] = 0;
-	tr_put_be64(k->bytes + size + 1, num);
-	k->size = size + 1 + 8;
+	k->size = 0;
+	if (!tr_is_default(namespace)) {
+		k->bytes[k->size++] = 0;
+		put_text(k, namespace);
+	}
+	put_text(k, name);
+	tr_put_be64(k->bytes + k->size, num);
+	k->size += 8;
 	return true;
 }
 
-int tr_key_digest(struct tr_lmdb *db, struct tr_lmdb_key *k, const char *name, const char *key)
+int tr_key_digest(struct tr_lmdb *db, struct tr_lmdb_key *k, const char *namespace, const char *name, const char *key)
 {
 	unsigned size = 0;
 
 	if (!EVP_DigestInit_ex(db->digest, EVP_sha256(), NULL) ||
+	    (!tr_is_default(namespace) && !EVP_DigestUpdate(db->digest, namespace, strlen(namespace) + 1)) ||
 	    !EVP_DigestUpdate(db->digest, name, strlen(name) + 1) ||
 	    !EVP_DigestUpdate(db->digest, key, strlen(key)) ||
 	    !EVP_DigestFinal_ex(db->digest, k->bytes, &size))
@@ -123,7 +140,8 @@ bool tr_row_texts(struct tr_actor_row *ret, const void *data, size_t size)
 	*ret = (struct tr_actor_row){ .id = next_text(&at, end) };
 	ret->name = ret->id ? next_text(&at, end) : NULL;
 	ret->key = ret->name ? next_text(&at, end) : NULL;
-	return ret->key && at == end;
+	ret->namespace = at == end ? TR_NAMESPACE_DEFAULT : ret->key ? next_text(&at, end) : NULL;
+	return ret->key && ret->namespace && at == end;
 }
 
 bool tr_row_read(struct tr_actor_row *ret, uint64_t num, const void *data, size_t size)

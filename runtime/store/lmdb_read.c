@@ -52,8 +52,8 @@ int tr_lmdb_owner(struct tr_lmdb *db, MDB_txn *txn, uint64_t num)
 /* Where the copies lie in the bytes: the row first, then the state. */
 struct found { uint64_t num, seq; size_t row_size, state_size; };
 
-static int find_num(struct tr_lmdb *db, MDB_txn *txn, const char *id, const char *name, const char *key,
-                    uint64_t *ret)
+static int find_num(struct tr_lmdb *db, MDB_txn *txn, const char *id, const char *namespace, const char *name,
+                    const char *key, uint64_t *ret)
 {
 	struct tr_lmdb_key k;
 	MDB_val num;
@@ -62,7 +62,7 @@ static int find_num(struct tr_lmdb *db, MDB_txn *txn, const char *id, const char
 	if (id)
 		rc = tr_key_id(&k, id) ? 0 : MDB_NOTFOUND;
 	else
-		rc = tr_key_digest(db, &k, name, key);
+		rc = tr_key_digest(db, &k, namespace, name, key);
 	if (!rc)
 		rc = tr_lmdb_at(db, txn, id ? TR_TABLE_IDS : TR_TABLE_KEYS, &k, &num);
 	if (!rc && !tr_val_u64(&num, ret))
@@ -111,7 +111,7 @@ static int copy_found(struct tr_lmdb *db, MDB_txn *txn, struct found *f, struct 
 	return rc && rc != MDB_NOTFOUND ? rc : newest_seq(db, txn, f->num, &f->seq);
 }
 
-void tr_lmdb_find(void *ctx, const char *id, const char *name, const char *key,
+void tr_lmdb_find(void *ctx, const char *id, const char *namespace, const char *name, const char *key,
                   void (*on_found)(void *arg, int rc, const struct tr_actor_row *row, struct troupe_value state,
                                    uint64_t seq), void *arg)
 {
@@ -123,7 +123,7 @@ void tr_lmdb_find(void *ctx, const char *id, const char *name, const char *key,
 	int rc = tr_lmdb_read_begin(db, &txn);
 
 	if (!rc)
-		rc = find_num(db, txn, id, name, key, &f.num);
+		rc = find_num(db, txn, id, namespace, name, key, &f.num);
 	if (!rc)
 		rc = copy_found(db, txn, &f, &copy);
 	tr_lmdb_read_end(db);
@@ -131,8 +131,8 @@ void tr_lmdb_find(void *ctx, const char *id, const char *name, const char *key,
 		rc = ENOMEM;
 	if (!rc && !tr_row_read(&row, f.num, copy.data, f.row_size))
 		rc = MDB_CORRUPTED;
-	/* The digest stands for name and key; the row has them in full. */
-	if (!rc && !id && (strcmp(row.name, name) != 0 || strcmp(row.key, key) != 0))
+	/* The digest stands for namespace, name and key; the row has them in full. */
+	if (!rc && !id && (strcmp(row.namespace, namespace) != 0 || strcmp(row.name, name) != 0 || strcmp(row.key, key) != 0))
 		rc = MDB_NOTFOUND;
 	rc = tr_lmdb_outcome(db, "find", rc);
 	if (rc)

@@ -15,6 +15,7 @@ struct walk {
 	const char        *what;
 	enum tr_table      table;
 	uint64_t           actor; /* items: whose */
+	const char        *namespace; /* rows: of this one only; NULL: the keys say it already, or of any */
 	uint64_t           left;  /* how many more are wanted */
 	size_t             prefix;/* this many bytes of `next` begin every key of the walk */
 	struct tr_lmdb_key next;  /* where it goes on */
@@ -30,16 +31,25 @@ struct chunk {
 	bool            last;
 };
 
-static int add_item(struct chunk *c, const MDB_val *key, const MDB_val *value)
+static int add_item(struct walk *w, struct chunk *c, const MDB_val *key, const MDB_val *value)
 {
+	w->left--;
 	c->slots[c->count++] = (struct slot){ 0, c->bytes.size, key->mv_size - 8, value->mv_size };
 	tr_bytes_put(&c->bytes, (const char *)key->mv_data + 8, key->mv_size - 8);
 	tr_bytes_put(&c->bytes, value->mv_data, value->mv_size);
 	return 0;
 }
 
+static bool is_elsewhere(const struct walk *w, uint64_t num, const MDB_val *stored)
+{
+	struct tr_actor_row row;
+
+	return w->namespace && tr_row_read(&row, num, stored->mv_data, stored->mv_size) &&
+	       strcmp(row.namespace, w->namespace) != 0;
+}
+
 /* Keys of the tables that name actors end in the actor's number. */
-static int add_row(struct tr_lmdb *db, MDB_txn *txn, struct chunk *c, const MDB_val *key)
+static int add_row(struct tr_lmdb *db, MDB_txn *txn, struct walk *w, struct chunk *c, const MDB_val *key)
 {
 	uint64_t num;
 	MDB_val row;
@@ -51,6 +61,9 @@ static int add_row(struct tr_lmdb *db, MDB_txn *txn, struct chunk *c, const MDB_
 	rc = tr_lmdb_row(db, txn, num, &row);
 	if (rc)
 		return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
+	if (is_elsewhere(w, num, &row))
+		return 0;
+	w->left--;
 	c->slots[c->count++] = (struct slot){ num, c->bytes.size, 0, row.mv_size };
 	tr_bytes_put(&c->bytes, row.mv_data, row.mv_size);
 	return 0;
@@ -72,9 +85,8 @@ static int gather(struct tr_lmdb *db, MDB_txn *txn, MDB_cursor *cursor, struct w
 			return MDB_NOTFOUND;
 		if (is_full(c, value.mv_size))
 			return 0;
-		rc = w->table == TR_TABLE_ITEMS ? add_item(c, &key, &value) : add_row(db, txn, c, &key);
+		rc = w->table == TR_TABLE_ITEMS ? add_item(w, c, &key, &value) : add_row(db, txn, w, c, &key);
 		tr_key_after(&w->next, &key);
-		w->left--;
 		if (!rc)
 			rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
 	}
@@ -137,17 +149,22 @@ static void walk_rows(struct tr_lmdb *db, struct walk *w, on_row_fn *on_row, voi
 	tr_lmdb_spare_give(db, &c.bytes);
 }
 
-void tr_lmdb_list(void *ctx, const char *name, uint64_t after, unsigned limit,
+/* All kinds of the default namespace have no keys of their own, as they had none when there was no other: they are found
+ * among all. */
+void tr_lmdb_list(void *ctx, const char *namespace, const char *name, uint64_t after, unsigned limit,
                   void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg)
 {
-	struct walk w = { .what = "list", .table = name ? TR_TABLE_NAMES : TR_TABLE_ROWS, .left = limit };
+	bool all = !name && tr_is_default(namespace);
+	struct walk w = { .what = "list", .table = all ? TR_TABLE_ROWS : TR_TABLE_NAMES, .left = limit };
 
-	if (!name)
+	if (all) {
+		w.namespace = namespace;
 		tr_key_num(&w.next, after + 1);
-	else if (tr_key_name(&w.next, name, after + 1))
+	} else if (tr_key_name(&w.next, namespace, name ? name : "", after + 1)) {
 		w.prefix = w.next.size - 8;
-	else
+	} else {
 		w.left = 0;
+	}
 	if (after == UINT64_MAX)
 		w.left = 0;
 	walk_rows(ctx, &w, on_row, arg);

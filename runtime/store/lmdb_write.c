@@ -53,6 +53,27 @@ static int del(struct writer *w, enum tr_table table, const struct tr_lmdb_key *
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+/* Where it is listed: by its kind and, but in the default namespace, among all kinds. */
+static int name_it(struct writer *w, const struct tr_actor_row *row, int (*change)(struct writer *w, const struct tr_lmdb_key *k))
+{
+	struct tr_lmdb_key k;
+	int rc = tr_key_name(&k, row->namespace, row->name, row->num) ? change(w, &k) : MDB_BAD_VALSIZE;
+
+	if (rc || tr_is_default(row->namespace))
+		return rc;
+	return tr_key_name(&k, row->namespace, "", row->num) ? change(w, &k) : MDB_BAD_VALSIZE;
+}
+
+static int add_name(struct writer *w, const struct tr_lmdb_key *k)
+{
+	return put(w, TR_TABLE_NAMES, k, tr_val(NULL, 0), 0);
+}
+
+static int del_name(struct writer *w, const struct tr_lmdb_key *k)
+{
+	return del(w, TR_TABLE_NAMES, k);
+}
+
 static int create_indexes(struct writer *w, const struct tr_actor_row *row)
 {
 	struct tr_lmdb_key k;
@@ -64,12 +85,10 @@ static int create_indexes(struct writer *w, const struct tr_actor_row *row)
 	if (tr_key_id(&k, row->id))
 		rc = put(w, TR_TABLE_IDS, &k, value, MDB_NOOVERWRITE);
 	if (!rc)
-		rc = tr_key_digest(w->db, &k, row->name, row->key);
+		rc = tr_key_digest(w->db, &k, row->namespace, row->name, row->key);
 	if (!rc)
 		rc = put(w, TR_TABLE_KEYS, &k, value, MDB_NOOVERWRITE);
-	if (!rc)
-		rc = tr_key_name(&k, row->name, row->num) ? put(w, TR_TABLE_NAMES, &k, tr_val(NULL, 0), 0) : MDB_BAD_VALSIZE;
-	return rc;
+	return rc ? rc : name_it(w, row, add_name);
 }
 
 static int create_row(struct writer *w, const struct tr_op *op, const MDB_val *texts)
@@ -101,6 +120,8 @@ static int op_create(struct writer *w, const struct tr_op *op)
 	if (!tr_row_texts(&row, texts.mv_data, texts.mv_size))
 		return refuse(op, "the row is malformed");
 	row.num = op->actor;
+	if (tr_is_default(row.namespace)) /* goes without saying, as in the rows of older versions */
+		texts.mv_size = (size_t)(row.key + strlen(row.key) + 1 - (const char *)texts.mv_data);
 	rc = create_row(w, op, &texts);
 	if (!rc)
 		rc = create_indexes(w, &row);
@@ -125,11 +146,11 @@ static int delete_indexes(struct writer *w, uint64_t num, const MDB_val *stored)
 	if (!rc && tr_key_id(&k, row.id))
 		rc = del(w, TR_TABLE_IDS, &k);
 	if (!rc)
-		rc = tr_key_digest(w->db, &k, row.name, row.key);
+		rc = tr_key_digest(w->db, &k, row.namespace, row.name, row.key);
 	if (!rc)
 		rc = del(w, TR_TABLE_KEYS, &k);
-	if (!rc && tr_key_name(&k, row.name, num))
-		rc = del(w, TR_TABLE_NAMES, &k);
+	if (!rc)
+		rc = name_it(w, &row, del_name);
 	tr_lmdb_spare_give(w->db, &copy);
 	return rc;
 }

@@ -72,6 +72,28 @@ test("keys with slashes, backslashes, empty parts, spaces and other scripts each
 	assert.equal(ids.size, keys.length);
 });
 
+test("a key in another namespace is another actor, and an id is found there only", async (stage) => {
+	const troupe = await stage.troupe();
+	const { counter: here } = stage.client(troupe);
+	const { counter: there } = stage.client(troupe, { namespace: "there" });
+	const id = await there.getOrCreate(["one"]).resolve();
+	const rows = async (query) => (await (await fetch(`${troupe.url}/actors?${query}`)).json()).actors.map((row) => row.actor_id);
+
+	assert.equal(await here.getOrCreate(["one"]).increment(5), 5);
+	assert.equal(await there.getOrCreate(["one"]).increment(), 1);
+	assert.notEqual(await here.get(["one"]).resolve(), id);
+	assert.deepEqual(await rows(`actor_ids=${id}&namespace=there`), [id]);
+	assert.deepEqual(await rows(`actor_ids=${id}`), []);
+	assert.deepEqual(await rows("name=counter&namespace=there"), [id]);
+	await troupe.stop();
+	await troupe.start();
+	assert.equal(await there.get(["one"]).increment(), 2);
+	assert.equal(await here.get(["one"]).increment(), 6);
+	const nowhere = await failureOf(stage.client(troupe, { namespace: "no where" }).counter.getOrCreate(["one"]).increment());
+
+	assert.equal(`${nowhere.group}.${nowhere.code}`, "namespace.not_found");
+});
+
 test("a kind that nobody registered is actor.not_registered, by every way", async (stage) => {
 	const { nonsense } = stage.client(await stage.troupe());
 

@@ -54,7 +54,12 @@ static struct tr_world_row *row_by_num(struct tr_world *w, uint64_t num)
 	return NULL;
 }
 
-static void store_find(void *ctx, const char *id, const char *name, const char *key,
+static bool is_at(const struct tr_actor_row *row, const char *namespace, const char *name, const char *key)
+{
+	return strcmp(row->namespace, namespace) == 0 && strcmp(row->name, name) == 0 && strcmp(row->key, key) == 0;
+}
+
+static void store_find(void *ctx, const char *id, const char *namespace, const char *name, const char *key,
                        void (*on_found)(void *arg, int rc, const struct tr_actor_row *row, struct troupe_value state, uint64_t seq),
                        void *arg)
 {
@@ -65,7 +70,7 @@ static void store_find(void *ctx, const char *id, const char *name, const char *
 
 		if (r->destroyed)
 			continue;
-		if (id ? strcmp(r->row.id, id) == 0 : strcmp(r->row.name, name) == 0 && strcmp(r->row.key, key) == 0) {
+		if (id ? strcmp(r->row.id, id) == 0 : is_at(&r->row, namespace, name, key)) {
 			on_found(arg, 0, &r->row, lend(&r->state), r->log_count);
 			return;
 		}
@@ -73,7 +78,7 @@ static void store_find(void *ctx, const char *id, const char *name, const char *
 	on_found(arg, TROUPE_ENOTFOUND, NULL, (struct troupe_value){ 0 }, 0);
 }
 
-static void store_list(void *ctx, const char *name, uint64_t after, unsigned limit,
+static void store_list(void *ctx, const char *namespace, const char *name, uint64_t after, unsigned limit,
                        void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg)
 {
 	struct tr_world *w = ctx;
@@ -81,7 +86,8 @@ static void store_list(void *ctx, const char *name, uint64_t after, unsigned lim
 	for (size_t i = 0; i < w->row_count && limit > 0; i++) {
 		struct tr_world_row *r = &w->rows[i];
 
-		if (r->destroyed || r->row.num <= after || (name && strcmp(name, r->row.name) != 0))
+		if (r->destroyed || r->row.num <= after || strcmp(namespace, r->row.namespace) != 0 ||
+		    (name && strcmp(name, r->row.name) != 0))
 			continue;
 		on_row(arg, 0, &r->row);
 		limit--;
@@ -204,6 +210,8 @@ static void create_row(struct tr_world *w, const struct tr_op *op, const char *k
 	r->row.name = tr_strdup(key);
 	key += strlen(key) + 1;
 	r->row.key = tr_strdup(key);
+	key += strlen(key) + 1;
+	r->row.namespace = tr_strdup(key);
 }
 
 static void apply(struct tr_world *w, const struct tr_batch *b, const struct tr_op *op)
@@ -300,6 +308,7 @@ static void row_free(struct tr_world_row *r)
 	free((void *)(uintptr_t)r->row.id);
 	free((void *)(uintptr_t)r->row.name);
 	free((void *)(uintptr_t)r->row.key);
+	free((void *)(uintptr_t)r->row.namespace);
 }
 
 static void rows_free(struct tr_world *w)

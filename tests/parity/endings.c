@@ -10,7 +10,7 @@
 
 /* ------------------------------------------------------------------ notices */
 
-struct notice { const char *key, *event; int64_t timestamp; };
+struct notice { const char *key, *event; int64_t timestamp; char *namespace; };
 static const struct troupe_record notice = TROUPE_RECORD(notice,
 	TROUPE_FIELD(notice, key, "actorKey"),
 	TROUPE_FIELD(notice, event, "event"),
@@ -19,22 +19,43 @@ static const struct troupe_record notice = TROUPE_RECORD(notice,
 struct board { struct notice *notices; size_t count; };
 static struct board destroyed, lifecycle;
 
-static void board_add(struct board *b, const char *key, const char *event, int64_t now)
+/* Each namespace has its own: a server may have many tests. */
+static void board_add(struct board *b, const struct troupe_actor *a, const char *key, const char *event)
 {
 	struct notice *more = realloc(b->notices, (b->count + 1) * sizeof *more);
 
 	if (!more)
 		abort();
 	b->notices = more;
-	b->notices[b->count++] = (struct notice){ strdup(key), event, now };
+	b->notices[b->count++] = (struct notice){ strdup(key), event, troupe_now_ms(a), strdup(troupe_namespace(a)) };
 }
 
-static void board_clear(struct board *b)
+/* Those of this actor's namespace come first from then on; how many they are. */
+static size_t board_sort(struct board *b, const struct troupe_actor *a)
 {
-	for (size_t i = 0; i < b->count; i++)
+	size_t count = 0;
+
+	for (size_t i = 0; i < b->count; i++) {
+		struct notice n = b->notices[i];
+
+		if (strcmp(n.namespace, troupe_namespace(a)) != 0)
+			continue;
+		memmove(&b->notices[count + 1], &b->notices[count], (i - count) * sizeof n);
+		b->notices[count++] = n;
+	}
+	return count;
+}
+
+static void board_clear(struct board *b, const struct troupe_actor *a)
+{
+	size_t count = board_sort(b, a);
+
+	for (size_t i = 0; i < count; i++) {
 		free((void *)b->notices[i].key);
-	free(b->notices);
-	*b = (struct board){ 0 };
+		free(b->notices[i].namespace);
+	}
+	memmove(b->notices, b->notices + count, (b->count - count) * sizeof *b->notices);
+	b->count -= count;
 }
 
 /* The parts of its key with "/" between, in memory of the caller. */
@@ -56,7 +77,7 @@ static void tell(struct troupe_actor *a, struct board *b, const char *event)
 {
 	char *key = joined_key(a);
 
-	board_add(b, key, event, troupe_now_ms(a));
+	board_add(b, a, key, event);
 	free(key);
 }
 
@@ -76,11 +97,11 @@ static const struct troupe_record word = TROUPE_RECORD(word,
 static int observer_was_destroyed(struct troupe_actor *a, struct troupe_call *call)
 {
 	const struct word *in = troupe_args(call);
+	size_t count = board_sort(&destroyed, a);
 	bool found = false;
 	struct pack p;
 
-	(void)a;
-	for (size_t i = 0; i < destroyed.count; i++)
+	for (size_t i = 0; i < count; i++)
 		found = found || strcmp(destroyed.notices[i].key, in->text) == 0;
 	pack_begin(&p);
 	if (found)
@@ -92,9 +113,8 @@ static int observer_was_destroyed(struct troupe_actor *a, struct troupe_call *ca
 
 static int observer_reset(struct troupe_actor *a, struct troupe_call *call)
 {
-	(void)a;
 	(void)call;
-	board_clear(&destroyed);
+	board_clear(&destroyed, a);
 	return 0;
 }
 
@@ -221,14 +241,15 @@ const struct troupe_kind destroy_kind = {
 
 static int lifecycle_get(struct troupe_actor *a, struct troupe_call *call)
 {
-	return troupe_reply_value(call, troupe_list(a, &notice, lifecycle.notices, lifecycle.count));
+	size_t count = board_sort(&lifecycle, a);
+
+	return troupe_reply_value(call, troupe_list(a, &notice, lifecycle.notices, count));
 }
 
 static int lifecycle_clear(struct troupe_actor *a, struct troupe_call *call)
 {
-	(void)a;
 	(void)call;
-	board_clear(&lifecycle);
+	board_clear(&lifecycle, a);
 	return 0;
 }
 
@@ -321,7 +342,7 @@ static int self_destroy_wake(struct troupe_actor *a)
 
 static void self_destroy_destroy(struct troupe_actor *a)
 {
-	board_add(&lifecycle, troupe_id(a), "destroy", troupe_now_ms(a));
+	board_add(&lifecycle, a, troupe_id(a), "destroy");
 }
 
 static int self_destroy_get_state(struct troupe_actor *a, struct troupe_call *call)

@@ -232,10 +232,10 @@ TEST(a_destroyed_actor_is_not_found_and_its_key_is_free)
 
 	tr_world_open(&w, probe_kinds, NULL);
 	made = resolve("x", true);
-	tr_core_destroy(w.core, (struct troupe_text){ made.id, 30 }, on_row, &gone);
+	tr_core_destroy(w.core, &(struct tr_address){ .id = { made.id, 30 } }, on_row, &gone);
 	tr_world_turn(&w);
 	assert_int_equal(gone.count, 1);
-	tr_core_destroy(w.core, (struct troupe_text){ made.id, 30 }, on_row, &again);
+	tr_core_destroy(w.core, &(struct tr_address){ .id = { made.id, 30 } }, on_row, &again);
 	tr_world_turn(&w);
 	assert_string_equal(again.error, "actor.not_found");
 	assert_true(resolve("x", true).created);
@@ -250,11 +250,51 @@ TEST(a_list_ends)
 	resolve("x", true);
 	resolve("y", true);
 	resolve("z", true);
-	tr_core_list(w.core, (struct troupe_text){ "probe", 5 }, 0, 100, on_row, &all);
-	tr_core_list(w.core, (struct troupe_text){ 0 }, 2, 100, on_row, &rest);
+	tr_core_list(w.core, (struct troupe_text){ 0 }, (struct troupe_text){ "probe", 5 }, 0, 100, on_row, &all);
+	tr_core_list(w.core, (struct troupe_text){ 0 }, (struct troupe_text){ 0 }, 2, 100, on_row, &rest);
 	assert_int_equal(all.count, 3);
 	assert_int_equal(all.ends, 1);
 	assert_int_equal(rest.count, 1);
+	tr_world_close(&w);
+}
+
+static struct tr_address probe_in(const char *namespace, const char *key)
+{
+	struct tr_address to = probe_at(key, true);
+
+	to.namespace = (struct troupe_text){ namespace, strlen(namespace) };
+	return to;
+}
+
+TEST(a_key_is_unique_within_its_namespace)
+{
+	struct tr_address here = probe_at("x", true), there = probe_in("there", "x"), elsewhere = { .id = { NULL, 30 } };
+	struct rows a = { .count = 0 }, b = a, again = a, foreign = a, gone = a, listed = a;
+
+	tr_world_open(&w, probe_kinds, NULL);
+	tr_core_resolve(w.core, &here, on_row, &a);
+	tr_core_resolve(w.core, &there, on_row, &b);
+	tr_world_turn(&w);
+	assert_true(a.created && b.created);
+	assert_string_not_equal(a.id, b.id);
+	tr_world_pass(&w, 30000); /* asleep: found in the store */
+	tr_core_resolve(w.core, &there, on_row, &again);
+	tr_world_turn(&w);
+	assert_string_equal(b.id, again.id);
+	elsewhere.id.data = b.id;
+	elsewhere.namespace = (struct troupe_text){ "default", 7 };
+	tr_core_resolve(w.core, &elsewhere, on_row, &foreign);
+	tr_core_destroy(w.core, &elsewhere, on_row, &gone);
+	tr_core_list(w.core, there.namespace, there.name, 0, 100, on_row, &listed);
+	tr_world_turn(&w);
+	assert_string_equal(foreign.error, "actor.not_found");
+	assert_string_equal(gone.error, "actor.not_found");
+	assert_int_equal(listed.count, 1);
+	assert_string_equal(listed.id, b.id);
+	elsewhere.namespace.size = 0; /* an id alone finds it anywhere */
+	tr_core_resolve(w.core, &elsewhere, on_row, &again);
+	tr_world_turn(&w);
+	assert_int_equal(again.count, 2);
 	tr_world_close(&w);
 }
 
@@ -284,4 +324,5 @@ TESTS(RUN(an_action_is_answered_after_its_commit),
       RUN(a_taken_key_names_who_has_it),
       RUN(a_destroyed_actor_is_not_found_and_its_key_is_free),
       RUN(a_list_ends),
+      RUN(a_key_is_unique_within_its_namespace),
       RUN(a_kind_that_is_not_filled_in_right_is_refused))

@@ -44,6 +44,7 @@ TEST(an_id_is_found)
 	assert_false(target.has_token);
 	assert_false(target.create);
 	assert_bytes(target.id, "abc123");
+	assert_int_equal(tr_target_address(&target).namespace.size, 0);
 	assert_text(target.path, "/action/add");
 	assert_bytes(target.query, "a=1&b=%20");
 	assert_int_equal(parse("/gateway/abc"), 0);
@@ -89,6 +90,7 @@ TEST(a_key_is_found)
 	assert_true(target.create);
 	assert_bytes(target.name, "workspace");
 	assert_bytes(target.key, "a/b c\\/+");
+	assert_text(tr_target_address(&target).namespace, "default");
 	assert_true(target.has_token);
 	assert_bytes(target.token, "tok/en");
 	assert_int_equal(target.id.size, 0);
@@ -121,6 +123,7 @@ TEST(bad_parameters_are_named)
 	static const struct { const char *query; int error; const char *hint; } cases[] = {
 		{ "?rvt-method=get", TROUPE_EQUERY, "rvt-namespace" },
 		{ "?rvt-namespace=&rvt-method=get", TROUPE_EQUERY, "rvt-namespace" },
+		{ "?rvt-namespace=a%20b&rvt-method=get", TROUPE_ENAMESPACE, NULL },
 		{ "?rvt-namespace=n", TROUPE_EQUERY, "rvt-method" },
 		{ "?rvt-namespace=n&rvt-method=post", TROUPE_EQUERY, "neither" },
 		{ "?rvt-namespace=n&rvt-method=GET", TROUPE_EQUERY, "neither" },

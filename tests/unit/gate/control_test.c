@@ -165,6 +165,38 @@ TEST(deleting_may_be_repeated)
 	end(w);
 }
 
+TEST(a_namespace_sees_its_own_actors_only)
+{
+	static const char *const bad[] = { "namespace=", "namespace=a%20b", "namespace=ok&namespace=%00" };
+	struct world *w = begin();
+
+	assert_int_equal(ask(w, "PUT", "/actors?namespace=one", "", "{\"name\":\"w\",\"key\":\"a\"}"), 200);
+	assert_int_equal(ask(w, "PUT", "/actors?namespace=two", "", "{\"name\":\"w\",\"key\":\"a\"}"), 200);
+	assert_int_equal(ask(w, "POST", "/actors", "", "{\"name\":\"w\",\"key\":\"a\"}"), 200);
+	assert_int_equal(core.count, 3);
+	assert_int_equal(get(w, "/actors?actor_ids=id1,id2,id3&namespace=two"), 200);
+	assert_null(strstr(w->body, "id1"));
+	assert_non_null(strstr(w->body, "id2"));
+	assert_null(strstr(w->body, "id3"));
+	assert_int_equal(get(w, "/actors?name=w&key=a&namespace=one"), 200);
+	assert_non_null(strstr(w->body, "id1"));
+	assert_int_equal(get(w, "/actors?name=w"), 200);
+	assert_null(strstr(w->body, "id1"));
+	assert_non_null(strstr(w->body, "id3"));
+	assert_int_equal(ask(w, "DELETE", "/actors/id1?namespace=two", "", ""), 200);
+	assert_string_equal(core.rows[0].id, "id1");
+	assert_int_equal(ask(w, "DELETE", "/actors/id1?namespace=one", "", ""), 200);
+	assert_string_equal(core.rows[0].id, "");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		char url[100];
+
+		snprintf(url, sizeof(url), "/actors?name=w&%s", bad[i]);
+		get(w, url);
+		assert_error(w, 400, "namespace.not_found");
+	}
+	end(w);
+}
+
 TEST(a_client_that_goes_leaves_an_orphan_behind)
 {
 	struct world *w = begin();
@@ -216,5 +248,6 @@ TEST(a_late_answer_arrives)
 TESTS(RUN(put_gets_or_creates), RUN(post_creates_once), RUN(input_comes_in_standard_base64),
       RUN(bad_bodies_are_told_what_is_wrong), RUN(a_key_too_large_is_refused), RUN(actors_are_found_by_key),
       RUN(actors_are_found_by_id), RUN(lists_come_in_pages), RUN(deleting_may_be_repeated),
+      RUN(a_namespace_sees_its_own_actors_only),
       RUN(a_client_that_goes_leaves_an_orphan_behind), RUN(the_core_may_answer_after_the_gate_has_gone),
       RUN(a_late_answer_arrives))

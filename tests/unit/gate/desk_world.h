@@ -30,7 +30,7 @@ const struct tr_page_file tr_page_files[] = {
 
 static struct {
 	struct tr_actor_row rows[ROWS_MAX];
-	char texts[ROWS_MAX][3][256];     /* what the rows point to */
+	char texts[ROWS_MAX][4][256];     /* what the rows point to */
 	size_t count;
 	bool slow;                        /* resolve answers at core_wakes */
 	tr_on_row *held_on_row[40];
@@ -62,7 +62,7 @@ static inline void copy(char to[200], struct troupe_text text)
 	snprintf(to, 200, "%.*s", (int)text.size, text.data);
 }
 
-static inline struct tr_actor_row *add(const char *name, const char *key)
+static inline struct tr_actor_row *add_in(const char *namespace, const char *name, const char *key)
 {
 	struct tr_actor_row *row = &core.rows[core.count];
 	char (*texts)[256] = core.texts[core.count];
@@ -71,8 +71,14 @@ static inline struct tr_actor_row *add(const char *name, const char *key)
 	snprintf(texts[0], 256, "id%zu", ++core.count);
 	snprintf(texts[1], 256, "%s", name);
 	snprintf(texts[2], 256, "%s", key);
-	*row = (struct tr_actor_row){ core.count, texts[0], texts[1], texts[2], 1700000000000 };
+	snprintf(texts[3], 256, "%s", namespace);
+	*row = (struct tr_actor_row){ core.count, texts[0], texts[1], texts[2], texts[3], 1700000000000 };
 	return row;
+}
+
+static inline struct tr_actor_row *add(const char *name, const char *key)
+{
+	return add_in("default", name, key);
 }
 
 static inline bool is(struct troupe_text text, const char *what)
@@ -85,6 +91,8 @@ static inline struct tr_actor_row *find(const struct tr_address *to)
 	for (size_t i = 0; i < core.count; i++) {
 		struct tr_actor_row *row = &core.rows[i];
 
+		if (to->namespace.size && !is(to->namespace, row->namespace))
+			continue;
 		if (to->id.size ? is(to->id, row->id) && (!to->name.size || is(to->name, row->name))
 		                : is(to->name, row->name) && is(to->key, row->key))
 			return row;
@@ -114,12 +122,13 @@ static inline void give(tr_on_row *on_row, void *arg, int error, const struct tr
 
 static inline const struct tr_actor_row *create(const struct tr_address *to)
 {
-	char name[200], key[200];
+	char namespace[200], name[200], key[200];
 
+	copy(namespace, to->namespace);
 	copy(name, to->name);
 	copy(key, to->key);
 	core.input = to->input;
-	return add(name, key);
+	return add_in(namespace, name, key);
 }
 
 void tr_core_resolve(struct tr_core *c, const struct tr_address *to, tr_on_row *on_row, void *arg)
@@ -142,7 +151,7 @@ void tr_core_resolve(struct tr_core *c, const struct tr_address *to, tr_on_row *
 
 static inline void core_wakes(int error)
 {
-	static const struct tr_actor_row row = { 7, "id7", "w", "/", 1700000000000 };
+	static const struct tr_actor_row row = { 7, "id7", "w", "/", "default", 1700000000000 };
 
 	for (unsigned i = 0; i < core.held; i++)
 		give(core.held_on_row[i], core.held_arg[i], error, &row, false);
@@ -171,9 +180,9 @@ void tr_core_create(struct tr_core *c, const struct tr_address *to, tr_on_row *o
 	tr_bytes_free(&metadata);
 }
 
-void tr_core_destroy(struct tr_core *c, struct troupe_text id, tr_on_row *on_row, void *arg)
+void tr_core_destroy(struct tr_core *c, const struct tr_address *to, tr_on_row *on_row, void *arg)
 {
-	struct tr_actor_row *row = find(&(struct tr_address){ .id = id });
+	struct tr_actor_row *row = find(to);
 
 	(void)c;
 	if (row)
@@ -181,11 +190,13 @@ void tr_core_destroy(struct tr_core *c, struct troupe_text id, tr_on_row *on_row
 	give(on_row, arg, row ? 0 : TROUPE_ENOTFOUND, row, false);
 }
 
-void tr_core_list(struct tr_core *c, struct troupe_text name, uint64_t after, unsigned limit, tr_on_row *on_row, void *arg)
+void tr_core_list(struct tr_core *c, struct troupe_text namespace, struct troupe_text name, uint64_t after, unsigned limit,
+                  tr_on_row *on_row, void *arg)
 {
 	(void)c;
 	for (size_t i = 0; i < core.count && limit; i++) {
-		if (core.rows[i].num <= after || (name.size && !is(name, core.rows[i].name)))
+		if (core.rows[i].num <= after || !is(namespace, core.rows[i].namespace) ||
+		    (name.size && !is(name, core.rows[i].name)))
 			continue;
 		give(on_row, arg, 0, &core.rows[i], false);
 		limit--;

@@ -73,6 +73,21 @@ TEST(addresses_do_not_slow_one_another)
 	tr_refusals_free(r);
 }
 
+TEST(who_is_refused_here_is_not_slowed_there)
+{
+	struct tr_refusals *r = tr_refusals_new();
+	struct troupe_text a = { "a", 1 }, ab = { "ab", 2 }, b = { "b", 1 }, none = { NULL, 0 };
+	struct tr_refusal_key here = tr_refusal_key_for(tr_refusal_key_for(who(r, "10.0.0.1"), a), b);
+	struct tr_refusal_key there = tr_refusal_key_for(tr_refusal_key_for(who(r, "10.0.0.1"), ab), none);
+	int64_t now = 0;
+
+	for (int i = 0; i < 6; i++)
+		now += tr_refusals_delay(r, here, now);
+	assert_int_equal(tr_refusals_delay(r, there, now), TR_REFUSAL_DELAY_MS);
+	assert_int_equal(tr_refusals_delay(r, here, now), TR_REFUSAL_DELAY_MAX_MS);
+	tr_refusals_free(r);
+}
+
 TEST(an_ipv6_subscriber_is_one_address)
 {
 	struct tr_refusals *r = tr_refusals_new();
@@ -144,6 +159,7 @@ TESTS(
 	RUN(refusals_that_overlap_share_one_delay),
 	RUN(delay_is_forgotten_after_a_quiet_while),
 	RUN(addresses_do_not_slow_one_another),
+	RUN(who_is_refused_here_is_not_slowed_there),
 	RUN(an_ipv6_subscriber_is_one_address),
 	RUN(ipv4_is_the_same_when_it_comes_through_an_ipv6_socket),
 	RUN(what_is_no_address_is_one_of_its_own),

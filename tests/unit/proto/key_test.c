@@ -188,6 +188,19 @@ TEST(recorded_keys_reach_one_actor_on_both_roads)
 	json_decref(file);
 }
 
+TEST(plain_names_are_bounded_and_of_few_characters)
+{
+	static const char *const good[] = { "a", "Z", "0", ".", "_-", "driver-0f.A" };
+	static const char *const bad[] = { "", "a b", "a/b", "\xc3\xa9", "a\n", ":" };
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		assert_true(tr_name_plain(text(good[i]), 11));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_false(tr_name_plain(text(bad[i]), 11));
+	assert_false(tr_name_plain((struct troupe_text){ "a", 2 }, 11)); /* U+0000 */
+	assert_false(tr_name_plain(text("driver-0f.AB"), 11));
+}
+
 TESTS(
 	RUN(the_empty_key_has_one_form),
 	RUN(control_texts_keep_their_escapes),
@@ -195,4 +208,5 @@ TESTS(
 	RUN(a_comma_splits_a_part_on_both_roads),
 	RUN(parts_and_keys_over_their_limit_are_refused),
 	RUN(what_is_no_text_is_refused),
+	RUN(plain_names_are_bounded_and_of_few_characters),
 	RUN(recorded_keys_reach_one_actor_on_both_roads))

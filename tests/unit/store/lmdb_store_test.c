@@ -72,12 +72,100 @@ TEST(a_digest_that_fits_another_key_finds_nothing)
 
 	kit_open(&k);
 	create(&k, 1, "id1", "room", "a");
-	assert_int_equal(0, tr_key_digest(k.db, &digest, "room", "collides"));
+	assert_int_equal(0, tr_key_digest(k.db, &digest, "default", "room", "collides"));
 	assert_int_equal(0, mdb_txn_begin(k.db->env, NULL, 0, &txn));
 	key = tr_key_val(&digest);
 	assert_int_equal(0, mdb_put(txn, k.db->dbi[TR_TABLE_KEYS], &key, &value, 0));
 	assert_int_equal(0, mdb_txn_commit(txn));
 	assert_int_equal(TROUPE_ENOTFOUND, find_key(&k.store, "room", "collides").rc);
+	kit_close(&k);
+}
+
+/* ---- namespaces */
+
+/* "b" in "a", and "a" with a kind "b", are made of the same texts. */
+TEST(namespaces_are_kept_apart)
+{
+	static const char *const names[][3] = { /* namespace, name, key */
+		{ "default", "room", "a" }, { "one", "room", "a" }, { "two", "room", "a" }, { "default", "one", "room" },
+		{ "room", "a", "b" }, { "one", "hall", "a" },
+	};
+	struct kit k = { 0 };
+	struct kit_heard h;
+
+	kit_open(&k);
+	for (uint64_t i = 0; i < 6; i++) {
+		struct tr_batch b = { 0 };
+		char id[8];
+
+		snprintf(id, sizeof(id), "id%u", (unsigned)i + 1);
+		add_create_in(&b, i + 1, id, names[i][0], names[i][1], names[i][2]);
+		assert_int_equal(0, commit(&k.store, &b));
+	}
+	kit_reopen(&k);
+	for (uint64_t i = 0; i < 6; i++) {
+		struct kit_found f = find_key_in(&k.store, names[i][0], names[i][1], names[i][2]);
+
+		assert_int_equal(i + 1, f.num);
+		assert_string_equal(names[i][0], find_id(&k.store, f.id).namespace);
+	}
+	assert_int_equal(TROUPE_ENOTFOUND, find_key_in(&k.store, "three", "room", "a").rc);
+	h = list(&k.store, "room", 0, 10);
+	assert_true(heard_is(&h, "1/room/a ."));
+	h = list(&k.store, "one", 0, 10);
+	assert_true(heard_is(&h, "4/one/room ."));
+	h = list(&k.store, NULL, 0, 2);
+	assert_true(heard_is(&h, "1/room/a 4/one/room ."));
+	h = list_in(&k.store, "one", "room", 0, 10);
+	assert_true(heard_is(&h, "2/room/a ."));
+	h = list_in(&k.store, "one", NULL, 0, 10);
+	assert_true(heard_is(&h, "2/room/a 6/hall/a ."));
+	h = list_in(&k.store, "one", NULL, 2, 10);
+	assert_true(heard_is(&h, "6/hall/a ."));
+	h = list_in(&k.store, "three", NULL, 0, 10);
+	assert_true(heard_is(&h, "."));
+	kit_close(&k);
+}
+
+TEST(an_actor_of_a_namespace_leaves_nothing_behind)
+{
+	struct kit k = { 0 };
+	struct tr_batch b = { 0 };
+	struct kit_heard h;
+
+	kit_open(&k);
+	for (uint64_t num = 1; num <= 3; num++) {
+		add_create_in(&b, num, num == 1 ? "id1" : num == 2 ? "id2" : "id3", "one", "room", "a");
+		assert_int_equal(0, commit(&k.store, &b));
+		add_op(&b, TR_OP_DESTROY, num);
+		assert_int_equal(0, commit(&k.store, &b));
+	}
+	h = list_in(&k.store, "one", NULL, 0, 10);
+	assert_true(heard_is(&h, "."));
+	h = list_in(&k.store, "one", "room", 0, 10);
+	assert_true(heard_is(&h, "."));
+	kit_close(&k);
+}
+
+/* So a data directory that has no other namespace is one that older versions wrote and can read. */
+TEST(the_default_namespace_is_stored_as_if_there_were_no_others)
+{
+	static const char row[] = "\0\0\0\0\0\0\x03\xe9" "id1\0room\0a";
+	struct kit k = { 0 };
+	struct tr_lmdb_key key;
+	MDB_val stored;
+	MDB_txn *txn;
+
+	kit_open(&k);
+	create(&k, 1, "id1", "room", "a");
+	assert_int_equal(0, tr_lmdb_read_begin(k.db, &txn));
+	assert_int_equal(0, tr_lmdb_row(k.db, txn, 1, &stored));
+	assert_int_equal(sizeof(row), stored.mv_size);
+	assert_memory_equal(row, stored.mv_data, sizeof(row));
+	assert_true(tr_key_name(&key, "default", "room", 1));
+	assert_int_equal(13, key.size);
+	assert_int_equal(0, tr_lmdb_at(k.db, txn, TR_TABLE_NAMES, &key, &stored));
+	tr_lmdb_read_end(k.db);
 	kit_close(&k);
 }
 
@@ -388,6 +476,9 @@ TESTS(
 	RUN(who_was_not_created_is_not_found),
 	RUN(keys_of_a_thousand_bytes_are_kept_apart_by_their_last_byte),
 	RUN(a_digest_that_fits_another_key_finds_nothing),
+	RUN(namespaces_are_kept_apart),
+	RUN(an_actor_of_a_namespace_leaves_nothing_behind),
+	RUN(the_default_namespace_is_stored_as_if_there_were_no_others),
 	RUN(state_is_replaced_and_taken_away),
 	RUN(find_tells_the_newest_seq_among_neighbours),
 	RUN(a_page_of_log_ends_at_its_limits_but_has_one_entry_at_least),

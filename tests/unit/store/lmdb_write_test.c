@@ -94,16 +94,17 @@ TEST(ids_and_keys_and_numbers_belong_to_one_actor)
 	kit_close(&k);
 }
 
-TEST(a_row_that_is_not_three_texts_is_refused)
+TEST(a_row_that_is_not_three_or_four_texts_is_refused)
 {
 	static const struct { const char *data; size_t size; } rows[] = {
 		{ "", 0 }, { "id2\0room\0b", 10 }, { "id2\0room\0b\0x", 12 }, { "id2\0room\0", 9 }, { "\0room\0b\0", 8 },
+		{ "id2\0room\0b\0x\0y", 15 },
 	};
 	struct kit k = { 0 };
 	struct tr_batch b = { 0 };
 
 	kit_open(&k);
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < 6; i++) {
 		set_key(&b, add_op(&b, TR_OP_CREATE, 1), rows[i].data, rows[i].size);
 		assert_int_equal(TROUPE_ESTORE, commit(&k.store, &b));
 	}
@@ -357,10 +358,10 @@ TEST(callbacks_may_commit_even_when_that_moves_the_map)
 	add_put(&b, 1, "k1", "v");
 	add_put(&b, 1, "k2", "v");
 	assert_int_equal(0, commit(&k.store, &b));
-	k.store.ops->list(k.store.ctx, NULL, 0, 70, on_row_commit, &n);
+	k.store.ops->list(k.store.ctx, "default", NULL, 0, 70, on_row_commit, &n);
 	assert_int_equal(70, n.calls);
 	k.store.ops->read_log(k.store.ctx, 1, 0, 3, SIZE_MAX, on_page_commit, &n);
-	k.store.ops->find(k.store.ctx, "id1", NULL, NULL, on_found_commit, &n);
+	k.store.ops->find(k.store.ctx, "id1", NULL, NULL, NULL, on_found_commit, &n);
 	k.store.ops->scan(k.store.ctx, 1, (struct troupe_text){ "k", 1 }, on_item_commit, &n);
 	k.store.ops->commit(k.store.ctx, &b, on_done_commit, &n);
 	assert_in_range(n.calls, 74, 75);
@@ -426,7 +427,7 @@ TESTS(
 	RUN(ops_take_effect_in_their_order),
 	RUN(an_empty_batch_is_fine),
 	RUN(ids_and_keys_and_numbers_belong_to_one_actor),
-	RUN(a_row_that_is_not_three_texts_is_refused),
+	RUN(a_row_that_is_not_three_or_four_texts_is_refused),
 	RUN(writing_for_an_actor_that_never_was_is_refused),
 	RUN(the_destroyed_are_gone_at_once_and_after_a_restart),
 	RUN(what_they_leave_is_deleted_in_bounded_pieces_also_across_a_restart),

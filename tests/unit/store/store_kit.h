@@ -41,16 +41,23 @@ static inline void set_value(struct tr_batch *b, struct tr_op *op, const void *d
 	tr_bytes_put(&b->bytes, data, size);
 }
 
-static inline void add_create(struct tr_batch *b, uint64_t num, const char *id, const char *name, const char *key)
+static inline void add_create_in(struct tr_batch *b, uint64_t num, const char *id, const char *namespace, const char *name,
+                                 const char *key)
 {
 	struct tr_op *op = add_op(b, TR_OP_CREATE, num);
 
 	op->seq = 1000 + num; /* created_ms */
 	op->key_at = b->bytes.size;
-	op->key_size = strlen(id) + strlen(name) + strlen(key) + 3;
+	op->key_size = strlen(id) + strlen(name) + strlen(key) + strlen(namespace) + 4;
 	tr_bytes_put(&b->bytes, id, strlen(id) + 1);
 	tr_bytes_put(&b->bytes, name, strlen(name) + 1);
 	tr_bytes_put(&b->bytes, key, strlen(key) + 1);
+	tr_bytes_put(&b->bytes, namespace, strlen(namespace) + 1);
+}
+
+static inline void add_create(struct tr_batch *b, uint64_t num, const char *id, const char *name, const char *key)
+{
+	add_create_in(b, num, id, "default", name, key);
 }
 
 static inline void add_state(struct tr_batch *b, uint64_t num, const char *value)
@@ -115,7 +122,7 @@ struct kit_found {
 	uint64_t num, seq;
 	int64_t  created_ms;
 	size_t   state_size;
-	char     id[64], name[64], key[1100], state[1024];
+	char     id[64], namespace[200], name[64], key[1100], state[1024];
 };
 
 static inline void kit_on_found(void *arg, int rc, const struct tr_actor_row *row, struct troupe_value state,
@@ -132,6 +139,7 @@ static inline void kit_on_found(void *arg, int rc, const struct tr_actor_row *ro
 	f->num = row->num;
 	f->created_ms = row->created_ms;
 	snprintf(f->id, sizeof(f->id), "%s", row->id);
+	snprintf(f->namespace, sizeof(f->namespace), "%s", row->namespace);
 	snprintf(f->name, sizeof(f->name), "%s", row->name);
 	snprintf(f->key, sizeof(f->key), "%s", row->key);
 	snprintf(f->state, sizeof(f->state), "%.*s", (int)state.size, (const char *)state.data);
@@ -141,18 +149,23 @@ static inline struct kit_found find_id(const struct tr_store *s, const char *id)
 {
 	struct kit_found f = { .rc = KIT_UNANSWERED };
 
-	s->ops->find(s->ctx, id, NULL, NULL, kit_on_found, &f);
+	s->ops->find(s->ctx, id, NULL, NULL, NULL, kit_on_found, &f);
+	assert_int_not_equal(KIT_UNANSWERED, f.rc);
+	return f;
+}
+
+static inline struct kit_found find_key_in(const struct tr_store *s, const char *namespace, const char *name, const char *key)
+{
+	struct kit_found f = { .rc = KIT_UNANSWERED };
+
+	s->ops->find(s->ctx, NULL, namespace, name, key, kit_on_found, &f);
 	assert_int_not_equal(KIT_UNANSWERED, f.rc);
 	return f;
 }
 
 static inline struct kit_found find_key(const struct tr_store *s, const char *name, const char *key)
 {
-	struct kit_found f = { .rc = KIT_UNANSWERED };
-
-	s->ops->find(s->ctx, NULL, name, key, kit_on_found, &f);
-	assert_int_not_equal(KIT_UNANSWERED, f.rc);
-	return f;
+	return find_key_in(s, "default", name, key);
 }
 
 /* What came, as text: "1:hello 2:there " for logs, "a=1 b=2 " for items, "1/room/key " for actors; then "." for the
@@ -208,13 +221,19 @@ static inline void kit_on_row(void *arg, int rc, const struct tr_actor_row *row)
 		tr_bytes_put_text(&h->text, ".");
 }
 
-static inline struct kit_heard list(const struct tr_store *s, const char *name, uint64_t after, unsigned limit)
+static inline struct kit_heard list_in(const struct tr_store *s, const char *namespace, const char *name, uint64_t after,
+                                       unsigned limit)
 {
 	struct kit_heard h = { .rc = KIT_UNANSWERED };
 
-	s->ops->list(s->ctx, name, after, limit, kit_on_row, &h);
+	s->ops->list(s->ctx, namespace, name, after, limit, kit_on_row, &h);
 	assert_true(h.ended);
 	return h;
+}
+
+static inline struct kit_heard list(const struct tr_store *s, const char *name, uint64_t after, unsigned limit)
+{
+	return list_in(s, "default", name, after, limit);
 }
 
 static inline struct kit_heard list_busy(const struct tr_store *s)
