@@ -11,7 +11,7 @@
  *   join      <------------------ a client connected             leave: it went
  *   an action <------------------ one at a time: a kind needs no locks
  *             ------------------> reply, fail, or keep the call and answer it later
- *   sleep     <------------------ idle, or shutting down         kept fields are saved after it
+ *   sleep     <------------------ idle, asked to, or shutting down      kept fields are saved after it
  *   destroy   <------------------ the key is gone for good
  *
  * Each of these calls is one *turn*. What a turn writes (kept fields, published events) is committed once, and only
@@ -65,13 +65,17 @@ struct troupe_kind {
 	                                           bool and const char *. One added later must be an option or have a default */
 	const void *initial;                    /* what a new actor's struct starts from; NULL: zeroes */
 	int  (*create)(struct troupe_actor *a); /* once ever; fill kept fields; troupe_input() is here. wake follows */
-	int  (*wake)(struct troupe_actor *a);   /* each time it comes to life */
+	int  (*wake)(struct troupe_actor *a);   /* each time it comes to life; those who stayed connected are there already */
 	void (*sleep)(struct troupe_actor *a);  /* close what wake opened. Not called when the process dies */
 	void (*destroy)(struct troupe_actor *a);/* instead of sleep, once; what it publishes nobody hears */
 	int  (*admit)(struct troupe_actor *a, struct troupe_peer *p); /* negative: refused with that error */
 	int  (*join)(struct troupe_actor *a, struct troupe_peer *p);  /* negative: refused as well */
 	void (*leave)(struct troupe_actor *a, struct troupe_peer *p); /* p is gone: it can be read, not sent to */
 	bool visitors;                          /* join and leave are called for the visitor of an HTTP call, too */
+	int  idle_ms;                           /* without connection, call, turn, hold or timer for so long, it sleeps;
+	                                           0: 30 s (TR_IDLE_MS), negative: only when asked to */
+	bool hibernate;                         /* connections that say nothing do not keep it awake: it sleeps under them */
+	bool keep_sockets;                      /* plain WebSockets stay open while it sleeps, as connections do */
 	int  (*subscribe)(struct troupe_actor *a, struct troupe_peer *p, const char *name);
 	                                        /* negative: it may not hear this event, and is told so */
 	/* Plain HTTP below /request, any method but OPTIONS: an action in all but name. Answer it with troupe_respond or in
@@ -125,8 +129,22 @@ int troupe_refuse(struct troupe_actor *a, int error, const char *format, ...) __
 int troupe_refuse_as(struct troupe_actor *a, const char *group, const char *code, const char *message,
                      struct troupe_value metadata);
 
-/* Puts the actor to its final end after this turn: destroy runs, connections are closed, state and log are deleted. */
+/* Puts the actor to its final end after this turn: destroy runs, connections are closed, state and log are deleted. Not from
+ * sleep. */
 void troupe_destroy(struct troupe_actor *a);
+
+/* Puts the actor to sleep after this turn, or as soon after it as no call is unanswered (one that has timed out counts as
+ * answered) and no agent's prompt runs or waits; until then all goes on as ever. Timers end. Not from create or wake: there,
+ * somebody waits for it, and nothing happens. POST /actors/{id}/sleep does the same from outside.
+ *
+ * Connections do not notice. They stay open: sleep may still send to them, leave is not called, and when the actor
+ * wakes they are there again before its wake hook runs, without admit and join, with their subscriptions, their
+ * parameters and their own structs (troupe_peer_self; what in there pointed to a timer, a call or into your struct is
+ * stale). A message of theirs wakes the actor, as any call does. One that goes while the actor sleeps gets its leave from
+ * the actor's next life: if the kind has that hook, the actor is woken for it. Plain WebSockets do the same if the kind
+ * says keep_sockets; else they get their leave before sleep and are closed. All this is memory of the server's: when the
+ * server ends, every socket does. */
+void troupe_sleep(struct troupe_actor *a);
 
 /* ------------------------------------------------------------------ events */
 
@@ -225,6 +243,7 @@ int                 troupe_socket_closed(const struct troupe_peer *p, const char
 /* Walks the joined connections (plain WebSockets are none): NULL gives the first, NULL comes after the last. Do not publish
  * or close while walking. */
 struct troupe_peer *troupe_peer_next(struct troupe_actor *a, const struct troupe_peer *p);
+struct troupe_peer *troupe_socket_next(struct troupe_actor *a, const struct troupe_peer *p); /* walks the plain WebSockets */
 size_t              troupe_peer_count(const struct troupe_actor *a);
 /* Closes it after what was sent to it; `reason` is free text, at most 123 bytes. leave will be called. */
 void                troupe_disconnect(struct troupe_peer *p, const char *reason);
@@ -233,8 +252,8 @@ void                troupe_disconnect(struct troupe_peer *p, const char *reason)
 
 struct troupe_timer;
 
-/* fire runs as a turn of the actor. While a timer is set the actor stays awake. Not durable: set it again in wake. What is not
- * freed by then ends with the actor. Setting and freeing are not undone with a failed turn. */
+/* fire runs as a turn of the actor. While a timer is set the actor does not sleep by itself; what is not freed by then ends with
+ * its sleep. Not durable: set it again in wake. Setting and freeing are not undone with a failed turn. */
 struct troupe_timer *troupe_timer_new(struct troupe_actor *a, void (*fire)(struct troupe_actor *a, void *arg), void *arg);
 void troupe_timer_set(struct troupe_timer *t, int64_t delay_ms);   /* again: replaces; negative: off */
 struct troupe_timer *troupe_timer_free(struct troupe_timer *t);    /* takes NULL, returns NULL */

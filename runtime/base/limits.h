@@ -37,7 +37,10 @@
 #define TR_STREAMS_MAX                1024               /* open answers in pieces, of an actor: EOVERLOADED to its handler */
 #define TR_ACTION_TIME_MS             60000              /* an action that holds on to its call: actor.action_timed_out, unless the
                                                             action is marked .slow */
-#define TR_IDLE_MS                    30000              /* without connection, call, turn or hold: the actor sleeps */
+#define TR_IDLE_MS                    30000              /* without connection, call, turn or hold: the actor sleeps, unless
+                                                            its kind says another idle_ms */
+#define TR_WAITING_BYTES_MAX          (256 * 1024)       /* said by a client before its sleeping actor is awake: closed
+                                                            actor.overloaded, it comes back */
 #define TR_REPLAY_SETTLE_MS           40                 /* to gather a resuming client's subscriptions, or until it calls */
 #define TR_REPLAY_PAGE_BYTES          (128 * 1024)       /* of log read at once for one resuming client */
 #define TR_REPLAY_PAGE_EVENTS         256

@@ -146,6 +146,7 @@ struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind
 
 	a->core = core;
 	a->kind = kind;
+	a->idlers = tr_kind_idlers(core, kind);
 	a->seq = seq;
 	a->released = seq;
 	a->row = *row;
@@ -208,23 +209,26 @@ void tr_actor_free(struct troupe_actor *a)
 
 static bool is_idle(const struct troupe_actor *a)
 {
-	return a->life == TR_AWAKE && a->peer_count == 0 && a->socket_count == 0 && a->call_count == 0 && a->holds == 0 &&
-	       a->timers_set == 0;
+	const struct troupe_kind *kind = a->kind;
+
+	return a->life == TR_AWAKE && (a->peer_count == 0 || kind->hibernate) &&
+	       (a->socket_count == 0 || (kind->hibernate && kind->keep_sockets)) &&
+	       a->call_count == 0 && a->holds == 0 && a->timers_set == 0;
 }
 
 void tr_actor_touch(struct troupe_actor *a)
 {
-	struct tr_core *core = a->core;
-	const struct tr_clock *clock = &core->o.clock;
-	bool first = tr_list_empty(&core->idle);
+	const struct tr_clock *clock = &a->core->o.clock;
+	struct tr_idlers *idlers = a->idlers;
+	bool first = tr_list_empty(&idlers->actors);
 
 	tr_list_remove(&a->idle_link);
-	if (!is_idle(a))
+	if (idlers->after_ms < 0 || !is_idle(a))
 		return;
 	a->idle_since_ms = clock->ops->mono_ms(clock->ctx);
-	tr_list_push(&core->idle, &a->idle_link);
+	tr_list_push(&idlers->actors, &a->idle_link);
 	if (first)
-		clock->ops->timer_set(core->idle_timer, TR_IDLE_MS);
+		clock->ops->timer_set(idlers->timer, idlers->after_ms);
 }
 
 /* ------------------------------------------------------------------ turns */
@@ -241,6 +245,7 @@ static void turn_begin(struct troupe_actor *a, const struct troupe_call *running
 	a->before.holds = a->holds;
 	a->before.busy = a->busy;
 	a->before.destroying = a->destroying;
+	a->before.sleeping = a->sleeping;
 	a->before.mark = tr_ledger_mark(&core->ledger);
 }
 
@@ -251,6 +256,7 @@ static void turn_undo(struct troupe_actor *a, int rc)
 	a->holds = a->before.holds;
 	a->busy = a->before.busy;
 	a->destroying = a->before.destroying;
+	a->sleeping = a->before.sleeping;
 	state_restore(a);
 }
 
@@ -290,10 +296,24 @@ int tr_actor_turn(struct troupe_actor *a, int (*run)(struct troupe_actor *a, voi
 	return rc;
 }
 
+/* Work that nobody else would do, and whoever still waits for an answer, come first. */
+static bool may_sleep(const struct troupe_actor *a)
+{
+	for (const struct tr_list *at = a->calls.next; at != &a->calls; at = at->next) {
+		if (!tr_container(at, struct troupe_call, link)->told)
+			return false;
+	}
+	return a->holds == 0;
+}
+
 void tr_actor_settle(struct troupe_actor *a)
 {
-	if (a->destroying && a->life == TR_AWAKE)
+	if (a->life != TR_AWAKE || !a->risen)
+		return;
+	if (a->destroying)
 		tr_roster_retire(a, true);
+	else if (a->sleeping && may_sleep(a))
+		tr_roster_retire(a, false);
 }
 
 /* ------------------------------------------------------------------ durable items */
@@ -548,6 +568,12 @@ void troupe_destroy(struct troupe_actor *a)
 {
 	assert(a->core->turning == a);
 	a->destroying = true;
+}
+
+void troupe_sleep(struct troupe_actor *a)
+{
+	assert(a->core->turning == a);
+	a->sleeping = a->risen; /* while it wakes, somebody waits for it */
 }
 
 /* ------------------------------------------------------------------ sessions: through the port */

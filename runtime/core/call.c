@@ -44,6 +44,7 @@ static void call_free(struct troupe_call *c)
 		tr_conn_unref(c->conn);
 	free(c);
 	tr_actor_touch(a);
+	tr_actor_settle(a);
 }
 
 /* ------------------------------------------------------------------ the answer */
@@ -281,6 +282,7 @@ void tr_calls_expire(void *arg)
 			frame_error(c);
 		tell(c);
 		c->frame = tr_frame_unref(c->frame);
+		tr_actor_settle(c->actor);
 	}
 }
 

@@ -22,7 +22,7 @@ void tr_conn_unref(struct tr_conn *c)
 	assert(c->refs > 0);
 	if (--c->refs > 0)
 		return;
-	assert(!c->gate && !c->peer.actor && !c->subs && !c->pump);
+	assert(!c->gate && !c->peer.actor && !c->dorm && !c->waiting && !c->subs && !c->pump);
 	tr_peer_free(&c->peer);
 	tr_pool_free(&c->pool);
 	free(c);
@@ -87,10 +87,12 @@ static int leave_turn(struct troupe_actor *a, void *arg)
 }
 
 /* Its actor does not count it any more; its calls go on, to nobody. */
-static void detach(struct tr_conn *c)
+void tr_conn_detach(struct tr_conn *c)
 {
 	struct troupe_actor *a = c->peer.actor;
 
+	if (c->dorm)
+		tr_dorm_forget(c);
 	if (!a)
 		return;
 	tr_replay_stop(c);
@@ -106,13 +108,16 @@ static void detach(struct tr_conn *c)
 
 void tr_conn_shut(struct tr_conn *c, int code, const char *reason, int delay_ms)
 {
-	detach(c);
+	if (tr_conn_sleeps(c))
+		tr_conn_part(c);
+	else
+		tr_conn_detach(c);
 	hold_close(c, code, reason, delay_ms);
 }
 
 /* A refusal: Error frame, then Close with the same words. The ones by which a client comes back are plain closes, since an
  * Error frame would reject the calls that it keeps for then (spec 9.2). */
-static void refuse(struct tr_conn *c, const struct tr_fault *fault)
+void tr_conn_refuse_with(struct tr_conn *c, const struct tr_fault *fault)
 {
 	char reason[124];
 	struct tr_frame *frame;
@@ -140,7 +145,7 @@ void tr_conn_refuse(struct tr_core *core, enum tr_encoding e, int error, const c
 	struct tr_fault fault = { 0 };
 
 	tr_fault_set(&fault, error, message ? "%s" : NULL, message);
-	refuse(&c, &fault);
+	tr_conn_refuse_with(&c, &fault);
 	tr_fault_clear(&fault);
 }
 
@@ -203,7 +208,7 @@ static void on_actor(void *arg, struct tr_fault *fault, const struct tr_actor_ro
 		return;
 	}
 	if (fault) {
-		refuse(c, fault);
+		tr_conn_refuse_with(c, fault);
 		tr_conn_unref(c);
 		return;
 	}
@@ -217,7 +222,7 @@ static void on_actor(void *arg, struct tr_fault *fault, const struct tr_actor_ro
 		c->peer.actor = NULL;
 		c->state = TR_CONN_SEEKING;
 		tr_actor_take_fault(a, rc, &refusal);
-		refuse(c, &refusal);
+		tr_conn_refuse_with(c, &refusal);
 		tr_fault_clear(&refusal);
 	}
 	tr_conn_unref(c);
@@ -235,7 +240,7 @@ struct tr_conn *tr_conn_open(struct tr_core *core, const struct tr_conn_request 
 		c->path = tr_pool_text(&c->pool, rq->path);
 	if (core->draining) {
 		tr_fault_set(&fault, TROUPE_EDRAINING, NULL);
-		refuse(c, &fault);
+		tr_conn_refuse_with(c, &fault);
 		tr_fault_clear(&fault);
 		return c;
 	}
@@ -290,8 +295,12 @@ void tr_conn_message(struct tr_conn *c, const void *data, size_t size, bool text
 	int rc;
 
 	/* json comes as text or binary, the others as binary; what decodes is what counts (spec 6.3) */
-	if (c->state == TR_CONN_CLOSING || (c->state == TR_CONN_OPEN && !c->peer.actor))
+	if (c->state == TR_CONN_CLOSING || (c->state == TR_CONN_OPEN && !c->peer.actor && !c->dorm) || c->parts)
 		return; /* its Close frame is on the way */
+	if (c->waking || tr_conn_sleeps(c)) {
+		tr_conn_wait(c, data, size, text);
+		return;
+	}
 	if (c->plain) {
 		tr_plain_message(c, data, size, text);
 		return;
@@ -318,7 +327,7 @@ void tr_conn_closing(struct tr_conn *c, int code, struct troupe_text reason)
 
 void tr_conn_drained(struct tr_conn *c)
 {
-	if (c->state == TR_CONN_OPEN && c->peer.actor)
+	if (c->state == TR_CONN_OPEN && (c->peer.actor || c->dorm))
 		tr_replay_more(c);
 }
 
@@ -327,8 +336,12 @@ void tr_conn_closed(struct tr_conn *c)
 	struct tr_core *core = c->core;
 
 	c->gate = NULL;
-	detach(c);
-	c->state = TR_CONN_CLOSING;
+	if (tr_conn_sleeps(c))
+		tr_conn_part(c);
+	else
+		tr_conn_detach(c);
+	if (!c->parts) /* else what it said before it went is still to be heard */
+		c->state = TR_CONN_CLOSING;
 	tr_list_remove(&c->link);
 	core->conn_count--;
 	tr_conn_unref(c);
@@ -384,11 +397,21 @@ int64_t troupe_peer_since_ms(const struct troupe_peer *p)
 	return p->since_ms;
 }
 
+static struct troupe_peer *next_in(const struct tr_list *list, const struct troupe_peer *p)
+{
+	struct tr_list *at = p ? p->link.next : list->next;
+
+	return at == list ? NULL : tr_container(at, struct troupe_peer, link);
+}
+
 struct troupe_peer *troupe_peer_next(struct troupe_actor *a, const struct troupe_peer *p)
 {
-	struct tr_list *at = p ? p->link.next : a->peers.next;
+	return next_in(&a->peers, p);
+}
 
-	return at == &a->peers ? NULL : tr_container(at, struct troupe_peer, link);
+struct troupe_peer *troupe_socket_next(struct troupe_actor *a, const struct troupe_peer *p)
+{
+	return next_in(&a->sockets, p);
 }
 
 size_t troupe_peer_count(const struct troupe_actor *a)

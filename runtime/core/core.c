@@ -35,9 +35,7 @@ int tr_core_new(struct tr_core **ret, const struct tr_core_options *o)
 	core->next_actor = o->store.next_actor;
 	tr_list_init(&core->actors);
 	tr_list_init(&core->conns);
-	tr_list_init(&core->idle);
 	tr_list_init(&core->deadlines);
-	core->idle_timer = clock->ops->timer_new(clock->ctx, tr_roster_expire, core);
 	core->deadline_timer = clock->ops->timer_new(clock->ctx, tr_calls_expire, core);
 	core->clean_timer = clock->ops->timer_new(clock->ctx, clean, core);
 	*ret = core;
@@ -48,8 +46,7 @@ struct tr_core *tr_core_free(struct tr_core *core)
 {
 	if (!core)
 		return NULL;
-	assert(core->actor_count == 0 && core->conn_count == 0 && core->ledger.count == 0);
-	core->o.clock.ops->timer_free(core->idle_timer);
+	assert(core->actor_count == 0 && core->conn_count == 0 && core->ledger.count == 0 && !core->dorms);
 	core->o.clock.ops->timer_free(core->deadline_timer);
 	core->o.clock.ops->timer_free(core->clean_timer);
 	tr_ledger_free(&core->ledger);
@@ -148,7 +145,7 @@ void tr_core_drain(struct tr_core *core, void (*on_done)(void *arg), void *arg)
 	for (struct tr_list *at = core->conns.next; at != &core->conns; at = at->next) {
 		struct tr_conn *c = tr_container(at, struct tr_conn, link);
 
-		if (c->state == TR_CONN_SEEKING)
+		if (c->state == TR_CONN_SEEKING || c->dorm)
 			tr_conn_close_now(c, 1001, "ws.going_away", 0);
 	}
 }
@@ -220,20 +217,20 @@ static struct troupe_text text_of(const char *s)
 	return (struct troupe_text){ s, strlen(s) };
 }
 
-static void on_sought(void *arg, struct tr_fault *fault, const struct tr_actor_row *row, struct troupe_actor *a, bool created)
+static void fail_request(struct request *r, struct tr_fault *fault)
 {
-	struct request *r = arg;
-	struct row_answer *w;
+	struct tr_failure f = tr_fault_failure(fault, NULL);
+
+	r->on_row(r->arg, &f, NULL, false);
+	free(r);
+}
+
+/* a: whose writes the answer waits for; NULL: the actor may be gone by then. */
+static void answer_request(struct request *r, const struct tr_actor_row *row, struct troupe_actor *a, bool created)
+{
+	struct row_answer *w = tr_alloc(sizeof *w);
 	struct tr_release *held;
 
-	if (fault) {
-		struct tr_failure f = tr_fault_failure(fault, NULL);
-
-		r->on_row(r->arg, &f, NULL, false);
-		free(r);
-		return;
-	}
-	w = tr_alloc(sizeof *w);
 	w->request = r;
 	w->created = created;
 	w->row = *row;
@@ -241,12 +238,22 @@ static void on_sought(void *arg, struct tr_fault *fault, const struct tr_actor_r
 	w->row.name = tr_pool_text(&w->pool, text_of(row->name));
 	w->row.key = tr_pool_text(&w->pool, text_of(row->key));
 	w->row.namespace = tr_pool_text(&w->pool, text_of(row->namespace));
-	if (r->destroy)
-		tr_roster_retire(a, true);
-	held = tr_ledger_hold(&r->core->ledger, TR_RELEASE_AFTER, NULL);
-	held->actor = r->destroy ? NULL : a;
+	held = tr_ledger_hold(&r->core->ledger, TR_RELEASE_AFTER, a);
 	held->after.then = on_row_committed;
 	held->after.arg = w;
+}
+
+static void on_sought(void *arg, struct tr_fault *fault, const struct tr_actor_row *row, struct troupe_actor *a, bool created)
+{
+	struct request *r = arg;
+
+	if (fault) {
+		fail_request(r, fault);
+		return;
+	}
+	if (r->destroy)
+		tr_roster_retire(a, true);
+	answer_request(r, row, r->destroy ? NULL : a, created);
 }
 
 void tr_core_resolve(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg)
@@ -265,6 +272,24 @@ void tr_core_destroy(struct tr_core *core, const struct tr_address *to, tr_on_ro
 
 	r->destroy = true;
 	tr_roster_seek(core, to, TR_SEEK_WAKE, on_sought, r);
+}
+
+static void on_to_sleep(void *arg, struct tr_fault *fault, const struct tr_actor_row *row, struct troupe_actor *a, bool created)
+{
+	if (fault) {
+		fail_request(arg, fault);
+		return;
+	}
+	answer_request(arg, row, NULL, created); /* row is a's */
+	if (!a)
+		return;
+	a->sleeping = true;
+	tr_actor_settle(a);
+}
+
+void tr_core_sleep(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg)
+{
+	tr_roster_seek(core, to, TR_SEEK_ROW, on_to_sleep, request_new(core, on_row, arg));
 }
 
 static void on_listed(void *arg, int rc, const struct tr_actor_row *row)

@@ -78,6 +78,8 @@ void tr_core_resolve(struct tr_core *core, const struct tr_address *to, tr_on_ro
 void tr_core_create(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg);  /* EDUPLICATE: metadata
                                                                   { existing_actor_id, key } */
 void tr_core_destroy(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg); /* ENOTFOUND */
+/* As troupe_sleep; done as soon as it may be. An actor that sleeps goes on sleeping. ENOTFOUND */
+void tr_core_sleep(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg);
 /* Rows of a namespace and a kind (name.size 0: of all kinds) with num > after; on_row for each, then once with row NULL. */
 void tr_core_list(struct tr_core *core, struct troupe_text namespace, struct troupe_text name, uint64_t after, unsigned limit,
                   tr_on_row *on_row, void *arg);

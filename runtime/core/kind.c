@@ -10,7 +10,7 @@
 #include "runtime/core/live.h"
 
 /* A tree node: its first member is what is compared. */
-struct named { const char *name; const struct troupe_kind *kind; };
+struct named { const char *name; const struct troupe_kind *kind; struct tr_core *core; struct tr_idlers idlers; };
 
 static int by_name(const void *a, const void *b)
 {
@@ -94,6 +94,7 @@ static const char *kind_fault(struct tr_core *core, const struct troupe_kind *ki
 int tr_kind_add(struct tr_core *core, const struct troupe_kind *kind)
 {
 	const char *fault = kind_fault(core, kind);
+	const struct tr_clock *clock = &core->o.clock;
 	struct named *e;
 
 	if (fault) {
@@ -103,16 +104,32 @@ int tr_kind_add(struct tr_core *core, const struct troupe_kind *kind)
 	e = tr_alloc(sizeof *e);
 	e->name = kind->name;
 	e->kind = kind;
+	e->core = core;
+	tr_list_init(&e->idlers.actors);
+	e->idlers.timer = clock->ops->timer_new(clock->ctx, tr_roster_expire, &e->idlers);
+	e->idlers.after_ms = kind->idle_ms ? kind->idle_ms : TR_IDLE_MS;
 	tsearch(e, &core->kinds, by_name);
 	return 0;
 }
 
-const struct troupe_kind *tr_kind_find(struct tr_core *core, const char *name)
+static struct named *find(struct tr_core *core, const char *name)
 {
 	struct named wanted = { .name = name };
 	struct named **found = tfind(&wanted, &core->kinds, by_name);
 
-	return found ? (*found)->kind : NULL;
+	return found ? *found : NULL;
+}
+
+const struct troupe_kind *tr_kind_find(struct tr_core *core, const char *name)
+{
+	struct named *found = find(core, name);
+
+	return found ? found->kind : NULL;
+}
+
+struct tr_idlers *tr_kind_idlers(struct tr_core *core, const struct troupe_kind *kind)
+{
+	return &find(core, kind->name)->idlers;
 }
 
 const struct troupe_action *tr_kind_action(const struct troupe_kind *kind, struct troupe_text name)
@@ -124,8 +141,16 @@ const struct troupe_action *tr_kind_action(const struct troupe_kind *kind, struc
 	return NULL;
 }
 
+static void named_free(void *node)
+{
+	struct named *e = node;
+
+	e->core->o.clock.ops->timer_free(e->idlers.timer);
+	free(e);
+}
+
 void tr_kinds_free(struct tr_core *core)
 {
-	tdestroy(core->kinds, free);
+	tdestroy(core->kinds, named_free);
 	core->kinds = NULL;
 }

@@ -28,12 +28,11 @@ struct tr_core {
 	struct tr_pool   turn_pool;
 	struct tr_bytes  scratch;         /* for encoding; nobody keeps anything here */
 	struct tr_bytes  inbox;           /* one decoded message */
-	void *kinds, *by_num, *by_id, *by_key; /* tsearch trees */
+	void *kinds, *by_num, *by_id, *by_key, *dorms; /* tsearch trees */
 	struct tr_list   actors, conns;
 	size_t           actor_count, conn_count, call_count;
-	struct tr_list   idle;            /* actors without anything to do, longest first */
 	struct tr_list   deadlines;       /* kept calls of actions that are not slow, oldest first */
-	struct tr_timer *idle_timer, *deadline_timer, *clean_timer;
+	struct tr_timer *deadline_timer, *clean_timer;
 	void (*on_drained)(void *arg);
 	void *drained_arg;
 };
@@ -43,15 +42,21 @@ enum tr_life {
 	TR_LEAVING /* slept or was destroyed; until that is committed, whoever asks for it waits */
 };
 
+/* Actors of one kind without anything to do, longest first. */
+struct tr_idlers { struct tr_list actors; struct tr_timer *timer; int64_t after_ms; /* negative: they stay awake */ };
+
 struct troupe_actor {
 	struct tr_core           *core;
 	const struct troupe_kind *kind;
+	struct tr_idlers         *idlers;    /* of its kind */
 	struct tr_actor_row       row;       /* texts are owned */
 	struct tr_client_actor    label;     /* for error messages; lends from row */
 	enum tr_life              life;
 	bool                      doomed;    /* its commit failed: to be dropped */
 	bool                      destroying; /* troupe_destroy was called */
 	bool                      destroyed; /* it was retired for good */
+	bool                      sleeping;  /* it is to sleep as soon as it may */
+	bool                      risen;     /* create and wake have ended well */
 	bool                      busy;      /* marked so in the store */
 	unsigned                  holds;
 	uint64_t                  seq;       /* of the newest event, committed or not */
@@ -78,7 +83,7 @@ struct troupe_actor {
 	struct tr_list            link;      /* in core->actors */
 	struct tr_list            idle_link;
 	int64_t                   idle_since_ms;
-	struct { uint64_t seq; unsigned holds; bool busy, destroying; struct tr_mark mark; } before; /* the present turn */
+	struct { uint64_t seq; unsigned holds; bool busy, destroying, sleeping; struct tr_mark mark; } before; /* the present turn */
 };
 
 struct troupe_peer {
@@ -102,6 +107,18 @@ struct tr_sub {
 	bool             active;
 };
 
+/* Where the connections of an actor are while it sleeps. */
+struct tr_dorm {
+	uint64_t                  num;
+	char                     *id;
+	const struct troupe_kind *kind;
+	struct tr_list            peers, sockets; /* as of the actor; theirs is NULL meanwhile */
+	void                     *topics;
+};
+
+/* What a client said while its actor slept. */
+struct tr_waiting { struct tr_waiting *next; size_t size; bool text; uint8_t data[]; };
+
 enum tr_conn_state { TR_CONN_SEEKING, TR_CONN_OPEN, TR_CONN_CLOSING };
 
 struct tr_conn {
@@ -120,6 +137,12 @@ struct tr_conn {
 	char                     *path;     /* in the pool */
 	int                       closed_code; /* the client's Close frame; 0: none came */
 	char                     *closed_reason; /* in the pool */
+	/* while its actor sleeps (dorm.c) */
+	struct tr_dorm           *dorm;     /* NULL: its actor is awake, or on its way to sleep */
+	struct tr_waiting        *waiting;  /* oldest first */
+	size_t                    waiting_bytes;
+	bool                      waking;   /* the actor is sought, for it */
+	bool                      parts;    /* it has gone, and its actor does not know yet */
 	/* resuming (replay.c) */
 	bool                      resumes;  /* came with `since` */
 	bool                      live;     /* has had everything: events are sent as they are released */
@@ -168,7 +191,7 @@ void tr_actor_free(struct troupe_actor *a);
 /* A turn in which a call runs; then tr_actor_settle, once the call has its answer. */
 int  tr_actor_turn_for(struct troupe_actor *a, const struct troupe_call *running,
                        int (*run)(struct troupe_actor *a, void *arg), void *arg);
-void tr_actor_settle(struct troupe_actor *a); /* does what troupe_destroy asked for */
+void tr_actor_settle(struct troupe_actor *a); /* does what troupe_destroy or troupe_sleep asked for, if it is time */
 void tr_actor_touch(struct troupe_actor *a); /* after anything that may have made it idle, or not */
 /* What a failed turn has to say: the refusal that its hook gave, or the list's sentence. Moves it to f. */
 void tr_actor_take_fault(struct troupe_actor *a, int rc, struct tr_fault *f);
@@ -228,6 +251,16 @@ void tr_conn_hold_frame(struct tr_conn *c, struct tr_frame *f); /* with the ledg
 /* Leaves its actor (leave is called) and closes after what is held back. */
 void tr_conn_shut(struct tr_conn *c, int code, const char *reason, int delay_ms);
 void tr_conn_close_now(struct tr_conn *c, int code, const char *reason, int delay_ms);
+void tr_conn_refuse_with(struct tr_conn *c, const struct tr_fault *fault); /* says why, and closes */
+void tr_conn_detach(struct tr_conn *c); /* it is nobody's any more; leave is called if its actor is awake */
+
+/* ---- dorm.c */
+void tr_dorm_enter(struct troupe_actor *a); /* it sleeps: its connections stay, without it */
+void tr_dorm_leave(struct troupe_actor *a); /* it wakes: they are its own again */
+bool tr_conn_sleeps(const struct tr_conn *c); /* its actor sleeps, or has begun to */
+void tr_conn_wait(struct tr_conn *c, const void *data, size_t size, bool text); /* its message wakes the actor, and comes then */
+void tr_conn_part(struct tr_conn *c); /* it goes while its actor sleeps */
+void tr_dorm_forget(struct tr_conn *c); /* out of the dorm, without a word */
 
 /* ---- subscription.c */
 /* 0; TROUPE_EINVAL, TROUPE_EOVERLOADED; or what the kind's subscribe hook says, its sentence in the actor's refusal. */
@@ -258,7 +291,7 @@ struct troupe_actor *tr_roster_by_num(struct tr_core *core, uint64_t num);
 void tr_roster_retire(struct troupe_actor *a, bool destroy); /* sleep or destroy hook, then GONE is held */
 void tr_roster_gone(struct troupe_actor *a);                 /* that was committed */
 void tr_roster_drop(struct troupe_actor *a, int rc);         /* its commit failed */
-void tr_roster_expire(void *core);                           /* puts the idle to sleep */
+void tr_roster_expire(void *idlers);                         /* puts the idle of a kind to sleep */
 
 /* ---- core.c */
 void tr_core_clean_soon(struct tr_core *core); /* the store has something to delete */
@@ -266,6 +299,7 @@ void tr_core_clean_soon(struct tr_core *core); /* the store has something to del
 /* ---- kind.c */
 int tr_kind_add(struct tr_core *core, const struct troupe_kind *kind);
 const struct troupe_kind *tr_kind_find(struct tr_core *core, const char *name);
+struct tr_idlers *tr_kind_idlers(struct tr_core *core, const struct troupe_kind *kind);
 const struct troupe_action *tr_kind_action(const struct troupe_kind *kind, struct troupe_text name);
 void tr_kinds_free(struct tr_core *core);
 

@@ -11,6 +11,12 @@
 
 #include "runtime/core/live.h"
 
+/* The log can be read while the actor sleeps. */
+static bool is_somebodys(const struct tr_conn *c)
+{
+	return c->peer.actor || c->dorm;
+}
+
 static struct tr_sub *sub_of(struct tr_conn *c, struct troupe_text name)
 {
 	for (struct tr_sub *s = c->subs; s; s = s->sibling) {
@@ -74,9 +80,9 @@ static void on_page(void *arg, int rc, const struct tr_log_entry *entries, size_
 	struct tr_conn *c = arg;
 
 	c->reading = false;
-	if (rc == 0 && c->peer.actor)
+	if (rc == 0 && is_somebodys(c))
 		take_page(c, entries, count, more);
-	else if (c->peer.actor)
+	else if (is_somebodys(c))
 		tr_conn_shut(c, 1011, "actor.restarting", 0);
 	tr_conn_unref(c);
 }
@@ -86,12 +92,12 @@ static void read_page(struct tr_conn *c)
 	struct tr_store *store = &c->core->o.store;
 
 	c->settling = false;
-	if (c->reading || c->live || !c->peer.actor)
+	if (c->reading || c->live || !is_somebodys(c))
 		return;
 	c->reading = true;
 	c->page_from = c->cursor;
 	tr_conn_ref(c);
-	store->ops->read_log(store->ctx, c->peer.actor->row.num, c->cursor - 1, TR_REPLAY_PAGE_EVENTS,
+	store->ops->read_log(store->ctx, c->dorm ? c->dorm->num : c->peer.actor->row.num, c->cursor - 1, TR_REPLAY_PAGE_EVENTS,
 	                     TR_REPLAY_PAGE_BYTES, on_page, c);
 }
 

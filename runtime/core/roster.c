@@ -166,7 +166,7 @@ static int wake_turn(struct troupe_actor *a, void *arg)
 	return a->kind->wake ? a->kind->wake(a) : 0;
 }
 
-/* A hook refused: the actor never was. */
+/* A hook refused: the actor never was, or sleeps on. */
 static void stillborn(struct seek *s, struct troupe_actor *a, int rc)
 {
 	struct tr_fault fault = { 0 };
@@ -175,6 +175,7 @@ static void stillborn(struct seek *s, struct troupe_actor *a, int rc)
 	tr_info("actor.refused", "kind=%s key=%s failed=%s", a->row.name, a->row.key, troupe_error_info(rc)->name);
 	a->life = TR_LEAVING;
 	leave(a);
+	tr_dorm_enter(a);
 	tr_actor_free(a);
 	seek_end(s, &fault, NULL, NULL, false);
 }
@@ -184,6 +185,7 @@ static void bring_up(struct seek *s, struct troupe_actor *a, struct troupe_value
 	int rc = tr_actor_load(a, state);
 
 	enter(a);
+	tr_dorm_leave(a);
 	if (rc == 0 && created)
 		a->input = s->to.input;
 	if (rc == 0)
@@ -195,7 +197,12 @@ static void bring_up(struct seek *s, struct troupe_actor *a, struct troupe_value
 	}
 	tr_debug(created ? "actor.create" : "actor.wake", "namespace=%s kind=%s key=%s id=%s seq=%llu", a->row.namespace,
 	         a->row.name, a->row.key, a->row.id, (unsigned long long)a->seq);
-	seek_end(s, NULL, &a->row, a, created);
+	a->risen = true;
+	tr_actor_settle(a);
+	if (a->life == TR_AWAKE)
+		seek_end(s, NULL, &a->row, a, created);
+	else
+		seek_fail(s, TROUPE_ENOTFOUND); /* its first wish was to end */
 }
 
 static void seek_create(struct seek *s, const struct troupe_kind *kind)
@@ -347,9 +354,16 @@ void tr_roster_retire(struct troupe_actor *a, bool destroy)
 {
 	bool draining = a->core->draining;
 
-	a->destroying = false; /* it is being done: the turns below must not begin it again */
+	a->destroying = a->sleeping = a->risen = false; /* it is being done: the turns below must not begin it again */
 	answer_calls(a, TROUPE_EDRAINING, destroy ? "The actor was destroyed." : "The server is restarting.");
-	shut_peers(a, draining ? 1001 : 1000, draining ? "ws.going_away" : "");
+	if (destroy || draining)
+		shut_peers(a, draining ? 1001 : 1000, draining ? "ws.going_away" : "");
+	else if (!a->kind->keep_sockets)
+		shut_all(&a->sockets, 1000, "");
+	if (a->destroying && !destroy) { /* a leave hook wants more than sleep */
+		tr_roster_retire(a, true);
+		return;
+	}
 	a->life = TR_LEAVING;
 	tr_list_remove(&a->idle_link);
 	tr_actor_turn(a, destroy ? destroy_turn : sleep_turn, NULL);
@@ -390,6 +404,9 @@ void tr_roster_gone(struct troupe_actor *a)
 	uint64_t num = a->row.num;
 	bool destroyed = a->destroyed;
 
+	if (a->core->draining)
+		shut_peers(a, 1001, "ws.going_away");
+	tr_dorm_enter(a);
 	forget(a);
 	if (destroyed && sessions && sessions->ops->owed)
 		sessions->ops->owed(sessions->ctx, num);
@@ -416,16 +433,15 @@ void tr_roster_drop(struct troupe_actor *a, int rc)
 
 void tr_roster_expire(void *arg)
 {
-	struct tr_core *core = arg;
-	const struct tr_clock *clock = &core->o.clock;
-	int64_t now = clock->ops->mono_ms(clock->ctx);
+	struct tr_idlers *idlers = arg;
 
-	while (!tr_list_empty(&core->idle)) {
-		struct troupe_actor *a = tr_container(core->idle.next, struct troupe_actor, idle_link);
-		int64_t left = a->idle_since_ms + TR_IDLE_MS - now;
+	while (!tr_list_empty(&idlers->actors)) {
+		struct troupe_actor *a = tr_container(idlers->actors.next, struct troupe_actor, idle_link);
+		const struct tr_clock *clock = &a->core->o.clock;
+		int64_t left = a->idle_since_ms + idlers->after_ms - clock->ops->mono_ms(clock->ctx);
 
 		if (left > 0) {
-			clock->ops->timer_set(core->idle_timer, left);
+			clock->ops->timer_set(idlers->timer, left);
 			return;
 		}
 		tr_roster_retire(a, false);

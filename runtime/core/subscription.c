@@ -34,7 +34,7 @@ static struct tr_topic *topic_get(struct troupe_actor *a, const char *name)
 	return t;
 }
 
-static void sub_free(struct troupe_actor *a, struct tr_sub *s)
+static void sub_free(void **topics, struct tr_sub *s)
 {
 	struct tr_topic *t = s->topic;
 
@@ -42,7 +42,7 @@ static void sub_free(struct troupe_actor *a, struct tr_sub *s)
 	free(s);
 	if (!tr_list_empty(&t->subs))
 		return;
-	tdelete(t, &a->topics, by_name);
+	tdelete(t, topics, by_name);
 	free(t->name);
 	free(t);
 }
@@ -131,7 +131,7 @@ void tr_conn_unsubscribe_all(struct tr_conn *c)
 		struct tr_sub *s = c->subs;
 
 		c->subs = s->sibling;
-		sub_free(c->peer.actor, s);
+		sub_free(c->dorm ? &c->dorm->topics : &c->peer.actor->topics, s);
 	}
 	c->sub_count = 0;
 }

@@ -359,6 +359,32 @@ static void run_delete(struct tr_exchange *x, const struct tr_http_head *head, s
 	tr_core_destroy(x->client->gate->o.core, &to, on_deleted, x);
 }
 
+/* ---- POST /actors/{id}/sleep */
+
+static void on_to_sleep(void *arg, const struct tr_failure *failure, const struct tr_actor_row *row, bool created)
+{
+	struct tr_exchange *x = arg;
+
+	(void)row;
+	(void)created;
+	if (!tr_exchange_paid(x))
+		return;
+	if (failure)
+		tr_exchange_failure(x, failure);
+	else
+		tr_exchange_answer(x, 200, "application/json", "{}", 2);
+}
+
+static void run_sleep(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text body)
+{
+	struct tr_address to = tr_target_address(&x->target);
+
+	(void)head;
+	(void)body;
+	x->owed = 1;
+	tr_core_sleep(x->client->gate->o.core, &to, on_to_sleep, x);
+}
+
 /* ---- */
 
 static bool token_fits(const struct tr_exchange *x, const struct tr_http_head *head)
@@ -385,18 +411,25 @@ static void route_actors(struct tr_exchange *x, const struct tr_http_head *head)
 
 static void route_actor(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text id)
 {
-	if (memchr(id.data, '/', id.size)) {
+	struct troupe_text rest = id;
+	bool sleep;
+
+	tr_text_split(&rest, '/', &id);
+	sleep = tr_text_is(rest, "sleep");
+	if (rest.data && !sleep) {
 		tr_exchange_fail(x, TROUPE_EROUTE, NULL);
 		return;
 	}
-	if (!tr_method_fits(x, head, "DELETE"))
+	if (!tr_method_fits(x, head, sleep ? "POST" : "DELETE"))
 		return;
-	if (tr_target_by_id(&x->target, id, tr_text("", 0))) {
+	if (!tr_target_by_id(&x->target, id, tr_text("", 0))) {
+		x->body_max = TR_HTTP_ACTION_BYTES_MAX;
+		x->run = sleep ? run_sleep : run_delete;
+	} else if (sleep) {
+		tr_exchange_fail(x, TROUPE_ENOTFOUND, NULL);
+	} else {
 		tr_exchange_answer(x, 200, "application/json", "{}", 2); /* nobody ever had such an id */
-		return;
 	}
-	x->body_max = TR_HTTP_ACTION_BYTES_MAX;
-	x->run = run_delete;
 }
 
 /* The last parameter of this name counts; without one it is the default namespace. */

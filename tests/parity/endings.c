@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Actors that end, and those who watch: the suite's destroy.ts, start-stop-race.ts and parts of run.ts. There, an actor
+/* Actors that end, and those who watch: the suite's destroy.ts and start-stop-race.ts. There, an actor
  * calls its observer; here an actor cannot call another, so what is to be observed travels through this program's memory. */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +55,11 @@ static void board_clear(struct board *b, const struct troupe_actor *a)
 	}
 	memmove(b->notices, b->notices + count, (b->count - count) * sizeof *b->notices);
 	b->count -= count;
+}
+
+void observe(const struct troupe_actor *a, const char *event)
+{
+	board_add(&lifecycle, a, troupe_id(a), event);
 }
 
 /* The parts of its key with "/" between, in memory of the caller. */
@@ -307,76 +311,6 @@ const struct troupe_kind start_stop_race_kind = {
 	.actions = (const struct troupe_action[]){
 		{ .name = "getState", .run = race_get_state },
 		{ .name = "ping",     .run = race_ping },
-		{ .name = "destroy",  .run = end },
-		{ 0 }
-	},
-};
-
-/* ------------------------------------------------------------------ runSelfInitiatedDestroy, runIgnoresAbortStopTimeout */
-
-struct course { int64_t run_count, wake_count, destroy_count; bool destroy_requested; };
-static const struct troupe_record self_destroy = TROUPE_RECORD(course,
-	TROUPE_FIELD(course, run_count, "runCount"),
-	TROUPE_FIELD(course, destroy_requested, "destroyRequested"));
-static const struct troupe_record ignores_abort = TROUPE_RECORD(course,
-	TROUPE_FIELD(course, wake_count, "wakeCount"),
-	TROUPE_FIELD(course, destroy_count, "destroyCount"));
-
-static void self_destroy_run(struct troupe_actor *a, void *arg)
-{
-	struct course *self = troupe_self(a);
-
-	(void)arg;
-	self->run_count++;
-	if (self->destroy_requested)
-		return;
-	self->destroy_requested = true;
-	troupe_destroy(a);
-}
-
-static int self_destroy_wake(struct troupe_actor *a)
-{
-	troupe_timer_set(troupe_timer_new(a, self_destroy_run, NULL), 0);
-	return 0;
-}
-
-static void self_destroy_destroy(struct troupe_actor *a)
-{
-	board_add(&lifecycle, a, troupe_id(a), "destroy");
-}
-
-static int self_destroy_get_state(struct troupe_actor *a, struct troupe_call *call)
-{
-	return troupe_reply(call, &self_destroy, troupe_self(a));
-}
-
-const struct troupe_kind run_self_destroy_kind = {
-	.name    = "runSelfInitiatedDestroy",
-	.size    = sizeof(struct course),
-	.state   = &self_destroy,
-	.wake    = self_destroy_wake,
-	.destroy = self_destroy_destroy,
-	.actions = (const struct troupe_action[]){ { .name = "getState", .run = self_destroy_get_state }, { 0 } },
-};
-
-static int ignores_abort_wake(struct troupe_actor *a)
-{
-	((struct course *)troupe_self(a))->wake_count++;
-	return 0;
-}
-
-static int ignores_abort_get_state(struct troupe_actor *a, struct troupe_call *call)
-{
-	return troupe_reply(call, &ignores_abort, troupe_self(a));
-}
-
-const struct troupe_kind run_ignores_abort_kind = {
-	.name    = "runIgnoresAbortStopTimeout",
-	.size    = sizeof(struct course),
-	.state   = &ignores_abort,
-	.wake    = ignores_abort_wake,
-	.actions = (const struct troupe_action[]){
-		{ .name = "getState", .run = ignores_abort_get_state },
 		{ .name = "destroy",  .run = end },
 		{ 0 }
 	},

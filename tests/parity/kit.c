@@ -94,6 +94,19 @@ const char *list_next(const char **at, char between, size_t *size)
 	return text;
 }
 
+/* ------------------------------------------------------------------ plain WebSockets */
+
+void socket_say(struct troupe_peer *p, json_t *message)
+{
+	char *text = json_dumps(message, JSON_COMPACT);
+
+	json_decref(message);
+	if (!text)
+		return;
+	troupe_socket_send(p, text, strlen(text), true);
+	free(text);
+}
+
 /* ------------------------------------------------------------------ answers later */
 
 /* All that wait, of whatever actor: a server has one thread. */

@@ -4,6 +4,7 @@
 #ifndef PARITY_KIT_H
 #define PARITY_KIT_H
 
+#include <jansson.h>
 #include <msgpack.h>
 #include <troupe.h>
 
@@ -18,6 +19,12 @@ void pack_end(struct pack *p);
 int  pack_reply(struct pack *p, struct troupe_call *c); /* and the end */
 
 int  reply_text(struct troupe_call *c, const char *text);
+
+/* ---- plain WebSockets: sends an object, which it takes */
+void socket_say(struct troupe_peer *p, json_t *message);
+
+/* ---- what lifecycleObserver will tell. Elsewhere actors call it; here an actor cannot call another */
+void observe(const struct troupe_actor *a, const char *event);
 
 /* ---- lists of texts: one text with something between its elements */
 #define ROW   '\x1e'

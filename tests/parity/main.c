@@ -15,7 +15,12 @@
 	X(access_control) X(before_connect_reject) X(before_connect_generic) \
 	X(static_var) X(nested_var) X(dynamic_var) X(unique_var) X(driver_ctx) X(metadata) X(scheduled) \
 	X(stream) \
-	X(destroy_observer) X(destroy) X(lifecycle_observer) X(start_stop_race) X(run_self_destroy) X(run_ignores_abort)
+	X(destroy_observer) X(destroy) X(lifecycle_observer) X(start_stop_race) \
+	X(run_ticks) X(run_early_exit) X(run_error) X(run_without) X(run_self_sleep) X(run_self_destroy) X(run_ignores_abort) \
+	X(sleep) X(sleep_never) X(sleep_long_rpc) X(sleep_last_word) X(sleep_wait_in_wake) X(sleep_graceful) X(wait_until_probe) \
+	X(sleep_raw_http) X(sleep_raw_socket) X(sleep_socket_told) X(sleep_socket_told_late) X(sleep_message_listener) \
+	X(sleep_message_property) X(sleep_close_listener) X(sleep_close_property) X(sleep_exceeds_grace) X(sleep_abort) \
+	X(hibernation) X(hibernation_window) X(hibernation_cleanup)
 
 #define DECLARE(name) extern const struct troupe_kind name##_kind;
 EACH_KIND(DECLARE)

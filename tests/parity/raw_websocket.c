@@ -7,17 +7,6 @@
 #include "kit.h"
 
 /* Takes over what it says. */
-static void say(struct troupe_peer *p, json_t *message)
-{
-	char *text = json_dumps(message, JSON_COMPACT);
-
-	json_decref(message);
-	if (!text)
-		return;
-	troupe_socket_send(p, text, strlen(text), true);
-	free(text);
-}
-
 /* ------------------------------------------------------------------ rawWebSocketActor
  * Its messages have an index, as a hibernating WebSocket's have on Rivet: here it is their number on this connection. */
 
@@ -46,7 +35,7 @@ static int hall_socket(struct troupe_actor *a, struct troupe_peer *p, const char
 
 	v->path = strdup(path);
 	self->connections++;
-	say(p, json_pack("{s:s,s:I}", "type", "welcome", "connectionCount", (json_int_t)self->connections));
+	socket_say(p, json_pack("{s:s,s:I}", "type", "welcome", "connectionCount", (json_int_t)self->connections));
 	return 0;
 }
 
@@ -66,9 +55,9 @@ static void indexed(struct troupe_actor *a, struct troupe_peer *p, const char *t
 
 	json_array_append_new(self->order, json_integer(index));
 	if (strcmp(type, "indexedEcho") == 0)
-		say(p, json_pack("{s:s,s:O?,s:I}", "type", type, "payload", payload, "rivetMessageIndex", index));
+		socket_say(p, json_pack("{s:s,s:O?,s:I}", "type", type, "payload", payload, "rivetMessageIndex", index));
 	else
-		say(p, json_pack("{s:s,s:I,s:I}", "type", type, "rivetMessageIndex", index,
+		socket_say(p, json_pack("{s:s,s:I,s:I}", "type", type, "rivetMessageIndex", index,
 		                 "payloadSize", (json_int_t)json_string_length(payload)));
 }
 
@@ -79,17 +68,17 @@ static bool answer(struct troupe_actor *a, struct troupe_peer *p, const char *ty
 	struct visitor *v = troupe_peer_self(p);
 
 	if (strcmp(type, "ping") == 0)
-		say(p, json_pack("{s:s,s:I}", "type", "pong", "timestamp", (json_int_t)troupe_now_ms(a)));
+		socket_say(p, json_pack("{s:s,s:I}", "type", "pong", "timestamp", (json_int_t)troupe_now_ms(a)));
 	else if (strcmp(type, "getStats") == 0)
-		say(p, json_pack("{s:s,s:I,s:I}", "type", "stats", "connectionCount", (json_int_t)self->connections,
+		socket_say(p, json_pack("{s:s,s:I,s:I}", "type", "stats", "connectionCount", (json_int_t)self->connections,
 		                 "messageCount", (json_int_t)self->messages));
 	else if (strcmp(type, "getRequestInfo") == 0)
-		say(p, json_pack("{s:s,s:o,s:s%,s:s}", "type", "requestInfo", "url", json_sprintf("ws://actor/websocket%s", v->path),
+		socket_say(p, json_pack("{s:s,s:o,s:s%,s:s}", "type", "requestInfo", "url", json_sprintf("ws://actor/websocket%s", v->path),
 		                 "pathname", v->path, strcspn(v->path, "?"), "search", v->path + strcspn(v->path, "?")));
 	else if (strcmp(type, "indexedEcho") == 0 || strcmp(type, "indexedAckProbe") == 0)
 		indexed(a, p, type, message);
 	else if (strcmp(type, "getIndexedMessageOrder") == 0)
-		say(p, json_pack("{s:s,s:O}", "type", "indexedMessageOrder", "order", self->order));
+		socket_say(p, json_pack("{s:s,s:O}", "type", "indexedMessageOrder", "order", self->order));
 	else
 		return false;
 	return true;
@@ -172,7 +161,7 @@ static void greet(struct troupe_actor *a, void *arg)
 {
 	struct opened *self = troupe_self(a);
 
-	say(arg, json_pack("{s:s,s:I}", "type", "async-open", "openCount", (json_int_t)self->count));
+	socket_say(arg, json_pack("{s:s,s:I}", "type", "async-open", "openCount", (json_int_t)self->count));
 }
 
 static int async_open(struct troupe_actor *a, struct troupe_peer *p, const char *path)
@@ -220,7 +209,7 @@ static int context_socket(struct troupe_actor *a, struct troupe_peer *p, const c
 
 	(void)a;
 	(void)path;
-	say(p, json_pack("{s:s,s:s,s:{s:b,s:s}}", "type", "conn-context", "connId", id, "state", "opened", 1, "connId", id));
+	socket_say(p, json_pack("{s:s,s:s,s:{s:b,s:s}}", "type", "conn-context", "connId", id, "state", "opened", 1, "connId", id));
 	return 0;
 }
 

@@ -135,6 +135,19 @@ static int probe_release(struct troupe_actor *a, struct troupe_call *c)
 	return 0;
 }
 
+static int probe_doze(struct troupe_actor *a, struct troupe_call *c)
+{
+	troupe_sleep(a);
+	return troupe_reply_int(c, ((struct probe *)troupe_self(a))->count);
+}
+
+static int probe_doze_badly(struct troupe_actor *a, struct troupe_call *c)
+{
+	(void)c;
+	troupe_sleep(a);
+	return TROUPE_EFORBIDDEN;
+}
+
 static int probe_events(struct troupe_actor *a, struct troupe_call *c)
 {
 	(void)a;
@@ -260,6 +273,8 @@ static const struct troupe_action probe_actions[] = {
 	{ .name = "end", .run = probe_end },
 	{ .name = "hold", .run = probe_hold },
 	{ .name = "release", .run = probe_release },
+	{ .name = "doze", .run = probe_doze },
+	{ .name = "dozeBadly", .run = probe_doze_badly },
 	{ .name = "events", .run = probe_events },
 	{ .name = "kick", .run = probe_kick },
 	{ .name = "big", .run = probe_big },

@@ -197,6 +197,28 @@ TEST(a_namespace_sees_its_own_actors_only)
 	end(w);
 }
 
+TEST(an_actor_can_be_put_to_sleep)
+{
+	struct world *w = begin();
+
+	add("w", "a");
+	assert_int_equal(ask(w, "POST", "/actors/id1/sleep?namespace=default", "", "{}"), 200);
+	assert_string_equal(w->body, "{}");
+	assert_int_equal(core.sleeps, 1);
+	ask(w, "POST", "/actors/id2/sleep", "", "{}");
+	assert_error(w, 404, "actor.not_found");
+	ask(w, "POST", "/actors//sleep", "", "{}");
+	assert_error(w, 404, "actor.not_found");
+	ask(w, "GET", "/actors/id1/sleep", "", "");
+	assert_error(w, 405, "actor.method_not_allowed");
+	ask(w, "POST", "/actors/id1/sleep/", "", "{}");
+	assert_error(w, 404, "request.route_not_found");
+	ask(w, "POST", "/actors/id1/wake", "", "{}");
+	assert_error(w, 404, "request.route_not_found");
+	assert_int_equal(core.sleeps, 1);
+	end(w);
+}
+
 TEST(a_client_that_goes_leaves_an_orphan_behind)
 {
 	struct world *w = begin();
@@ -249,5 +271,6 @@ TESTS(RUN(put_gets_or_creates), RUN(post_creates_once), RUN(input_comes_in_stand
       RUN(bad_bodies_are_told_what_is_wrong), RUN(a_key_too_large_is_refused), RUN(actors_are_found_by_key),
       RUN(actors_are_found_by_id), RUN(lists_come_in_pages), RUN(deleting_may_be_repeated),
       RUN(a_namespace_sees_its_own_actors_only),
+      RUN(an_actor_can_be_put_to_sleep),
       RUN(a_client_that_goes_leaves_an_orphan_behind), RUN(the_core_may_answer_after_the_gate_has_gone),
       RUN(a_late_answer_arrives))

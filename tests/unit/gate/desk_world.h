@@ -33,6 +33,7 @@ static struct {
 	char texts[ROWS_MAX][4][256];     /* what the rows point to */
 	size_t count;
 	bool slow;                        /* resolve answers at core_wakes */
+	unsigned sleeps;                  /* actors that were put to sleep */
 	tr_on_row *held_on_row[40];
 	void *held_arg[40];
 	unsigned held;
@@ -187,6 +188,15 @@ void tr_core_destroy(struct tr_core *c, const struct tr_address *to, tr_on_row *
 	(void)c;
 	if (row)
 		row->id = "";
+	give(on_row, arg, row ? 0 : TROUPE_ENOTFOUND, row, false);
+}
+
+void tr_core_sleep(struct tr_core *c, const struct tr_address *to, tr_on_row *on_row, void *arg)
+{
+	struct tr_actor_row *row = find(to);
+
+	(void)c;
+	core.sleeps += row != NULL;
 	give(on_row, arg, row ? 0 : TROUPE_ENOTFOUND, row, false);
 }
 
