@@ -1,28 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A workspace is a room: its people, what they say, and the agent that they share.
  *
- * What everybody must have seen is published (chat.user, session.event, turn.state, sandbox.state, permission.*): it is in
- * the log, and whoever was away gets it when they come back. Who is here is only broadcast. */
+ * What everybody must have seen is published (chat.user, session.event, session.config, turn.state, sandbox.state,
+ * permission.*): it is in the log, and whoever was away gets it when they come back. Who is here is only broadcast. */
 #include <troupe.h>
 
 #include <stdlib.h>
 #include <string.h>
 
+#define DEFAULT_SESSION "default"
+
 struct workspace {
 	const char *agent, *base_url, *sandbox_id; /* from the creator; absent: the server's own */
+	const char *mode, *model, *thought_level;  /* as well; absent: as the agent has it */
 	struct troupe_session *session;            /* from wake to sleep; NULL: this server has no sandbox */
 };
 static const struct troupe_record workspace = TROUPE_RECORD(workspace,
 	TROUPE_OPTION(workspace, agent,      "agent"),
 	TROUPE_OPTION(workspace, base_url,   "baseUrl"),
-	TROUPE_OPTION(workspace, sandbox_id, "sandboxId"));
+	TROUPE_OPTION(workspace, sandbox_id, "sandboxId"),
+	TROUPE_OPTION(workspace, mode,       "mode"),
+	TROUPE_OPTION(workspace, model,      "model"),
+	TROUPE_OPTION(workspace, thought_level, "thoughtLevel"));
 
 /* ------------------------------------------------------------------ how it begins */
 
-struct input { const char *agent; struct troupe_value sandbox; };
+struct input { const char *agent; struct troupe_value sandbox; const char *mode, *model, *thought_level; };
 static const struct troupe_record input = TROUPE_RECORD(input,
 	TROUPE_OPTION(input, agent,   "agent"),
-	TROUPE_OPTION(input, sandbox, "sandbox"));
+	TROUPE_OPTION(input, sandbox, "sandbox"),
+	TROUPE_OPTION(input, mode,    "mode"),
+	TROUPE_OPTION(input, model,   "model"),
+	TROUPE_OPTION(input, thought_level, "thoughtLevel"));
 
 struct sandbox { const char *provider, *base_url, *sandbox_id; };
 static const struct troupe_record sandbox = TROUPE_RECORD(sandbox,
@@ -76,6 +85,9 @@ static int workspace_create(struct troupe_actor *a)
 	if (rc < 0)
 		return rc;
 	troupe_set_text(a, &ws->agent, in.agent);
+	troupe_set_text(a, &ws->mode, in.mode);
+	troupe_set_text(a, &ws->model, in.model);
+	troupe_set_text(a, &ws->thought_level, in.thought_level);
 	return sandbox_from_input(a, in.sandbox);
 }
 
@@ -115,10 +127,13 @@ static int workspace_wake(struct troupe_actor *a)
 {
 	struct workspace *ws = troupe_self(a);
 	int rc = troupe_session_open(&ws->session, a, &(struct troupe_session_options){
-		.id         = "default",
+		.id         = DEFAULT_SESSION,
 		.agent      = ws->agent,
 		.base_url   = ws->base_url,
 		.sandbox_id = ws->sandbox_id,
+		.mode       = ws->mode,
+		.model      = ws->model,
+		.thought_level = ws->thought_level,
 		.hooks      = { .on_prompt = on_prompt, .on_event = on_event, .on_change = on_change },
 	});
 
@@ -202,13 +217,37 @@ static void workspace_leave(struct troupe_actor *a, struct troupe_peer *p)
 
 /* ------------------------------------------------------------------ actions */
 
-struct info { const char *workspace_id, *sandbox_id, *agent, *session_id, *status; int64_t seq; const char *epoch; };
+/* NULL: the default one. Returns NULL: there is no such session, or this server has no sandbox. */
+static struct troupe_session *session_of(struct troupe_actor *a, const char *id)
+{
+	struct workspace *ws = troupe_self(a);
+
+	return !id || strcmp(id, DEFAULT_SESSION) == 0 ? ws->session : NULL;
+}
+
+static int no_session(struct troupe_actor *a, struct troupe_call *call)
+{
+	struct workspace *ws = troupe_self(a);
+
+	if (!ws->session)
+		return troupe_fail(call, TROUPE_ESANDBOX, "This server runs without a sandbox (--sandbox none).");
+	return troupe_fail(call, TROUPE_ENOSESSION, "There is no session with this id.");
+}
+
+struct info {
+	const char *workspace_id, *sandbox_id, *agent, *session_id, *status;
+	struct troupe_value modes, config_options;
+	int64_t seq;
+	const char *epoch;
+};
 static const struct troupe_record info = TROUPE_RECORD(info,
 	TROUPE_FIELD(info, workspace_id, "workspaceId"),
 	TROUPE_FIELD(info, sandbox_id,   "sandboxId"),
 	TROUPE_FIELD(info, agent,        "agent"),
 	TROUPE_FIELD(info, session_id,   "sessionId"),
 	TROUPE_FIELD(info, status,       "status"),
+	TROUPE_FIELD(info, modes,        "modes"),
+	TROUPE_FIELD(info, config_options, "configOptions"),
 	TROUPE_FIELD(info, seq,          "seq"),
 	TROUPE_FIELD(info, epoch,        "epoch"));
 
@@ -225,53 +264,99 @@ static int workspace_get_session_info(struct troupe_actor *a, struct troupe_call
 		.agent        = s.agent,
 		.session_id   = s.session_id,
 		.status       = s.status,
+		.modes          = s.modes,
+		.config_options = s.config_options,
 		.seq          = (int64_t)troupe_seq(a),
 		.epoch        = troupe_epoch(a),
 	});
 }
 
-static int no_sandbox(struct troupe_call *call)
-{
-	return troupe_fail(call, TROUPE_ESANDBOX, "This server runs without a sandbox (--sandbox none).");
-}
-
-struct prompt { const char *user_id, *text, *prompt_id; };
+struct prompt { const char *user_id, *text, *prompt_id, *session_id; };
 static const struct troupe_record prompt = TROUPE_RECORD(prompt,
 	TROUPE_FIELD(prompt, user_id,    "userId"),
 	TROUPE_FIELD(prompt, text,       "text"),
-	TROUPE_OPTION(prompt, prompt_id, "promptId"));
+	TROUPE_OPTION(prompt, prompt_id, "promptId"),
+	TROUPE_OPTION(prompt, session_id, "sessionId"));
 
 static int workspace_prompt(struct troupe_actor *a, struct troupe_call *call)
 {
-	struct workspace *ws = troupe_self(a);
 	const struct prompt *in = troupe_args(call);
+	struct troupe_session *s = session_of(a, in->session_id);
 
 	if (!*in->text)
 		return troupe_fail(call, TROUPE_EINVAL, "text: the prompt is empty");
-	if (!ws->session)
-		return no_sandbox(call);
-	return troupe_session_prompt(ws->session, call, &(struct troupe_prompt){
+	if (!s)
+		return no_session(a, call);
+	return troupe_session_prompt(s, call, &(struct troupe_prompt){
 		.prompt_id = in->prompt_id ? in->prompt_id : troupe_uuid(a),
 		.user_id   = in->user_id,
 		.text      = in->text,
 	});
 }
 
-struct response { const char *permission_id, *reply, *user_id; };
+struct response { const char *permission_id, *reply, *user_id, *session_id; };
 static const struct troupe_record response = TROUPE_RECORD(response,
 	TROUPE_FIELD(response, permission_id, "permissionId"),
 	TROUPE_FIELD(response, reply,         "reply"),
-	TROUPE_OPTION(response, user_id,      "userId"));
+	TROUPE_OPTION(response, user_id,      "userId"),
+	TROUPE_OPTION(response, session_id,   "sessionId"));
 
 static int workspace_respond(struct troupe_actor *a, struct troupe_call *call)
 {
-	struct workspace *ws = troupe_self(a);
 	const struct response *in = troupe_args(call);
+	struct troupe_session *s = session_of(a, in->session_id);
 
-	if (!ws->session)
-		return no_sandbox(call);
-	return troupe_session_respond(ws->session, call, in->permission_id, in->reply, in->user_id ? in->user_id : "");
+	if (!s)
+		return no_session(a, call);
+	return troupe_session_respond(s, call, in->permission_id, in->reply, in->user_id ? in->user_id : "");
 }
+
+/* ---- what people choose of the agent */
+
+struct choice { struct troupe_value value; const char *config_id, *session_id; };
+static const struct troupe_record mode_choice = TROUPE_RECORD(choice,
+	TROUPE_FIELD(choice, value,       "modeId"),
+	TROUPE_OPTION(choice, session_id, "sessionId"));
+static const struct troupe_record model_choice = TROUPE_RECORD(choice,
+	TROUPE_FIELD(choice, value,       "model"),
+	TROUPE_OPTION(choice, session_id, "sessionId"));
+static const struct troupe_record thought_choice = TROUPE_RECORD(choice,
+	TROUPE_FIELD(choice, value,       "level"),
+	TROUPE_OPTION(choice, session_id, "sessionId"));
+static const struct troupe_record option_choice = TROUPE_RECORD(choice,
+	TROUPE_FIELD(choice, config_id,   "configId"),
+	TROUPE_FIELD(choice, value,       "value"),
+	TROUPE_OPTION(choice, session_id, "sessionId"));
+
+static int choose(struct troupe_actor *a, struct troupe_call *call, enum troupe_setting what)
+{
+	const struct choice *in = troupe_args(call);
+	struct troupe_session *s = session_of(a, in->session_id);
+
+	return s ? troupe_session_set(s, call, what, in->config_id, in->value) : no_session(a, call);
+}
+
+static int workspace_set_mode(struct troupe_actor *a, struct troupe_call *call)
+{
+	return choose(a, call, TROUPE_MODE);
+}
+
+static int workspace_set_model(struct troupe_actor *a, struct troupe_call *call)
+{
+	return choose(a, call, TROUPE_MODEL);
+}
+
+static int workspace_set_thought_level(struct troupe_actor *a, struct troupe_call *call)
+{
+	return choose(a, call, TROUPE_THOUGHT_LEVEL);
+}
+
+static int workspace_set_config_option(struct troupe_actor *a, struct troupe_call *call)
+{
+	return choose(a, call, TROUPE_OPTION_BY_ID);
+}
+
+/* ---- the log */
 
 struct page { int64_t offset; uint32_t limit; };
 static const struct troupe_record page = TROUPE_RECORD(page,
@@ -294,6 +379,10 @@ static const struct troupe_action workspace_actions[] = {
 	{ .name = "getSessionInfo",    .run = workspace_get_session_info },
 	{ .name = "prompt",            .run = workspace_prompt,     .takes = &prompt, .slow = true },
 	{ .name = "respondPermission", .run = workspace_respond,    .takes = &response },
+	{ .name = "setMode",           .run = workspace_set_mode,          .takes = &mode_choice,    .slow = true },
+	{ .name = "setModel",          .run = workspace_set_model,         .takes = &model_choice,   .slow = true },
+	{ .name = "setThoughtLevel",   .run = workspace_set_thought_level, .takes = &thought_choice, .slow = true },
+	{ .name = "setConfigOption",   .run = workspace_set_config_option, .takes = &option_choice,  .slow = true },
 	{ .name = "getEvents",         .run = workspace_get_events, .takes = &page },
 	{ 0 }
 };

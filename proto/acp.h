@@ -70,6 +70,9 @@ void tr_acp_restore(struct tr_bytes *out, const char *id, const char *method, co
  * "_meta":{"troupe":"replay"}; size 0: none. */
 void tr_acp_prompt(struct tr_bytes *out, const char *id, const char *session, struct troupe_text replay, const char *text);
 void tr_acp_cancel(struct tr_bytes *out, const char *session);
+void tr_acp_set_mode(struct tr_bytes *out, const char *id, const char *session, struct troupe_text mode);
+/* value: a packed text or boolean. */
+void tr_acp_set_option(struct tr_bytes *out, const char *id, const char *session, const char *option, struct troupe_value value);
 /* raw_id: the agent's id as it came. option NULL: cancelled. */
 void tr_acp_permission_reply(struct tr_bytes *out, struct troupe_text raw_id, const char *option);
 void tr_acp_refuse(struct tr_bytes *out, struct troupe_text raw_id, int code, const char *message);

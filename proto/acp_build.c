@@ -95,6 +95,30 @@ void tr_acp_cancel(struct tr_bytes *out, const char *session)
 	end_params(out);
 }
 
+void tr_acp_set_mode(struct tr_bytes *out, const char *id, const char *session, struct troupe_text mode)
+{
+	start_request(out, id, "session/set_mode");
+	put_member(out, "\"sessionId\":", session);
+	tr_bytes_put_text(out, ",\"modeId\":");
+	tr_json_put_string(out, mode);
+	end_params(out);
+}
+
+void tr_acp_set_option(struct tr_bytes *out, const char *id, const char *session, const char *option, struct troupe_value value)
+{
+	struct tr_cursor c = tr_cursor(value);
+	struct tr_item item;
+
+	start_request(out, id, "session/set_config_option");
+	put_member(out, "\"sessionId\":", session);
+	put_member(out, ",\"configId\":", option);
+	if (tr_next(&c, &item) == 0 && item.kind == TR_BOOL)
+		tr_bytes_put_text(out, ",\"type\":\"boolean\"");
+	tr_bytes_put_text(out, ",\"value\":");
+	tr_json_encode(out, value, TR_JSON_PLAIN);
+	end_params(out);
+}
+
 static void start_reply(struct tr_bytes *out, struct troupe_text raw_id)
 {
 	tr_bytes_put_text(out, "{\"jsonrpc\":\"2.0\",\"id\":");

@@ -64,7 +64,9 @@
 	X(ERESOLVED,    -71, 409, "permission", "already_resolved",   "Somebody has answered this already.") \
 	X(EREPLY,       -72, 400, "permission", "reply_not_offered",  "The agent does not offer this reply.") \
 	X(ECANCELLED,   -73, 409, "prompt",   "cancelled",            "The prompt was cancelled.") \
-	X(EMISMATCH,    -74, 409, "agent",    "mismatch",             "The session belongs to another agent.")
+	X(EMISMATCH,    -74, 409, "agent",    "mismatch",             "The session belongs to another agent.") \
+	X(ECHOICE,      -80, 400, "agent",    "not_offered",          "The agent does not offer this.") \
+	X(ENOSESSION,   -81, 404, "session",  "unknown",              "There is no such session.")
 
 enum troupe_error {
 	TROUPE_OK = 0,

@@ -267,12 +267,14 @@ struct troupe_session_info {
 	const char *session_id;    /* ours: options.id */
 	const char *status;        /* "connecting", "ready", "running", "down" */
 	uint32_t    queued;        /* prompts waiting behind the running one */
+	struct troupe_value modes, config_options; /* what may be chosen, and what is, as the agent gave it: { currentModeId,
+	                              availableModes }, [ { id, category, currentValue, options ... } ]. size 0: not known */
 };
 
 struct troupe_prompt { const char *prompt_id, *user_id, *text; };
 
-/* A change to be told: name is "turn.state" or "sandbox.state" or "permission.request" or "permission.resolved", value an
- * object as spec/sandbox-agent.md 5.11 names its states. */
+/* A change to be told: name is "turn.state" or "sandbox.state" or "permission.request" or "permission.resolved" or
+ * "session.config", value an object with the sessionId; spec/sandbox-agent.md 5.11 names the states. */
 struct troupe_session_hooks {
 	/* A prompt was accepted as new: nothing of it is logged yet. Publish here what people should see of it. */
 	void (*on_prompt)(struct troupe_actor *a, struct troupe_session *s, const struct troupe_prompt *p);
@@ -288,6 +290,9 @@ struct troupe_session_options {
 	const char *base_url;      /* of a sandbox-agent server, http or https; NULL: the server's --sandbox */
 	const char *sandbox_id;    /* what getSessionInfo shows; NULL: from the provider */
 	const char *token;         /* bearer token for base_url; NULL: none */
+	/* What a new session begins with, set in this order; NULL: as the agent has it. If one cannot be set there is no session:
+	 * its prompts fail and say why. A session that exists keeps what was last chosen, through every restart. */
+	const char *mode, *model, *thought_level;
 	struct troupe_session_hooks hooks;
 };
 
@@ -307,6 +312,16 @@ int troupe_session_prompt(struct troupe_session *s, struct troupe_call *call, co
  * undefined once it is stored). EPERMISSION, ERESOLVED, EREPLY, EINVAL. */
 int troupe_session_respond(struct troupe_session *s, struct troupe_call *call, const char *permission_id,
                            const char *reply, const char *user_id);
+
+/* What people choose. TROUPE_OPTION_BY_ID names an option by its config_id, the others go by what they are. */
+enum troupe_setting { TROUPE_MODE, TROUPE_MODEL, TROUPE_THOUGHT_LEVEL, TROUPE_OPTION_BY_ID };
+
+/* Sets one: value is a text, or for some options a boolean. Takes over the call (answered with undefined when the agent has
+ * taken it). Waits until the agent is there; prompts that are accepted later run after it. Set again by itself in each
+ * new life of the agent. ECHOICE (the sentence names what may be chosen), EAGENT, EINVAL, EOVERLOADED. Returns as
+ * troupe_session_prompt. */
+int troupe_session_set(struct troupe_session *s, struct troupe_call *call, enum troupe_setting what, const char *config_id,
+                       struct troupe_value value);
 
 void troupe_session_info(const struct troupe_session *s, struct troupe_session_info *ret);
 

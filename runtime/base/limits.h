@@ -62,6 +62,9 @@
 #define TR_PROMPT_ID_BYTES_MAX        128                /* request.invalid */
 #define TR_STREAM_EVENT_BYTES_MAX     (64 * 1024 * 1024) /* one SSE event: logged as _troupe/oversize, content dropped */
 #define TR_EVENT_CLIENT_BYTES_MAX     (960 * 1024)       /* a larger one: clients get its large members as {truncated} (F38) */
+#define TR_CONFIG_BYTES_MAX           (256 * 1024)       /* an agent's modes, its config options: larger ones count as unknown */
+#define TR_CONFIG_DEPTH_MAX           32                 /* their nesting: as well */
+#define TR_CONFIG_WAITING_MAX         64                 /* settings of a session still to be made: actor.overloaded */
 #define TR_REPLAY_TEXT_MAX            12000              /* characters of history given to a new agent session */
 #define TR_HTTP_REPLY_BYTES_MAX       (66 * 1024 * 1024) /* body of an answer of the sandbox: the request fails */
 

@@ -162,6 +162,8 @@ struct tr_session_ops {
 	int (*prompt)(struct troupe_session *s, struct troupe_call *call, const struct troupe_prompt *p);
 	int (*respond)(struct troupe_session *s, struct troupe_call *call, const char *permission_id, const char *reply,
 	               const char *user_id);
+	int (*set)(struct troupe_session *s, struct troupe_call *call, enum troupe_setting what, const char *config_id,
+	           struct troupe_value value);
 	void (*info)(const struct troupe_session *s, struct troupe_session_info *ret);
 };
 

@@ -25,17 +25,23 @@ static void session_free(struct troupe_session *s)
 	tr_sse_fini(&s->stream.sse);
 	tr_ask_fini(&s->ask);
 	tr_ask_fini(&s->boot);
+	tr_ask_fini(&s->setting);
+	tr_config_fini(&s->config);
 	tr_history_fini(&s->history);
 	tr_bytes_free(&s->initialized);
 	tr_bytes_free(&s->family);
 	event_free(s->link_timer);
 	event_free(s->stream.timer);
 	event_free(s->boot_timer);
+	event_free(s->setting_timer);
 	free(s->id);
 	free(s->agent);
 	free(s->url);
 	free(s->sandbox_id);
 	free(s->token);
+	free(s->first_mode);
+	free(s->first_model);
+	free(s->first_thought);
 	free(s);
 }
 
@@ -52,6 +58,7 @@ static void fall_silent(struct troupe_session *s)
 	tr_stream_close(s);
 	tr_boot_stop(s);
 	tr_ask_drop(&s->ask);
+	tr_settings_silence(s);
 	tr_say_drop(s);
 }
 
@@ -79,6 +86,7 @@ static struct troupe_session *session_close(struct troupe_session *s)
 		tr_list_remove(first);
 		free(tr_container(first, struct tr_left, link));
 	}
+	tr_settings_free(s);
 	free_prompts(&s->queue);
 	free_prompts(&s->settled);
 	if (s->turn)
@@ -121,6 +129,7 @@ static void init_parts(struct troupe_session *s)
 	tr_link_init(s);
 	tr_stream_init(s);
 	tr_boot_init(s);
+	tr_settings_init(s);
 	s->next_request = s->next_order = 1;
 }
 
@@ -133,6 +142,7 @@ void tr_session_loaded(struct troupe_session *s, int rc)
 	s->loaded = true;
 	s->reattaching = s->instance.bound;
 	tr_turn_restored(s);
+	tr_settings_restored(s);
 	tr_link_connect(s);
 }
 
@@ -156,6 +166,9 @@ static int session_open(void *ctx, struct troupe_session **ret, struct troupe_ac
 	s->url = tr_strndup(url, strlen(url) - (url[strlen(url) - 1] == '/'));
 	s->token = tr_strdup(token);
 	s->sandbox_id = tr_strdup(o->sandbox_id ? o->sandbox_id : sandbox_id);
+	s->first_mode = tr_strdup(o->mode);
+	s->first_model = tr_strdup(o->model);
+	s->first_thought = tr_strdup(o->thought_level);
 	s->hooks = o->hooks;
 	init_parts(s);
 	*ret = s;
@@ -175,6 +188,8 @@ static void session_info(const struct troupe_session *s, struct troupe_session_i
 		              : !up ? (s->tries >= TR_HEALTH_TRIES ? "down" : "connecting")
 		              : s->turn ? "running" : "ready",
 		.queued     = (uint32_t)s->queued,
+		.modes          = tr_bytes_value(&s->config.modes),
+		.config_options = tr_bytes_value(&s->config.options),
 	};
 }
 
@@ -189,11 +204,18 @@ static int session_respond(struct troupe_session *s, struct troupe_call *call, c
 	return tr_permission_respond(s, call, permission_id, reply, user_id);
 }
 
+static int session_set(struct troupe_session *s, struct troupe_call *call, enum troupe_setting what, const char *config_id,
+                       struct troupe_value value)
+{
+	return tr_settings_set(s, call, what, config_id, value);
+}
+
 const struct tr_session_ops tr_session_ops = {
 	.open    = session_open,
 	.close   = session_close,
 	.prompt  = session_prompt,
 	.respond = session_respond,
+	.set     = session_set,
 	.info    = session_info,
 };
 
@@ -218,7 +240,9 @@ void tr_session_save(struct troupe_session *s)
 		tr_store_at(s);
 	if (s->dirty_history)
 		tr_store_history(s);
-	s->dirty_main = s->dirty_at = s->dirty_history = false;
+	if (s->dirty_config)
+		tr_store_config(s);
+	s->dirty_main = s->dirty_at = s->dirty_history = s->dirty_config = false;
 }
 
 struct running { struct troupe_session *session; void (*run)(struct troupe_session *s, void *arg); void *arg; };
@@ -336,10 +360,20 @@ void tr_session_note(struct troupe_session *s, enum tr_sender sender, struct tr_
 	tr_bytes_free(json);
 }
 
+/* The map is told with the session's id. */
 void tr_session_change(struct troupe_session *s, const char *name, struct tr_bytes *value)
 {
+	struct tr_cursor c = tr_cursor(tr_bytes_value(value));
+	struct tr_bytes whole = { 0 };
+	struct tr_item map;
+
+	tr_next(&c, &map);
+	tr_put_map(&whole, map.count + 1);
+	tr_put_value(&whole, (struct troupe_value){ c.at, (size_t)(c.end - c.at) });
+	put_member(&whole, "sessionId", s->id);
 	if (s->hooks.on_change)
-		s->hooks.on_change(s->actor, s, name, tr_bytes_value(value));
+		s->hooks.on_change(s->actor, s, name, tr_bytes_value(&whole));
+	tr_bytes_free(&whole);
 	tr_bytes_free(value);
 }
 

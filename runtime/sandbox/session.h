@@ -11,8 +11,10 @@
  *	session_ask.c        one request to the agent: its POST, and its response on the stream
  *	session_say.c        small messages to the agent that have no response
  *	session_permission.c requests that people answer
+ *	session_settings.c   modes, models and the like: set, and set again in a new instance
  *	session_clean.c      instances that we left behind
  *	session_sweep.c      agent processes that were left behind
+ *	config.c             what an agent lets people choose, as last known
  *	history.c            what a new agent session is told of the old one
  *	problem.c            what an answer of the sandbox means
  *
@@ -26,6 +28,7 @@
 #include "runtime/base/limits.h"
 #include "runtime/base/list.h"
 #include "runtime/core/actor.h"
+#include "runtime/sandbox/config.h"
 #include "runtime/sandbox/history.h"
 #include "runtime/sandbox/http.h"
 #include "runtime/sandbox/problem.h"
@@ -48,6 +51,7 @@
 #define TR_SAY_MS             10000  /* for a reply or notification to be taken: the agent reads no more */
 #define TR_CRASHES_MAX        3      /* instances that ended within ... */
 #define TR_CRASHES_MS         60000  /* ... without finishing a turn: stop */
+#define TR_SETTING_MS         60000  /* for the agent's answer to one; then it has failed */
 #define TR_PERMISSIONS_MAX    256    /* open at once */
 #define TR_SAYS_MAX           1024   /* waiting to be sent */
 #define TR_HELD_MAX           1024   /* envelopes, and ... */
@@ -94,6 +98,7 @@ struct tr_ask {
 	void (*on_kept)(struct troupe_session *s);
 	/* From the loop: unsure, and a healthy stream brings nothing. */
 	void (*on_missing)(struct troupe_session *s);
+	char                    answered[TR_REQUEST_ID_MAX]; /* whose response was taken from the POST; the stream may bring it yet */
 };
 
 /* ------------------------------------------------------------------ the stream */
@@ -146,6 +151,20 @@ struct tr_permission {
 	struct tr_bytes answer;     /* our reply's envelope; empty: open */
 };
 
+/* ------------------------------------------------------------------ settings */
+
+enum tr_setting_kind { TR_SET_MODE, TR_SET_CATEGORY, TR_SET_OPTION };
+
+/* One thing to be set. */
+struct tr_setting {
+	struct tr_list       link;
+	enum tr_setting_kind kind;
+	char                *name;   /* the category, or the option's id; NULL: a mode */
+	struct tr_bytes      value;  /* packed: a text or a boolean */
+	bool                 first;  /* of a new session: if it cannot be set there is to be no session */
+	struct troupe_call  *call;   /* NULL: nobody waits */
+};
+
 /* ------------------------------------------------------------------ the session */
 
 enum tr_link {
@@ -183,7 +202,9 @@ struct troupe_session {
 	uint64_t           event_index;  /* of the newest event */
 	uint64_t           next_request, next_order;
 	struct tr_history  history;
-	bool               dirty_main, dirty_at, dirty_history;
+	struct tr_config   config;       /* as the agent last had it */
+	struct tr_list     settings;     /* still to be set, in order: tr_setting */
+	bool               dirty_main, dirty_at, dirty_history, dirty_config;
 
 	/* the link */
 	enum tr_link            link;
@@ -222,9 +243,17 @@ struct troupe_session {
 	size_t            queued;
 	struct tr_prompt *turn;     /* the running one */
 	struct tr_ask     ask;      /* its request */
-	char              answered[TR_REQUEST_ID_MAX]; /* whose response was taken from the POST */
 	struct tr_list    settled;  /* ended, not committed yet: tr_prompt */
 	bool              held_awake;
+
+	/* settings */
+	char                   *first_mode, *first_model, *first_thought; /* what a new session begins with; NULL: the agent's own */
+	size_t                  settings_count;
+	struct tr_ask           setting;     /* the first one's request */
+	struct event           *setting_timer;
+	struct tr_http_request *listing;     /* of what the agent offers: it did not say so itself */
+	bool                    listed;      /* that was asked, of this instance */
+	uint64_t                config_told; /* a digest of it, as last told */
 
 	/* small messages */
 	struct tr_list          says;      /* tr_say */
@@ -271,6 +300,7 @@ void tr_session_load(struct troupe_session *s);
 void tr_store_main(struct troupe_session *s);
 void tr_store_at(struct troupe_session *s);
 void tr_store_history(struct troupe_session *s);
+void tr_store_config(struct troupe_session *s);
 void tr_store_prompt(struct troupe_session *s, const struct tr_prompt *p); /* open: whole; ended: what it came to */
 void tr_store_permission(struct troupe_session *s, const struct tr_permission *p);
 void tr_store_resolved(struct troupe_session *s, const struct tr_permission *p, const char *reply, const char *user_id);
@@ -291,6 +321,9 @@ bool tr_store_read_done(struct troupe_value v, struct tr_prompt *ret);
 void tr_link_connect(struct troupe_session *s);
 /* From the loop: the way to the sandbox is broken; look again. */
 void tr_link_trouble(struct troupe_session *s, const char *why);
+/* From the loop: what came of a request to the agent means something for the way there, or for the instance, and is dealt with.
+ * unsent: it is to be sent once more. False: it concerns the request alone. */
+bool tr_link_problem(struct troupe_session *s, const struct tr_problem *p, bool unsent);
 /* In a turn: we stop trying. Who waits fails with the error. */
 void tr_link_give_up(struct troupe_session *s, int error, const char *message);
 /* In a turn: the instance is gone, or we are done with it. The running prompt fails with the error, permissions expire; what waits
@@ -355,6 +388,24 @@ void tr_turn_fail_waiting(struct troupe_session *s, int error, const char *messa
 void tr_turn_fail_first(struct troupe_session *s, int error, const char *message);
 void tr_prompt_free(struct tr_prompt *p);
 void tr_asked_free(struct tr_asked *asked);
+
+/* ---- session_settings.c */
+
+int  tr_settings_set(struct troupe_session *s, struct troupe_call *call, enum troupe_setting what, const char *config_id,
+                     struct troupe_value value);
+void tr_settings_init(struct troupe_session *s);
+void tr_settings_read(struct troupe_session *s, enum tr_setting_kind kind, char *name, struct troupe_value value, bool first);
+void tr_settings_restored(struct troupe_session *s); /* the items are read */
+/* In a turn: the session is bound to a new instance, which gave this result; what the record has is to be set again. first: it
+ * was made just now, and is to be as the options want it. */
+void tr_settings_bound(struct troupe_session *s, struct troupe_text result, bool first);
+void tr_settings_seen(struct troupe_session *s, struct troupe_text update, const char *kind); /* in a turn: it was changed */
+void tr_settings_pump(struct troupe_session *s);     /* in a turn: sets the next, if it can be */
+bool tr_settings_waiting(const struct troupe_session *s); /* a prompt would not run as it was meant */
+/* In a turn: the instance is gone. Those that somebody waits for fail; the others are set in the next one. */
+void tr_settings_lost(struct troupe_session *s, int error, const char *message);
+void tr_settings_silence(struct troupe_session *s);  /* nothing may call back any more */
+void tr_settings_free(struct troupe_session *s);
 
 /* ---- session_say.c */
 

@@ -112,7 +112,7 @@ static void copy_turn(struct troupe_session *s, void *arg)
 
 	ask->copy = (struct tr_bytes){ 0 };
 	tr_acp_read(&e, json);
-	snprintf(s->answered, sizeof s->answered, "%s", ask->id);
+	snprintf(ask->answered, sizeof ask->answered, "%s", ask->id);
 	tr_ask_end(ask);
 	ask->on_response(s, json, &e);
 	tr_bytes_free(&copy);

@@ -161,13 +161,15 @@ static void log_held(struct troupe_session *s)
 
 /* ------------------------------------------------------------------ the session */
 
-static void bind_session(struct troupe_session *s, const char *how)
+static void bind_session(struct troupe_session *s, const char *how, struct troupe_text result)
 {
 	struct tr_bytes note = { 0 };
 
+	bool first = s->created_at == 0;
+
 	s->instance.bound = true;
 	s->dirty_main = s->dirty_at = true;
-	if (s->created_at == 0)
+	if (first)
 		s->created_at = troupe_now_ms(s->actor);
 	if (how) {
 		tr_acp_note_restored(&note, how, s->instance.agent_session, s->replayed);
@@ -175,10 +177,12 @@ static void bind_session(struct troupe_session *s, const char *how)
 	}
 	tr_info("agent.ready", "actor=%s session=%s server=%s agent_session=%s how=%s", troupe_id(s->actor), s->id,
 	        s->instance.server_id, s->instance.agent_session, how ? how : "new");
+	tr_settings_bound(s, result, first);
 	tr_boot_stop(s);
 	tr_session_state(s, "ready", 0, NULL);
 	tr_link_up(s);
 	tr_family_note(s);
+	tr_settings_pump(s);
 	tr_turn_pump(s);
 }
 
@@ -246,7 +250,7 @@ static void restored(struct troupe_session *s, struct troupe_text json, const st
 	log_held(s);
 	tr_session_event(s, TR_AGENT, json);
 	if (e->error.size == 0)
-		bind_session(s, s->step == TR_BOOT_RESUME ? "resume" : "load");
+		bind_session(s, s->step == TR_BOOT_RESUME ? "resume" : "load", e->result);
 	else if (tr_acp_integer(e->error, "code", 0) == -32000)
 		give_up_answered(s, e);
 	else
@@ -271,7 +275,7 @@ static void made(struct troupe_session *s, struct troupe_text json, const struct
 	s->replayed = 0;
 	log_held(s);
 	tr_session_event(s, TR_AGENT, json);
-	bind_session(s, again ? "replay" : NULL);
+	bind_session(s, again ? "replay" : NULL, e->result);
 }
 
 /* ------------------------------------------------------------------ login */

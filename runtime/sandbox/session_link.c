@@ -105,6 +105,7 @@ void tr_link_end_instance(struct troupe_session *s, int error, const char *reaso
 	tr_boot_stop(s);
 	tr_say_drop(s);
 	tr_turn_lost(s, error, reason, message);
+	tr_settings_lost(s, error, message);
 	tr_permissions_expire(s);
 	leave_instance(s);
 	s->instance.bound = s->reattaching = false;
@@ -152,6 +153,7 @@ void tr_link_give_up(struct troupe_session *s, int error, const char *message)
 	tr_link_close(s);
 	tr_session_state(s, "unreachable", error, message);
 	tr_turn_lost(s, error, "sandbox_lost", message);
+	tr_settings_lost(s, error, message);
 	tr_turn_fail_waiting(s, error, message);
 }
 
@@ -169,6 +171,7 @@ static void unreachable_turn(struct troupe_session *s, void *arg)
 	const struct failure *f = arg;
 
 	tr_session_state(s, "unreachable", TROUPE_ESANDBOX, f->message);
+	tr_settings_lost(s, TROUPE_ESANDBOX, f->message);
 	tr_turn_fail_waiting(s, TROUPE_ESANDBOX, f->message);
 	if (s->turn && tr_mono_ms() - s->failing_ms >= TR_LOST_AFTER_MS)
 		tr_link_end_instance(s, TROUPE_ESANDBOX, "sandbox_lost", f->message);
@@ -199,6 +202,39 @@ void tr_link_trouble(struct troupe_session *s, const char *why)
 	tr_stream_close(s);
 	tr_boot_stop(s);
 	try_later(s, why);
+}
+
+static void gone_turn(struct troupe_session *s, void *arg)
+{
+	const struct failure *f = arg;
+
+	tr_link_gone(s, f->error, f->reason, f->message);
+}
+
+bool tr_link_problem(struct troupe_session *s, const struct tr_problem *p, bool unsent)
+{
+	struct failure f = { TROUPE_ETOKEN, NULL, p->words };
+
+	switch (p->kind) {
+	case TR_PROBLEM_UNSURE:
+	case TR_PROBLEM_PATH:
+		return true; /* the stream will tell */
+	case TR_PROBLEM_TOKEN:
+		tr_session_turn(s, give_up_turn, &f);
+		return true;
+	case TR_PROBLEM_DEAD:
+		f = (struct failure){ TROUPE_EEXITED, "agent_exited", p->words };
+		tr_session_turn(s, gone_turn, &f);
+		return true;
+	case TR_PROBLEM_GONE:
+		f = (struct failure){ TROUPE_ELOST, "instance_lost", p->words };
+		tr_session_turn(s, gone_turn, &f);
+		return true;
+	default:
+		if (unsent)
+			tr_link_trouble(s, p->words); /* when the stream is open again it is sent once more */
+		return unsent;
+	}
 }
 
 /* The answer to a question about the sandbox is not what was hoped for. */

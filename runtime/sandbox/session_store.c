@@ -4,6 +4,7 @@
  *	open/main        which instance is ours, and what outlives it
  *	open/at          where we are: the stream's last id, the newest event, the next request
  *	open/history     what was said lately
+ *	open/config      what the agent lets people choose, and what is still to be set
  *	open/turn/N      a prompt that has not ended, by order of acceptance
  *	open/ask/ID      a permission request that is open, or whose answer may not have been sent
  *	open/left/ID     an instance that was made and not cleaned up
@@ -105,6 +106,28 @@ void tr_store_history(struct troupe_session *s)
 
 	tr_history_put(&s->history, &v);
 	put_item(s, key_of(s, key, "open/", "history"), &v);
+}
+
+void tr_store_config(struct troupe_session *s)
+{
+	struct tr_bytes v = { 0 };
+	char key[TR_ITEM_KEY_MAX];
+
+	tr_put_map(&v, 3);
+	tr_config_put(&s->config, &v);
+	tr_put_text(&v, "settings");
+	tr_put_array(&v, (uint32_t)s->settings_count);
+	for (struct tr_list *at = s->settings.next; at != &s->settings; at = at->next) {
+		struct tr_setting *w = tr_container(at, struct tr_setting, link);
+
+		tr_put_map(&v, 4);
+		put_number(&v, "kind", w->kind);
+		put_text(&v, "name", w->name);
+		tr_put_text(&v, "value");
+		tr_put_value(&v, tr_bytes_value(&w->value));
+		put_number(&v, "first", w->first);
+	}
+	put_item(s, key_of(s, key, "open/", "config"), &v);
 }
 
 static void store_open_prompt(struct troupe_session *s, const struct tr_prompt *p)
@@ -292,6 +315,34 @@ static void read_at(struct troupe_session *s, struct troupe_value v)
 	s->next_order = (uint64_t)get_number(v, "nextOrder");
 }
 
+static void read_packed(struct troupe_value v, const char *name, struct tr_bytes *into)
+{
+	struct troupe_value member;
+	struct tr_cursor c;
+	struct tr_item head;
+
+	if (!tr_value_member(v, name, &member))
+		return;
+	c = tr_cursor(member);
+	if (tr_next(&c, &head) == 0 && head.kind != TR_NIL)
+		tr_bytes_put(into, member.data, member.size);
+}
+
+static void read_config(struct troupe_session *s, struct troupe_value v)
+{
+	struct troupe_value list, each, value;
+
+	read_packed(v, "modes", &s->config.modes);
+	read_packed(v, "configOptions", &s->config.options);
+	if (!tr_value_member(v, "settings", &list))
+		return;
+	for (uint32_t i = 0; tr_value_element(list, i, &each); i++) {
+		if (tr_value_member(each, "value", &value))
+			tr_settings_read(s, (enum tr_setting_kind)get_number(each, "kind"), get_new_text(each, "name"), value,
+			                 get_number(each, "first") != 0);
+	}
+}
+
 static void read_prompt(struct troupe_session *s, const char *name, struct troupe_value v)
 {
 	struct tr_prompt *p = tr_alloc(sizeof *p);
@@ -368,6 +419,8 @@ static void read_item(struct troupe_session *s, const char *name, struct troupe_
 		read_at(s, v);
 	else if (strcmp(name, "history") == 0)
 		tr_history_read(&s->history, v);
+	else if (strcmp(name, "config") == 0)
+		read_config(s, v);
 	else if (strcmp(name, "family") == 0)
 		read_family(s, v);
 	else if (after_prefix(name, "turn/", &rest))

@@ -32,6 +32,13 @@ static void set_timer(struct troupe_session *s, int64_t ms)
 	evtimer_add(s->stream.timer, &in);
 }
 
+static void asks_closed(struct troupe_session *s)
+{
+	tr_ask_stream_closed(&s->ask);
+	tr_ask_stream_closed(&s->boot);
+	tr_ask_stream_closed(&s->setting);
+}
+
 void tr_stream_close(struct troupe_session *s)
 {
 	s->stream.get = tr_http_cancel(s->stream.get);
@@ -39,8 +46,7 @@ void tr_stream_close(struct troupe_session *s)
 	s->stream.reads++;
 	s->stream.attempt = 0;
 	evtimer_del(s->stream.timer);
-	tr_ask_stream_closed(&s->ask);
-	tr_ask_stream_closed(&s->boot);
+	asks_closed(s);
 }
 
 /* ------------------------------------------------------------------ what comes */
@@ -117,6 +123,7 @@ static void opened_turn(struct troupe_session *s, void *arg)
 	}
 	tr_session_state(s, "ready", 0, NULL);
 	tr_permissions_say_again(s);
+	tr_settings_pump(s);
 	tr_turn_pump(s);
 }
 
@@ -133,6 +140,7 @@ static void on_open(void *arg)
 		return;
 	tr_ask_stream_opened(&s->boot);
 	tr_ask_stream_opened(&s->ask);
+	tr_ask_stream_opened(&s->setting);
 }
 
 /* ------------------------------------------------------------------ when it ends */
@@ -191,8 +199,7 @@ static void on_end(void *arg, const struct tr_http_answer *answer)
 	s->stream.get = NULL;
 	s->stream.open = false;
 	evtimer_del(s->stream.timer);
-	tr_ask_stream_closed(&s->ask);
-	tr_ask_stream_closed(&s->boot);
+	asks_closed(s);
 	tr_problem_read(answer, &p);
 	tr_debug("agent.stream", "session=%s opened=%d status=%d why=\"%s\"", s->id, was_open, p.status, answer->why);
 	if (was_open)
@@ -218,8 +225,7 @@ void tr_stream_open(struct troupe_session *s)
 	st->open = false;
 	st->fresh = true;
 	st->reads++;
-	tr_ask_stream_closed(&s->ask);
-	tr_ask_stream_closed(&s->boot);
+	asks_closed(s);
 	evtimer_del(st->timer);
 	snprintf(last, sizeof last, "%" PRIu64, st->last);
 	st->get = tr_session_http(s, &(struct tr_http_options){

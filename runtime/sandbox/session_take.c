@@ -38,6 +38,8 @@ static void remember(struct troupe_session *s, const struct tr_acp *e)
 		bool has_status = tr_acp_short(update, "status", status, sizeof status);
 
 		tr_history_tool(&s->history, tool, has_title ? title : NULL, has_status ? status : NULL);
+	} else {
+		tr_settings_seen(s, update, kind);
 	}
 }
 
@@ -59,14 +61,20 @@ static void take_request(struct troupe_session *s, const struct tr_acp *e)
 
 static void take_bound(struct troupe_session *s, struct troupe_text json, const struct tr_acp *e)
 {
-	if (tr_acp_answers(e, s->answered)) {
-		s->answered[0] = '\0'; /* its copy on the POST was taken for it already */
-		return;
-	}
-	if (tr_acp_answers(e, s->ask.id)) {
-		tr_ask_end(&s->ask);
-		s->ask.on_response(s, json, e);
-		return;
+	struct tr_ask *asks[] = { &s->ask, &s->setting };
+
+	for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+		struct tr_ask *ask = asks[i];
+
+		if (tr_acp_answers(e, ask->answered)) {
+			ask->answered[0] = '\0'; /* its copy on the POST was taken for it already */
+			return;
+		}
+		if (tr_acp_answers(e, ask->id)) {
+			tr_ask_end(ask);
+			ask->on_response(s, json, e);
+			return;
+		}
 	}
 	tr_session_event(s, TR_AGENT, json);
 	if (e->kind == TR_ACP_REQUEST) {

@@ -229,47 +229,12 @@ static void lost_turn(struct troupe_session *s, void *arg)
 	tr_turn_pump(s);
 }
 
-static void gone_turn(struct troupe_session *s, void *arg)
-{
-	const struct failure *f = arg;
-
-	tr_link_gone(s, f->error, f->reason, f->message);
-}
-
-static void token_turn(struct troupe_session *s, void *arg)
-{
-	const struct failure *f = arg;
-
-	tr_link_give_up(s, f->error, f->message);
-}
-
 static void on_trouble(struct troupe_session *s, const struct tr_problem *p)
 {
 	struct failure f = { TROUPE_EAGENT, "refused", p->words };
 
-	switch (p->kind) {
-	case TR_PROBLEM_UNSURE:
-	case TR_PROBLEM_PATH:
-		return; /* the stream will tell */
-	case TR_PROBLEM_TOKEN:
-		f.error = TROUPE_ETOKEN;
-		tr_session_turn(s, token_turn, &f);
+	if (tr_link_problem(s, p, s->ask.unsent))
 		return;
-	case TR_PROBLEM_DEAD:
-		f = (struct failure){ TROUPE_EEXITED, "agent_exited", p->words };
-		tr_session_turn(s, gone_turn, &f);
-		return;
-	case TR_PROBLEM_GONE:
-		f = (struct failure){ TROUPE_ELOST, "instance_lost", p->words };
-		tr_session_turn(s, gone_turn, &f);
-		return;
-	default:
-		break;
-	}
-	if (s->ask.unsent) {
-		tr_link_trouble(s, p->words); /* when the stream is open again it is sent once more */
-		return;
-	}
 	if (p->kind == TR_PROBLEM_NOT_SENT)
 		f = (struct failure){ TROUPE_ESANDBOX, "sandbox_lost", p->words };
 	else if (p->status == 413)
@@ -348,7 +313,7 @@ static void start(struct troupe_session *s, struct tr_prompt *p)
 
 void tr_turn_pump(struct troupe_session *s)
 {
-	if (!s->turn && s->queued > 0 && s->link == TR_LINK_UP && tr_stream_healthy(s))
+	if (!s->turn && s->queued > 0 && s->link == TR_LINK_UP && tr_stream_healthy(s) && !tr_settings_waiting(s))
 		start(s, take_first(s));
 }
 

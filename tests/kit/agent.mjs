@@ -10,6 +10,8 @@
 //   AGENT_STUBBORN=1   lives on when its input ends, as real agents do
 //   AGENT_DIE_IN=initialize | session/new    ends there, with code 9
 //   AGENT_FAIL=METHOD  answers this method with an error
+//   AGENT_PLAIN=1      offers no modes and no options
+//   AGENT_NO_SET_MODE=1   has its mode as an option only
 //   AGENT_BANNER=TEXT  prints this line first
 import fs from "node:fs";
 import path from "node:path";
@@ -33,7 +35,7 @@ const fileOf = (id) => path.join(env.AGENT_STORE, `${id}.json`);
 const keep = (session) => env.AGENT_STORE && fs.writeFileSync(fileOf(session.id), JSON.stringify(session.said));
 
 function newSession(id, said) {
-  const session = { id, said, cancel: null };
+  const session = { id, said, cancel: null, mode: "ask", model: "small", effort: "low", web: false };
   sessions.set(id, session);
   return session;
 }
@@ -49,6 +51,40 @@ const update = (session, sessionUpdate, fields) =>
 function say(session, text) {
   session.said.push(["agent", text]);
   update(session, "agent_message_chunk", { content: { type: "text", text } });
+}
+
+// ---- what may be chosen; a new life begins with the defaults, as real agents do
+
+const MODES = ["ask", "code", "plan"];
+const named = (values) => values.map((value) => ({ value, name: value }));
+const select = (id, category, currentValue, options) => ({ id, name: id, category, type: "select", currentValue, options });
+
+const optionsOf = (session) => [
+  select("model", "model", session.model, named(["small", "large"])),
+  select("mode", "mode", session.mode, named(MODES)),
+  select("effort", "thought_level", session.effort, [
+    { group: "basic", name: "Basic", options: named(["low"]) }, { group: "more", name: "More", options: named(["high"]) }]),
+  { id: "web", name: "web", type: "boolean", currentValue: session.web },
+];
+
+const chosen = (session) => (env.AGENT_PLAIN ? {} : {
+  modes: { currentModeId: session.mode, availableModes: MODES.map((id) => ({ id, name: id })) },
+  configOptions: optionsOf(session),
+});
+
+function setMode({ sessionId, modeId }) {
+  if (env.AGENT_NO_SET_MODE || env.AGENT_PLAIN) throw new Refusal(-32601, "Method not found");
+  if (!MODES.includes(modeId)) throw new Refusal(-32602, "Invalid params", { modeId });
+  sessions.get(sessionId).mode = modeId;
+  return {};
+}
+
+function setOption({ sessionId, configId, value }) {
+  const session = sessions.get(sessionId);
+  if (env.AGENT_PLAIN) throw new Refusal(-32601, "Method not found");
+  if (!(configId in session)) throw new Refusal(-32602, "Invalid params", { configId });
+  session[configId] = value;
+  return { configOptions: optionsOf(session) };
 }
 
 // ---- asking the client
@@ -111,6 +147,17 @@ const acts = {
   "!late": async (session, [ms]) => { setTimeout(() => say(session, "late"), Number(ms)); },
   "!ask": async (session) => say(session, JSON.stringify((await ask("fs/read_text_file", { sessionId: session.id, path: "/etc/hostname" })).error)),
   "!deaf": async (session) => { say(session, "reading no more"); await pause(50); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); },
+  "!mode": async (session, [mode]) => {
+    session.mode = mode;
+    update(session, "current_mode_update", { currentModeId: mode });
+  },
+  "!model": async (session, [model]) => {
+    session.model = model;
+    update(session, "config_option_update", { configOptions: optionsOf(session) });
+  },
+  "!chosen": async (session) => say(session, [session.mode, session.model, session.effort, session.web].join(" ")),
+  "!refusal": async () => "refusal",
+  "!max_tokens": async () => "max_tokens",
   "!said": async (session) => say(session, JSON.stringify(session.said)),
 };
 
@@ -152,14 +199,17 @@ const methods = {
   authenticate: async ({ methodId }) => { if (methodId === env.AGENT_KEY) loggedIn = true; return {}; },
   "session/new": async () => {
     if (!loggedIn) throw new Refusal(-32000, "Authentication required");
-    return { sessionId: newSession(`s-${process.pid}-${++made}`, []).id };
+    const session = newSession(`s-${process.pid}-${++made}`, []);
+    return { sessionId: session.id, ...chosen(session) };
   },
   "session/load": async ({ sessionId }) => {
     const session = restoreSession(sessionId);
     for (const [who, text] of session.said) update(session, `${who}_message_chunk`, { content: { type: "text", text } });
-    return {};
+    return chosen(session);
   },
-  "session/resume": async ({ sessionId }) => { restoreSession(sessionId); return {}; },
+  "session/resume": async ({ sessionId }) => chosen(restoreSession(sessionId)),
+  "session/set_mode": async (params) => setMode(params),
+  "session/set_config_option": async (params) => setOption(params),
   "session/prompt": prompt,
   "session/cancel": async ({ sessionId }) => sessions.get(sessionId)?.cancel?.(),
 };

@@ -233,6 +233,15 @@ TEST(requests_are_built)
 		"\"type\":\"text\",\"text\":\"hi\"}]}}");
 	tr_acp_cancel(&built, "sess-1");
 	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"session/cancel\",\"params\":{\"sessionId\":\"sess-1\"}}");
+	tr_acp_set_mode(&built, "c-6", "sess-1", (struct troupe_text){ "pl\"an", 5 });
+	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-6\",\"method\":\"session/set_mode\",\"params\":{"
+		"\"sessionId\":\"sess-1\",\"modeId\":\"pl\\\"an\"}}");
+	tr_acp_set_option(&built, "c-7", "sess-1", "model", (struct troupe_value){ "\xa5" "large", 6 });
+	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-7\",\"method\":\"session/set_config_option\",\"params\":{"
+		"\"sessionId\":\"sess-1\",\"configId\":\"model\",\"value\":\"large\"}}");
+	tr_acp_set_option(&built, "c-8", "sess-1", "web", (struct troupe_value){ "\xc3", 1 });
+	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-8\",\"method\":\"session/set_config_option\",\"params\":{"
+		"\"sessionId\":\"sess-1\",\"configId\":\"web\",\"type\":\"boolean\",\"value\":true}}");
 	tr_acp_initialize(&built, "c-1", "0.1.0");
 	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-1\",\"method\":\"initialize\",\"params\":{\"protocolVersion\":1,"
 	             "\"clientInfo\":{\"name\":\"troupe\",\"version\":\"0.1.0\"},\"clientCapabilities\":{\"fs\":"

@@ -22,7 +22,7 @@ static struct {
 	bool                         holds_commits;
 	struct troupe_call           calls[64];
 	int                          call_count;
-	const char                  *agent, *url, *token;
+	const char                  *agent, *url, *token, *mode, *model, *thought_level;
 } kit;
 
 static inline void kit_on_guard(evutil_socket_t fd, short what, void *arg)
@@ -72,6 +72,7 @@ static inline void kit_open(void)
 	fake.depth++;
 	rc = kit.ops->open(tr_sandbox_sessions(kit.sandbox)->ctx, &kit.session, &fake, &(struct troupe_session_options){
 		.agent = kit.agent, .base_url = kit.url ? kit.url : url, .token = kit.token, .hooks = fake_hooks,
+		.mode = kit.mode, .model = kit.model, .thought_level = kit.thought_level,
 	});
 	fake.depth--;
 	assert_int_equal(rc, 0);
@@ -143,6 +144,22 @@ static inline struct troupe_call *kit_respond(const char *permission_id, const c
 	fake.depth++;
 	kit.ops->respond(kit.session, call, permission_id, reply, "bob");
 	fake.depth--;
+	if (!kit.holds_commits)
+		fake_commit();
+	return call;
+}
+
+/* value: as JSON. */
+static inline struct troupe_call *kit_set(enum troupe_setting what, const char *config_id, const char *value)
+{
+	struct troupe_call *call = kit_new_call();
+	struct tr_bytes packed = { 0 };
+
+	assert_int_equal(tr_json_decode(&packed, (struct troupe_text){ value, strlen(value) }, TR_JSON_PLAIN, 10, NULL), 0);
+	fake.depth++;
+	kit.ops->set(kit.session, call, what, config_id, tr_bytes_value(&packed));
+	fake.depth--;
+	tr_bytes_free(&packed);
 	if (!kit.holds_commits)
 		fake_commit();
 	return call;

@@ -24,7 +24,8 @@ TEST(the_first_prompt_makes_the_session_and_is_answered)
 	assert_true(place("chat.user", "hello") < place("session.event", "session/prompt"));
 	assert_int_equal(told("turn.state", "queued"), 1);
 	assert_int_equal(told("turn.state", "running"), 1);
-	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p1\",\"state\":\"done\",\"stopReason\":\"end_turn\"}");
+	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p1\",\"state\":\"done\","
+		"\"stopReason\":\"end_turn\",\"sessionId\":\"default\"}");
 	assert_events_whole();
 	kit_end();
 }
@@ -94,7 +95,7 @@ TEST(prompts_run_one_after_the_other)
 	in_finish("cancelled");
 	UNTIL(third->answered);
 	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p3\",\"state\":\"cancelled\",\"stopReason\":"
-		"\"cancelled\"}");
+		"\"cancelled\",\"sessionId\":\"default\"}");
 	kit_end();
 }
 
@@ -297,7 +298,7 @@ TEST(an_agents_error_ends_the_turn_with_its_words)
 	assert_string_equal(call->text, "model overloaded");
 	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p1\",\"state\":\"failed\",\"error\":{"
 		"\"group\":\"agent\","
-	                    "\"code\":\"failed\",\"message\":\"model overloaded\"}}");
+	                    "\"code\":\"failed\",\"message\":\"model overloaded\"},\"sessionId\":\"default\"}");
 	in.prompt_id[0] = '\0';
 	call = kit_run("p2", "two");
 	in_respond(in_newest(), in.prompt_id, "\"error\":{\"code\":-32000,\"message\":\"Login\",\"data\":{"
@@ -390,7 +391,7 @@ TEST(a_permission_request_is_told_with_what_may_be_answered)
 	         "\"options\":[{\"optionId\":\"A\",\"kind\":\"allow_always\"},{\"optionId\":\"O\",\"kind\":"
 		"\"allow_once\"},"
 	         "{\"optionId\":\"R\",\"kind\":\"reject_once\"}],\"availableReplies\":[\"once\",\"always\","
-		"\"reject\"]}", id);
+		"\"reject\"],\"sessionId\":\"default\"}", id);
 	assert_string_equal(newest("permission.request"), expected);
 	kit_end();
 }

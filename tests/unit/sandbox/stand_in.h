@@ -52,14 +52,19 @@ static struct {
 	const char             *capabilities;  /* agentCapabilities */
 	const char             *fail_method;   /* answered with error -32002 */
 	const char             *load_replays;  /* an envelope sent before the answer of session/load */
+	const char             *session_says;  /* members of the answer to session/new, with a comma in front */
+	const char             *restored_says; /* the answer to load and resume, without braces */
+	const char             *offers;        /* answer to GET /v1/agents/AGENT; NULL: 404 */
+	const char             *unknown_method; /* answered with error -32601 */
+	bool                    mute_settings; /* session/set_... is the test's to answer */
 	bool                    silent_posts;  /* answers come on the stream only */
 	bool                    mute_prompts;  /* prompts are swallowed and never seen again */
 	bool                    delete_hangs;
 	const char             *swept;         /* stdout of the next sweep */
 	const char             *family;        /* of the server, when asked for */
 	/* what it saw */
-	int                     healths, gets, posts, deletes, sweeps;
-	char                    last_event_id[32], last_post[4 * 1024 * 1024], prompt_id[80], session[64], token[64];
+	int                     healths, gets, posts, deletes, sweeps, listings, settings;
+	char                    last_event_id[32], last_post[4 * 1024 * 1024], prompt_id[80], setting_id[80], session[64], token[64];
 	char                    last_sweep[4096];
 } in;
 
@@ -238,9 +243,11 @@ static inline void in_member(const char *json, const char *name, char *into, siz
 
 static inline void in_agent_hears(struct in_instance *i, const char *method, const char *raw_id, const char *body)
 {
-	char rest[512];
+	char rest[4096];
 
-	if (in.fail_method && strstr(method, in.fail_method)) {
+	if (in.unknown_method && strstr(method, in.unknown_method)) {
+		in_respond(i, raw_id, "\"error\":{\"code\":-32601,\"message\":\"Method not found\"}");
+	} else if (in.fail_method && strstr(method, in.fail_method)) {
 		in_respond(i, raw_id, "\"error\":{\"code\":-32002,\"message\":\"no\"}");
 	} else if (strstr(method, "initialize")) {
 		snprintf(rest, sizeof rest, "\"result\":{\"agentCapabilities\":%s,\"authMethods\":[],\"protocolVersion\":1}",
@@ -248,12 +255,18 @@ static inline void in_agent_hears(struct in_instance *i, const char *method, con
 		in_respond(i, raw_id, rest);
 	} else if (strstr(method, "session/new")) {
 		snprintf(in.session, sizeof in.session, "agent-session-%ld", i->created);
-		snprintf(rest, sizeof rest, "\"result\":{\"sessionId\":\"%s\"}", in.session);
+		snprintf(rest, sizeof rest, "\"result\":{\"sessionId\":\"%s\"%s}", in.session, in.session_says ? in.session_says : "");
 		in_respond(i, raw_id, rest);
 	} else if (strstr(method, "session/load") || strstr(method, "session/resume")) {
 		if (in.load_replays && strstr(method, "load"))
 			in_emit_to(i, in.load_replays);
-		in_respond(i, raw_id, "\"result\":{}");
+		snprintf(rest, sizeof rest, "\"result\":{%s}", in.restored_says ? in.restored_says : "");
+		in_respond(i, raw_id, rest);
+	} else if (strstr(method, "session/set_")) {
+		in.settings++;
+		snprintf(in.setting_id, sizeof in.setting_id, "%s", raw_id);
+		if (!in.mute_settings)
+			in_respond(i, raw_id, "\"result\":{}");
 	} else if (strstr(method, "session/prompt")) {
 		snprintf(in.prompt_id, sizeof in.prompt_id, "%s", raw_id);
 	}
@@ -380,6 +393,12 @@ static inline void in_serve(struct in_conn *c, const char *head, const char *bod
 			in_answer(c, "200 OK", "application/json", "{\"status\":\"ok\"}");
 	} else if (strcmp(path, "/v1/acp") == 0) {
 		in_list(c);
+	} else if (strncmp(path, "/v1/agents/", 11) == 0) {
+		in.listings++;
+		if (in.offers)
+			in_answer(c, "200 OK", "application/json", in.offers);
+		else
+			in_problem(c, "400 Bad Request", "unsupported_agent");
 	} else if (strcmp(path, "/v1/processes/run") == 0) {
 		in_run(c, body);
 	} else if (strcmp(method, "POST") == 0) {

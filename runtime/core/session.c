@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An actor's sessions with coding agents: through the port, whoever stands behind it. */
+#include "runtime/base/mem.h"
+#include "runtime/core/live.h"
+
+/* What every port's session begins with. */
+static struct tr_session_base *base_of(struct troupe_session *s)
+{
+	return (struct tr_session_base *)(void *)s;
+}
+
+int troupe_session_open(struct troupe_session **ret, struct troupe_actor *a, const struct troupe_session_options *o)
+{
+	const struct tr_sessions *port = a->core->o.sessions;
+	struct troupe_session *s;
+	int rc;
+
+	if (!port)
+		return troupe_refuse(a, TROUPE_ESANDBOX, "This server runs without a sandbox (--sandbox none).");
+	rc = port->ops->open(port->ctx, &s, a, o);
+	if (rc < 0)
+		return rc;
+	a->sessions = tr_realloc(a->sessions, (a->session_count + 1) * sizeof *a->sessions);
+	a->sessions[a->session_count++] = s;
+	*base_of(s) = (struct tr_session_base){ .actor = a, .port = port };
+	*ret = s;
+	return 0;
+}
+
+struct troupe_session *troupe_session_close(struct troupe_session *s)
+{
+	struct troupe_actor *a;
+
+	if (!s)
+		return NULL;
+	a = base_of(s)->actor;
+	for (size_t i = 0; i < a->session_count; i++) {
+		if (a->sessions[i] == s)
+			a->sessions[i] = a->sessions[--a->session_count];
+	}
+	return base_of(s)->port->ops->close(s);
+}
+
+int troupe_session_prompt(struct troupe_session *s, struct troupe_call *call, const struct troupe_prompt *p)
+{
+	return base_of(s)->port->ops->prompt(s, call, p);
+}
+
+int troupe_session_respond(struct troupe_session *s, struct troupe_call *call, const char *permission_id,
+                           const char *reply, const char *user_id)
+{
+	return base_of(s)->port->ops->respond(s, call, permission_id, reply, user_id);
+}
+
+int troupe_session_set(struct troupe_session *s, struct troupe_call *call, enum troupe_setting what, const char *config_id,
+                       struct troupe_value value)
+{
+	return base_of(s)->port->ops->set(s, call, what, config_id, value);
+}
+
+void troupe_session_info(const struct troupe_session *s, struct troupe_session_info *ret)
+{
+	((const struct tr_session_base *)(const void *)s)->port->ops->info(s, ret);
+}
