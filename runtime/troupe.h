@@ -193,12 +193,14 @@ struct troupe_header { const char *name, *value; };
 
 struct troupe_request {
 	const char *method;  /* "GET" */
-	const char *path;    /* behind /request, with its query: "/", "/users/7?full=1" */
+	const char *path;    /* with its query; to `request`, what is behind /request: "/", "/users/7?full=1". Else all of it:
+	                        "/connect", "/action/add", "/request/users/7?full=1", "/websocket/chat" */
 	const char *url;     /* whole, as the caller wrote it where that is known */
 	const struct troupe_header *headers; /* names as they came; what is between hops, or ours, is left out */
 	size_t      header_count;
-	const void *body;    /* whole: the handler is called when all of it is there */
+	const void *body;    /* whole: the handler is called when all of it is there. An action's is not here */
 	size_t      body_size;
+	const char *address; /* who sent it, "192.0.2.7" or "2001:db8::7": the last proxy, where there is one */
 };
 
 /* The value of the first header of this name, compared without case; NULL: there is none. */
@@ -233,6 +235,9 @@ void               *troupe_peer_self(struct troupe_peer *p);         /* its stru
 bool                troupe_peer_connected(const struct troupe_peer *p); /* false: the visitor of an HTTP call, or gone */
 struct troupe_value troupe_peer_params(const struct troupe_peer *p); /* size 0: none */
 const char         *troupe_peer_param(const struct troupe_peer *p, const char *name); /* a text parameter, or NULL; turn-lived */
+/* How it asked to be let in: the WebSocket's upgrade, the HTTP request of its call. Lent in admit, join and socket; NULL
+ * after that (to a visitor of plain HTTP the request itself is given). Tokens and rvt-... are left out of it. */
+const struct troupe_request *troupe_peer_request(const struct troupe_peer *p);
 int64_t             troupe_peer_since_ms(const struct troupe_peer *p); /* when it joined */
 /* To a plain WebSocket: one message. Leaves with the turn's commit. */
 int                 troupe_socket_send(struct troupe_peer *p, const void *data, size_t size, bool text);

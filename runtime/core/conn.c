@@ -218,6 +218,7 @@ static void on_actor(void *arg, struct tr_fault *fault, const struct tr_actor_ro
 	resume_from_params(c, a);
 	tr_fault_clear(&a->refusal);
 	rc = tr_actor_turn(a, join_turn, c);
+	tr_peer_forget(&c->peer);
 	if (rc < 0) {
 		c->peer.actor = NULL;
 		c->state = TR_CONN_SEEKING;
@@ -236,8 +237,7 @@ struct tr_conn *tr_conn_open(struct tr_core *core, const struct tr_conn_request 
 	tr_random_uuid(c->peer.id);
 	c->peer.params = tr_pool_value(&c->pool, rq->params);
 	c->plain = rq->plain;
-	if (rq->plain)
-		c->path = tr_pool_text(&c->pool, rq->path);
+	c->peer.request = tr_request_copy(rq->request, "");
 	if (core->draining) {
 		tr_fault_set(&fault, TROUPE_EDRAINING, NULL);
 		tr_conn_refuse_with(c, &fault);
@@ -358,8 +358,15 @@ void tr_peer_enter(struct troupe_peer *p, struct troupe_actor *a)
 
 void tr_peer_free(struct troupe_peer *p)
 {
+	tr_peer_forget(p);
 	free(p->self);
 	p->self = NULL;
+}
+
+void tr_peer_forget(struct troupe_peer *p)
+{
+	free((void *)(uintptr_t)p->request);
+	p->request = NULL;
 }
 
 void *troupe_peer_self(struct troupe_peer *p)

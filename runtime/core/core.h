@@ -91,11 +91,12 @@ struct tr_action_request {
 	struct troupe_text  action;
 	struct troupe_value args;   /* a packed array */
 	struct troupe_value params; /* size 0: none */
+	const struct troupe_request *request; /* for admit and join: troupe_peer_request. Copied; NULL: none */
 };
 /* Plain HTTP for the actor's own handler (spec 11.1). */
 struct tr_raw_request {
 	struct tr_address             to;
-	const struct troupe_request  *request; /* copied */
+	const struct troupe_request  *request; /* copied; its path is what is behind /request */
 	struct troupe_value           params;
 };
 
@@ -135,8 +136,8 @@ struct tr_conn_request {
 	struct tr_address   to;
 	enum tr_encoding    encoding;
 	struct troupe_value params; /* size 0: none. `since` (a number) in it resumes: design.md 4.3 */
-	bool                plain;  /* a plain WebSocket (spec 11.2): no Init, messages pass as they are ... */
-	struct troupe_text  path;   /* ... and this is what it asks for, with its query */
+	bool                plain;  /* a plain WebSocket (spec 11.2): no Init, messages pass as they are */
+	const struct troupe_request *request; /* for admit, join and socket: troupe_peer_request. NULL: none; not if it is plain */
 };
 
 /* The WebSocket is open (101 is out). Never fails: a refusal is an Error frame and a close through ops. The request is

@@ -15,7 +15,7 @@ struct tr_http_call {
 	struct tr_pool        pool;
 	struct troupe_text    action;
 	struct troupe_value   args;
-	struct troupe_request request;    /* method NULL: an action */
+	struct troupe_request request;    /* lends from the visitor's; method NULL: an action */
 	struct troupe_peer    visitor;
 	on_answer            *on_answer;  /* one of both; NULL both: the requester has gone */
 	const struct tr_response_ops *ops;
@@ -175,6 +175,8 @@ static void run(struct tr_http_call *h, struct troupe_actor *a)
 	tr_fault_clear(&a->refusal);
 	tr_peer_enter(&h->visitor, a);
 	rc = tr_actor_turn(a, admit_turn, h);
+	if (!h->request.method)
+		tr_peer_forget(&h->visitor);
 	if (rc < 0)
 		tr_actor_take_fault(a, rc, &fault);
 	else if (!action || a->call_count - a->stream_count >= TR_MAILBOX_MAX)
@@ -221,33 +223,22 @@ struct tr_http_call *tr_core_action(struct tr_core *core, const struct tr_action
 	struct tr_http_call *h = http_new(core, rq->params, arg);
 
 	h->on_answer = answer;
+	h->visitor.request = tr_request_copy(rq->request, "");
 	h->action = (struct troupe_text){ tr_pool_text(&h->pool, rq->action), rq->action.size };
 	h->args = tr_pool_value(&h->pool, rq->args);
 	tr_roster_seek(core, &rq->to, TR_SEEK_WAKE, on_actor, h);
 	return h;
 }
 
-static const char *copy_text(struct tr_http_call *h, const char *text)
-{
-	return tr_pool_text(&h->pool, (struct troupe_text){ text, strlen(text) });
-}
-
 struct tr_http_call *tr_core_request(struct tr_core *core, const struct tr_raw_request *rq, const struct tr_response_ops *ops,
                                      void *arg)
 {
 	struct tr_http_call *h = http_new(core, rq->params, arg);
-	const struct troupe_request *in = rq->request;
-	struct troupe_header *headers = tr_pool_alloc(&h->pool, (in->header_count + 1) * sizeof *headers);
 
 	h->ops = ops;
-	h->request = *in;
-	h->request.method = copy_text(h, in->method);
-	h->request.path = copy_text(h, in->path);
-	h->request.url = copy_text(h, in->url);
-	h->request.headers = headers;
-	for (size_t i = 0; i < in->header_count; i++)
-		headers[i] = (struct troupe_header){ copy_text(h, in->headers[i].name), copy_text(h, in->headers[i].value) };
-	h->request.body = tr_pool_value(&h->pool, (struct troupe_value){ in->body, in->body_size }).data;
+	h->visitor.request = tr_request_copy(rq->request, "/request");
+	h->request = *h->visitor.request;
+	h->request.path += strlen("/request");
 	tr_roster_seek(core, &rq->to, TR_SEEK_WAKE, on_actor, h);
 	return h;
 }

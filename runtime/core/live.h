@@ -92,6 +92,7 @@ struct troupe_peer {
 	void                *self;    /* of kind->peer_size; NULL: none yet */
 	char                 id[37];
 	struct troupe_value  params;
+	const struct troupe_request *request; /* until it has been let in */
 	int64_t              since_ms;
 	struct tr_list       link;
 };
@@ -134,7 +135,6 @@ struct tr_conn {
 	unsigned                  sub_count;
 	struct tr_list            link;
 	bool                      plain;
-	char                     *path;     /* in the pool */
 	int                       closed_code; /* the client's Close frame; 0: none came */
 	char                     *closed_reason; /* in the pool */
 	/* while its actor sleeps (dorm.c) */
@@ -214,6 +214,10 @@ void tr_piece_take_back(struct troupe_call *c, void *data, size_t size);
 /* Its reader has taken all, or has gone: its actor hears so, if it wants to. */
 void tr_stream_turn(struct troupe_call *c, bool open);
 
+/* ---- asked.c */
+/* All in one piece, to be freed as such; the path is that of `from` with `before` in front. NULL gives NULL. */
+struct troupe_request *tr_request_copy(const struct troupe_request *from, const char *before);
+
 /* ---- http.c */
 /* The call's answer, as it lies in the call; or the end of it, when it came in pieces. */
 void tr_http_answer(struct tr_http_call *h, const struct troupe_call *c);
@@ -243,7 +247,8 @@ void tr_timers_free(struct troupe_actor *a);
 /* ---- conn.c */
 /* Gives it the struct that its kind wants; before admit. */
 void tr_peer_enter(struct troupe_peer *p, struct troupe_actor *a);
-void tr_peer_free(struct troupe_peer *p); /* the struct */
+void tr_peer_free(struct troupe_peer *p); /* the struct, and what tr_peer_forget takes */
+void tr_peer_forget(struct troupe_peer *p); /* how it asked: it was let in, or not */
 struct tr_conn *tr_conn_ref(struct tr_conn *c);
 void tr_conn_unref(struct tr_conn *c);
 void tr_conn_send(struct tr_conn *c, struct tr_frame *f); /* now; nothing when it is closing */

@@ -15,7 +15,7 @@ int tr_plain_open(struct troupe_actor *a, struct tr_conn *c)
 		return troupe_refuse(a, TROUPE_EROUTE, "This kind of actor takes no plain WebSockets.");
 	tr_list_push(&a->sockets, &c->peer.link);
 	a->socket_count++;
-	rc = a->kind->socket(a, &c->peer, c->path);
+	rc = a->kind->socket(a, &c->peer, c->peer.request->path);
 	if (rc >= 0)
 		return 0;
 	tr_list_remove(&c->peer.link);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/gate/exchange.h"
+#include "runtime/gate/asked.h"
 #include "runtime/gate/text.h"
 
 /* ---- actions */
@@ -71,6 +71,7 @@ static int decode_params(const struct tr_http_head *head, struct tr_bytes *param
 static void run_action(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text body)
 {
 	struct tr_bytes args = { 0 }, params = { 0 };
+	struct tr_asked asked;
 	const char *why = NULL;
 	int err = decode_params(head, &params, &why);
 
@@ -79,12 +80,15 @@ static void run_action(struct tr_exchange *x, const struct tr_http_head *head, s
 	if (err) {
 		tr_exchange_fail(x, err, why);
 	} else {
+		tr_asked_init(&asked, x, head, tr_text(NULL, 0));
 		x->call = tr_core_action(x->client->gate->o.core, &(struct tr_action_request){
-			.to     = tr_target_address(&x->target),
-			.action = tr_text_of(&x->name),
-			.args   = tr_bytes_value(&args),
-			.params = tr_bytes_value(&params),
+			.to      = tr_target_address(&x->target),
+			.action  = tr_text_of(&x->name),
+			.args    = tr_bytes_value(&args),
+			.params  = tr_bytes_value(&params),
+			.request = &asked.request,
 		}, on_answer, x);
+		tr_asked_fini(&asked);
 	}
 	tr_bytes_free(&args);
 	tr_bytes_free(&params);
@@ -105,59 +109,6 @@ static void route_action(struct tr_exchange *x, const struct tr_http_head *head)
 
 /* ---- plain HTTP, for the actor's own handler (11.1) */
 
-#define ORIGINAL_URL "x-rivet-internal-original-request-url"
-
-/* What is between hops, or between the client and us. */
-static bool is_ours(struct troupe_text name)
-{
-	static const char *const ours[] = { "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect",
-		"proxy-connection", "x-rivet-token", "x-rivet-target", "x-rivet-actor", "x-rivet-skip-ready-wait", ORIGINAL_URL };
-
-	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++) {
-		if (tr_text_is_nocase(name, ours[i]))
-			return true;
-	}
-	return false;
-}
-
-/* NUL-terminated copies; a head holds no NUL. */
-static const char *copy(struct tr_bytes *texts, struct troupe_text t)
-{
-	size_t at = texts->size;
-
-	tr_bytes_put(texts, t.data, t.size);
-	tr_bytes_put_byte(texts, 0);
-	return texts->failed ? "" : (const char *)texts->data + at;
-}
-
-/* Behind "/request", with what the actor may see of the query. */
-static void put_path(struct tr_bytes *out, const struct tr_exchange *x)
-{
-	struct troupe_text path = tr_text(x->target.path.data + strlen("/request"), x->target.path.size - strlen("/request"));
-
-	if (!path.size)
-		tr_bytes_put_byte(out, '/');
-	tr_bytes_put(out, path.data, path.size);
-	if (x->target.query.size) {
-		tr_bytes_put_byte(out, '?');
-		tr_bytes_put(out, x->target.query.data, x->target.query.size);
-	}
-}
-
-static void put_url(struct tr_bytes *out, const struct tr_http_head *head, struct troupe_text path)
-{
-	struct troupe_text original = tr_http_header(head, ORIGINAL_URL);
-	const char *colon = memchr(head->host.data ? head->host.data : "", ':', head->host.size);
-
-	if (original.data) {
-		tr_bytes_put(out, original.data, original.size);
-		return;
-	}
-	tr_bytes_put_text(out, "http://");
-	tr_bytes_put(out, head->host.data, colon ? (size_t)(colon - head->host.data) : head->host.size);
-	tr_bytes_put(out, path.data, path.size);
-}
-
 /* Gives the content type, which is said elsewhere; NULL: there is none. */
 static const char *put_headers(struct tr_exchange *x, const struct tr_raw_response *r)
 {
@@ -168,7 +119,7 @@ static const char *put_headers(struct tr_exchange *x, const struct tr_raw_respon
 
 		if (tr_text_is_nocase(name, "content-type"))
 			type = r->headers[i].value;
-		else if (!is_ours(name) && !tr_text_is_nocase(name, "content-length"))
+		else if (!tr_header_is_ours(name) && !tr_text_is_nocase(name, "content-length"))
 			tr_exchange_header(x, r->headers[i].name, tr_text(r->headers[i].value, strlen(r->headers[i].value)));
 	}
 	return type;
@@ -227,28 +178,12 @@ static const struct tr_response_ops response_ops = {
 static void send_request(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text body,
                          struct troupe_value params)
 {
-	struct troupe_header headers[TR_HTTP_HEADERS_MAX];
-	struct tr_bytes texts = { 0 }, path = { 0 }, url = { 0 };
-	struct troupe_request rq = { .headers = headers, .body = body.data, .body_size = body.size };
+	struct tr_asked asked;
 
-	/* Room for everything first, so that the copies stay where they are. */
-	tr_bytes_reserve(&texts, 2 * TR_HTTP_HEAD_BYTES_MAX + 4096);
-	put_path(&path, x);
-	put_url(&url, head, tr_text_of(&path));
-	rq.method = copy(&texts, head->method);
-	for (size_t i = 0; i < head->count; i++) {
-		if (is_ours(head->headers[i].name))
-			continue;
-		headers[rq.header_count++] = (struct troupe_header){
-			.name = copy(&texts, head->headers[i].name), .value = copy(&texts, head->headers[i].value) };
-	}
-	rq.path = tr_bytes_text(&path);
-	rq.url = tr_bytes_text(&url);
+	tr_asked_init(&asked, x, head, body);
 	x->call = tr_core_request(x->client->gate->o.core, &(struct tr_raw_request){
-		.to = tr_target_address(&x->target), .request = &rq, .params = params }, &response_ops, x);
-	tr_bytes_free(&texts);
-	tr_bytes_free(&path);
-	tr_bytes_free(&url);
+		.to = tr_target_address(&x->target), .request = &asked.request, .params = params }, &response_ops, x);
+	tr_asked_fini(&asked);
 }
 
 static void run_request(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text body)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "proto/key.h"
-#include "runtime/gate/exchange.h"
+#include "runtime/gate/asked.h"
 #include "runtime/gate/text.h"
 
 #define KEY_TEXT_SIZE 24
@@ -131,22 +131,13 @@ static int judge(struct tr_exchange *x, const struct tr_http_head *head, const s
 
 /* ---- handing over */
 
-/* As the actor sees it: "/websocket" in front, and its own query behind (11.2). */
-static void put_path(struct tr_bytes *out, const struct tr_exchange *x)
-{
-	tr_bytes_put(out, x->target.path.data, x->target.path.size);
-	if (x->target.query.size) {
-		tr_bytes_put_byte(out, '?');
-		tr_bytes_put(out, x->target.query.data, x->target.query.size);
-	}
-}
-
 static void run_upgrade(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text body)
 {
 	struct tr_client *client = x->client;
 	struct offer offer = { .rivet = false };
-	struct tr_bytes params = { 0 }, path = { 0 };
+	struct tr_bytes params = { 0 };
 	struct troupe_text rest;
+	struct tr_asked asked;
 	int fd;
 	struct tr_ws_upgrade up = { .key = tr_http_header(head, "sec-websocket-key") };
 
@@ -158,15 +149,15 @@ static void run_upgrade(struct tr_exchange *x, const struct tr_http_head *head, 
 	up.request.encoding = x->encoding;
 	up.request.params = tr_bytes_value(&params);
 	up.request.plain = x->wish == TR_WISH_WEBSOCKET;
-	put_path(&path, x);
-	up.request.path = tr_text_of(&path);
+	tr_asked_init(&asked, x, head, tr_text(NULL, 0));
+	up.request.request = &asked.request;
 	up.address = tr_text(client->address, strlen(client->address));
 	fd = tr_http_conn_release(client->conn, &rest);
 	up.rest = rest.data;
 	up.rest_size = rest.size;
 	tr_ws_adopt(client->gate->ws, fd, &up);
 	tr_bytes_free(&params);
-	tr_bytes_free(&path);
+	tr_asked_fini(&asked);
 	tr_exchange_desert(x);
 }
 

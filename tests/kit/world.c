@@ -498,9 +498,13 @@ static void comes(struct tr_someone *p, struct tr_world *w, const char *name, co
 	struct tr_key_limits limits = { TR_KEY_PART_BYTES_MAX, TR_KEY_BYTES_MAX };
 	struct tr_conn_request rq = { .to = { .name = { name, strlen(name) }, .create = true }, .encoding = TR_ENC_JSON };
 
+	static const struct troupe_header own = { "x-own", "yes" };
+	struct troupe_request upgrade = { .method = "GET", .path = path ? path : "/connect", .url = "http://world/",
+	                                  .headers = &own, .header_count = 1, .address = "192.0.2.7" };
+
 	*p = (struct tr_someone){ .world = w };
 	rq.plain = path;
-	rq.path = (struct troupe_text){ path, path ? strlen(path) : 0 };
+	rq.request = &upgrade;
 	tr_key_from_query(&canonical, (struct troupe_text){ key, key ? strlen(key) : 0 }, &limits);
 	rq.to.key = (struct troupe_text){ tr_bytes_text(&canonical), canonical.size };
 	if (params) {

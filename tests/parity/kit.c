@@ -14,7 +14,7 @@ void pack_begin(struct pack *p)
 	msgpack_packer_init(&p->out, &p->bytes, msgpack_sbuffer_write);
 }
 
-static void pack_part(struct pack *p, const char *text, size_t size)
+void pack_part(struct pack *p, const char *text, size_t size)
 {
 	msgpack_pack_str(&p->out, size);
 	msgpack_pack_str_body(&p->out, text, size);

@@ -51,7 +51,7 @@ static struct {
 
 	/* The last plain request, and what is answered to it from the loop; status 0: an empty 404. */
 	struct event_base *base;
-	char method[200], path[200], url[200], body[200], headers[2000];
+	char method[200], path[200], url[200], body[200], headers[2000], address[200];
 	struct tr_raw_response response;
 	const struct tr_response_ops *ops;
 	unsigned flowing;                 /* how often it was told that all had left */
@@ -220,6 +220,25 @@ void tr_core_count(const struct tr_core *c, struct tr_core_counts *ret)
 	*ret = (struct tr_core_counts){ .actors = 3, .conns = 2, .calls = 1 };
 }
 
+static inline void put_headers(char to[2000], const struct troupe_request *rq)
+{
+	to[0] = 0;
+	for (size_t i = 0; i < rq->header_count; i++) {
+		size_t size = strlen(to);
+
+		snprintf(to + size, 2000 - size, "%s=%s;", rq->headers[i].name, rq->headers[i].value);
+	}
+}
+
+static inline void core_is_asked(const struct troupe_request *rq)
+{
+	copy(core.method, tr_text(rq->method, strlen(rq->method)));
+	copy(core.path, tr_text(rq->path, strlen(rq->path)));
+	copy(core.url, tr_text(rq->url, strlen(rq->url)));
+	copy(core.address, tr_text(rq->address, strlen(rq->address)));
+	put_headers(core.headers, rq);
+}
+
 struct tr_http_call *tr_core_action(struct tr_core *c, const struct tr_action_request *rq,
 	void (*on_answer)(void *arg, const struct tr_failure *failure, struct troupe_value output,
 	                  const struct tr_client_actor *actor), void *arg)
@@ -234,6 +253,7 @@ struct tr_http_call *tr_core_action(struct tr_core *c, const struct tr_action_re
 	copy(core.key, rq->to.key);
 	copy(core.action, rq->action);
 	core.create = rq->to.create;
+	core_is_asked(rq->request);
 	tr_bytes_clear(&core.args);
 	tr_bytes_put(&core.args, rq->args.data, rq->args.size);
 	tr_bytes_clear(&core.params);
@@ -272,17 +292,9 @@ struct tr_http_call *tr_core_request(struct tr_core *c, const struct tr_raw_requ
 	assert_null(core.call);
 	core.call = (struct tr_http_call *)&core;
 	core.ops = ops;
-	core.headers[0] = 0;
 	copy(core.id, rq->to.id);
-	copy(core.method, tr_text(in->method, strlen(in->method)));
-	copy(core.path, tr_text(in->path, strlen(in->path)));
-	copy(core.url, tr_text(in->url, strlen(in->url)));
+	core_is_asked(in);
 	copy(core.body, tr_text(in->body, in->body_size));
-	for (size_t i = 0; i < in->header_count; i++) {
-		size_t size = strlen(core.headers);
-
-		snprintf(core.headers + size, sizeof(core.headers) - size, "%s=%s;", in->headers[i].name, in->headers[i].value);
-	}
 	core.requests++;
 	event_base_once(core.base, -1, EV_TIMEOUT, core_responds, arg, NULL);
 	return core.call;
@@ -319,7 +331,8 @@ static struct {
 	int fd, error;
 	bool rivet, create;
 	enum tr_encoding encoding;
-	char key[200], id[200], name[200], actor_key[200], message[200], address[200], rest[200], path[200];
+	char key[200], id[200], name[200], actor_key[200], message[200], address[200], rest[200], path[200], url[200];
+	char headers[2000];
 	bool plain;
 	struct tr_bytes params;
 } ws;
@@ -348,7 +361,9 @@ void tr_ws_adopt(struct tr_ws *w, int fd, const struct tr_ws_upgrade *up)
 	ws.create = up->request.to.create;
 	ws.encoding = up->request.encoding;
 	ws.plain = up->request.plain;
-	copy(ws.path, up->request.path);
+	copy(ws.path, tr_text(up->request.request->path, strlen(up->request.request->path)));
+	copy(ws.url, tr_text(up->request.request->url, strlen(up->request.request->url)));
+	put_headers(ws.headers, up->request.request);
 	copy(ws.key, up->key);
 	copy(ws.id, up->request.to.id);
 	copy(ws.name, up->request.to.name);

@@ -13,6 +13,10 @@ TEST(an_action_by_key_is_run)
 	assert_string_equal(core.id, "");
 	assert_string_equal(core.action, "weird/name");
 	assert_true(core.create);
+	assert_string_equal(core.method, "POST");
+	assert_string_equal(core.path, "/action/weird%2Fname");
+	assert_string_equal(core.address, "127.0.0.1");
+	assert_string_equal(core.headers, "Host=h:6420;Content-Length=12;x-rivet-encoding=json;");
 	assert_int_equal(core.args.size, 2);
 	assert_memory_equal(core.args.data, "\x91\x05", 2);
 	assert_int_equal(core.params.size, 0);

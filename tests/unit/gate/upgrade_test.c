@@ -93,6 +93,20 @@ TEST(a_plain_websocket_keeps_its_path_and_query)
 	end(w);
 }
 
+TEST(an_actor_sees_of_an_upgrade_what_is_not_ours)
+{
+	struct world *w = begin();
+
+	upgrade(w, "/gateway/w/connect" BY_KEY "&x=1", "Cookie: a=b\r\nOrigin: http://h:6420\r\n"
+	        "Sec-WebSocket-Protocol: rivet, rivet_encoding.json, mine,rivet_token.t , yours\r\n"
+	        "sec-websocket-protocol: rivet_conn_params.%7B%7D\r\nX-Rivet-Token: t\r\n", "");
+	assert_int_equal(ws.error, 0);
+	assert_string_equal(ws.path, "/connect?x=1");
+	assert_string_equal(ws.url, "http://h/connect?x=1");
+	assert_string_equal(ws.headers, "Host=h:6420;Cookie=a=b;Origin=http://h:6420;Sec-WebSocket-Protocol=mine,yours;");
+	end(w);
+}
+
 TEST(refusals_are_handed_over_too)
 {
 	struct world *w = begin_with("tok/en", NULL);
@@ -188,6 +202,7 @@ TEST(frames_leave_at_the_end_of_the_turn)
 
 TESTS(RUN(an_upgrade_is_handed_over), RUN(an_upgrade_may_come_on_a_used_connection),
       RUN(an_upgrade_names_its_actor_by_subprotocol), RUN(a_plain_websocket_keeps_its_path_and_query),
+      RUN(an_actor_sees_of_an_upgrade_what_is_not_ours),
       RUN(refusals_are_handed_over_too),
       RUN(parameters_of_an_upgrade_are_bounded), RUN(what_is_no_upgrade_is_refused_by_http),
       RUN(frames_leave_at_the_end_of_the_turn))
