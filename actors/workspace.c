@@ -13,6 +13,7 @@
 struct workspace {
 	const char *agent, *base_url, *sandbox_id; /* from the creator; absent: the server's own */
 	const char *mode, *model, *thought_level;  /* as well; absent: as the agent has it */
+	int64_t stall_ms;                          /* the same; 0: the runtime's */
 	struct troupe_session *session;            /* from wake to sleep; NULL: this server has no sandbox */
 };
 static const struct troupe_record workspace = TROUPE_RECORD(workspace,
@@ -21,17 +22,19 @@ static const struct troupe_record workspace = TROUPE_RECORD(workspace,
 	TROUPE_OPTION(workspace, sandbox_id, "sandboxId"),
 	TROUPE_OPTION(workspace, mode,       "mode"),
 	TROUPE_OPTION(workspace, model,      "model"),
-	TROUPE_OPTION(workspace, thought_level, "thoughtLevel"));
+	TROUPE_OPTION(workspace, thought_level, "thoughtLevel"),
+	TROUPE_DEFAULT(workspace, stall_ms,  "stallMs", 0));
 
 /* ------------------------------------------------------------------ how it begins */
 
-struct input { const char *agent; struct troupe_value sandbox; const char *mode, *model, *thought_level; };
+struct input { const char *agent; struct troupe_value sandbox; const char *mode, *model, *thought_level; int64_t stall_ms; };
 static const struct troupe_record input = TROUPE_RECORD(input,
 	TROUPE_OPTION(input, agent,   "agent"),
 	TROUPE_OPTION(input, sandbox, "sandbox"),
 	TROUPE_OPTION(input, mode,    "mode"),
 	TROUPE_OPTION(input, model,   "model"),
-	TROUPE_OPTION(input, thought_level, "thoughtLevel"));
+	TROUPE_OPTION(input, thought_level, "thoughtLevel"),
+	TROUPE_DEFAULT(input, stall_ms, "stallMs", 0));
 
 struct sandbox { const char *provider, *base_url, *sandbox_id; };
 static const struct troupe_record sandbox = TROUPE_RECORD(sandbox,
@@ -84,10 +87,13 @@ static int workspace_create(struct troupe_actor *a)
 	rc = troupe_input(a).size ? troupe_read(a, &input, &in, troupe_input(a)) : 0;
 	if (rc < 0)
 		return rc;
+	if (in.stall_ms < 0)
+		return troupe_refuse(a, TROUPE_EINVAL, "input.stallMs: must not be negative");
 	troupe_set_text(a, &ws->agent, in.agent);
 	troupe_set_text(a, &ws->mode, in.mode);
 	troupe_set_text(a, &ws->model, in.model);
 	troupe_set_text(a, &ws->thought_level, in.thought_level);
+	ws->stall_ms = in.stall_ms;
 	return sandbox_from_input(a, in.sandbox);
 }
 
@@ -134,6 +140,7 @@ static int workspace_wake(struct troupe_actor *a)
 		.mode       = ws->mode,
 		.model      = ws->model,
 		.thought_level = ws->thought_level,
+		.stall_ms   = ws->stall_ms,
 		.hooks      = { .on_prompt = on_prompt, .on_event = on_event, .on_change = on_change },
 	});
 
@@ -294,6 +301,52 @@ static int workspace_prompt(struct troupe_actor *a, struct troupe_call *call)
 	});
 }
 
+struct cancel { const char *prompt_id, *user_id, *session_id; };
+static const struct troupe_record cancel = TROUPE_RECORD(cancel,
+	TROUPE_OPTION(cancel, prompt_id,  "promptId"),
+	TROUPE_OPTION(cancel, user_id,    "userId"),
+	TROUPE_OPTION(cancel, session_id, "sessionId"));
+
+static int workspace_cancel(struct troupe_actor *a, struct troupe_call *call)
+{
+	const struct cancel *in = troupe_args(call);
+	struct troupe_session *s = session_of(a, in->session_id);
+
+	return s ? troupe_session_cancel(s, call, in->prompt_id, in->user_id) : no_session(a, call);
+}
+
+/* Which session is meant, and nothing else. */
+struct which { const char *session_id; };
+static const struct troupe_record which = TROUPE_RECORD(which,
+	TROUPE_OPTION(which, session_id, "sessionId"));
+
+static int workspace_get_queue(struct troupe_actor *a, struct troupe_call *call)
+{
+	const struct which *in = troupe_args(call);
+	struct troupe_session *s = session_of(a, in->session_id);
+	struct troupe_value queue;
+
+	if (!s)
+		return no_session(a, call);
+	queue = troupe_session_queue(s);
+	if (queue.size == 0)
+		return troupe_fail(call, TROUPE_ERESTARTING, "The session is restarting. Try again in a moment.");
+	return troupe_reply_value(call, queue);
+}
+
+struct restart { const char *user_id, *session_id; };
+static const struct troupe_record restart = TROUPE_RECORD(restart,
+	TROUPE_OPTION(restart, user_id,    "userId"),
+	TROUPE_OPTION(restart, session_id, "sessionId"));
+
+static int workspace_restart_agent(struct troupe_actor *a, struct troupe_call *call)
+{
+	const struct restart *in = troupe_args(call);
+	struct troupe_session *s = session_of(a, in->session_id);
+
+	return s ? troupe_session_restart(s, call, in->user_id) : no_session(a, call);
+}
+
 struct response { const char *permission_id, *reply, *user_id, *session_id; };
 static const struct troupe_record response = TROUPE_RECORD(response,
 	TROUPE_FIELD(response, permission_id, "permissionId"),
@@ -378,6 +431,9 @@ static int workspace_get_events(struct troupe_actor *a, struct troupe_call *call
 static const struct troupe_action workspace_actions[] = {
 	{ .name = "getSessionInfo",    .run = workspace_get_session_info },
 	{ .name = "prompt",            .run = workspace_prompt,     .takes = &prompt, .slow = true },
+	{ .name = "cancel",            .run = workspace_cancel,     .takes = &cancel },
+	{ .name = "getQueue",          .run = workspace_get_queue,  .takes = &which },
+	{ .name = "restartAgent",      .run = workspace_restart_agent, .takes = &restart },
 	{ .name = "respondPermission", .run = workspace_respond,    .takes = &response },
 	{ .name = "setMode",           .run = workspace_set_mode,          .takes = &mode_choice,    .slow = true },
 	{ .name = "setModel",          .run = workspace_set_model,         .takes = &model_choice,   .slow = true },

@@ -65,6 +65,10 @@
 	X(EREPLY,       -72, 400, "permission", "reply_not_offered",  "The agent does not offer this reply.") \
 	X(ECANCELLED,   -73, 409, "prompt",   "cancelled",            "The prompt was cancelled.") \
 	X(EMISMATCH,    -74, 409, "agent",    "mismatch",             "The session belongs to another agent.") \
+	X(EOVER,        -75, 409, "prompt",   "over",                 "The prompt is over already.") \
+	X(ENOPROMPT,    -76, 404, "prompt",   "unknown",              "No prompt has this id.") \
+	X(EUNRESPONSIVE, -77, 502, "agent",   "unresponsive",         "The agent did not react and was ended.") \
+	X(ERESTARTED,   -78, 409, "agent",    "restarted",            "Somebody restarted the agent.") \
 	X(ECHOICE,      -80, 400, "agent",    "not_offered",          "The agent does not offer this.") \
 	X(ENOSESSION,   -81, 404, "session",  "unknown",              "There is no such session.")
 

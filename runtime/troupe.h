@@ -278,8 +278,17 @@ struct troupe_session_info {
 
 struct troupe_prompt { const char *prompt_id, *user_id, *text; };
 
-/* A change to be told: name is "turn.state" or "sandbox.state" or "permission.request" or "permission.resolved" or
- * "session.config", value an object with the sessionId; spec/sandbox-agent.md 5.11 names the states. */
+/* A change to be told, an object with the sessionId and:
+ *
+ *	turn.state            { promptId, userId, state, position, ... }. state: "queued", "running", "cancelling",
+ *	                      "agent_unresponsive" (the cancel has no effect: troupe_session_restart helps), and once
+ *	                      "done", "failed" or "cancelled". position: 1 is the next of those that wait, 0 does not wait; it
+ *	                      falls by one with each that leaves before it. With it, where they apply: stalled (the agent has not
+ *	                      said anything for stall_ms, which is no error), by (who cancelled), stopReason, error
+ *	sandbox.state         { state, sandboxId, error? }. state: "connecting", "ready", "unreachable", "lost"
+ *	permission.request    { permissionId, toolCall, options, availableReplies }
+ *	permission.resolved   { permissionId, reply, userId? }
+ *	session.config        { modes, configOptions } */
 struct troupe_session_hooks {
 	/* A prompt was accepted as new: nothing of it is logged yet. Publish here what people should see of it. */
 	void (*on_prompt)(struct troupe_actor *a, struct troupe_session *s, const struct troupe_prompt *p);
@@ -298,6 +307,7 @@ struct troupe_session_options {
 	/* What a new session begins with, set in this order; NULL: as the agent has it. If one cannot be set there is no session:
 	 * its prompts fail and say why. A session that exists keeps what was last chosen, through every restart. */
 	const char *mode, *model, *thought_level;
+	int64_t     stall_ms;      /* of a turn without a word of the agent, then it is told as stalled; 0: ten minutes */
 	struct troupe_session_hooks hooks;
 };
 
@@ -327,6 +337,25 @@ enum troupe_setting { TROUPE_MODE, TROUPE_MODEL, TROUPE_THOUGHT_LEVEL, TROUPE_OP
  * troupe_session_prompt. */
 int troupe_session_set(struct troupe_session *s, struct troupe_call *call, enum troupe_setting what, const char *config_id,
                        struct troupe_value value);
+
+/* Stops a prompt. One that waits leaves the queue, and who waits for it hears ECANCELLED. The running one (prompt_id NULL, or its
+ * id) is told to the agent, whatever waits, and its open permission requests are answered "cancelled"; its turn ends
+ * when the agent says so, most often with stopReason "cancelled". An agent that says nothing for ten seconds (TR_CANCEL_MS) is
+ * told as "agent_unresponsive"; it may still end the turn later. Takes over the call, answered once it is stored, from when
+ * on it has its effect whatever happens to this process: { promptId, state }, state "cancelled" (it is over),
+ * "cancelling" or "agent_unresponsive" (again, for one that is being cancelled). EOVER, ENOPROMPT. user_id: who wants it;
+ * may be NULL. */
+int troupe_session_cancel(struct troupe_session *s, struct troupe_call *call, const char *prompt_id, const char *user_id);
+
+/* Ends the agent's process and makes a new one, that is given the conversation as its agent can take it. The running prompt fails
+ * with ERESTARTED, or EUNRESPONSIVE if the agent was; its permission requests expire; the queue goes on. Takes over the call,
+ * answered with undefined once it is stored. */
+int troupe_session_restart(struct troupe_session *s, struct troupe_call *call, const char *user_id);
+
+/* What runs and what waits, oldest first; turn-lived: { running: null or { promptId, userId, text, createdAt, since, state,
+ * stalled }, queued: [{ promptId, userId, text, createdAt }] }, times in ms, states as of turn.state. Long texts are cut to
+ * their share of TR_QUEUE_TEXT_BYTES and marked truncated: true. Size 0: not known yet, in the moment after open. */
+struct troupe_value troupe_session_queue(struct troupe_session *s);
 
 void troupe_session_info(const struct troupe_session *s, struct troupe_session_info *ret);
 

@@ -60,6 +60,10 @@
 #define TR_PROMPT_BYTES_MAX           (2 * 1024 * 1024 - 4096) /* encoded envelope: prompt.too_large (spec/sandbox-agent.md 5.4) */
 #define TR_PROMPTS_QUEUED_MAX         256                /* of a session: actor.overloaded */
 #define TR_PROMPT_ID_BYTES_MAX        128                /* request.invalid */
+#define TR_USER_ID_BYTES_MAX          256                /* of whoever prompts, cancels, answers: request.invalid */
+#define TR_QUEUE_TEXT_BYTES           (128 * 1024)       /* of all texts that a look at the queue shows: each gets its share, cut */
+#define TR_CANCEL_MS                  10000              /* for an agent to end a cancelled turn: told as agent_unresponsive */
+#define TR_STALL_MS                   600000             /* of a turn without a word of the agent: told as stalled */
 #define TR_STREAM_EVENT_BYTES_MAX     (64 * 1024 * 1024) /* one SSE event: logged as _troupe/oversize, content dropped */
 #define TR_EVENT_CLIENT_BYTES_MAX     (960 * 1024)       /* a larger one: clients get its large members as {truncated} (F38) */
 #define TR_CONFIG_BYTES_MAX           (256 * 1024)       /* an agent's modes, its config options: larger ones count as unknown */

@@ -164,6 +164,9 @@ struct tr_session_ops {
 	               const char *user_id);
 	int (*set)(struct troupe_session *s, struct troupe_call *call, enum troupe_setting what, const char *config_id,
 	           struct troupe_value value);
+	int (*cancel)(struct troupe_session *s, struct troupe_call *call, const char *prompt_id, const char *user_id);
+	int (*restart)(struct troupe_session *s, struct troupe_call *call, const char *user_id);
+	void (*queue)(const struct troupe_session *s, struct tr_bytes *out);
 	void (*info)(const struct troupe_session *s, struct troupe_session_info *ret);
 };
 

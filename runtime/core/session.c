@@ -58,6 +58,27 @@ int troupe_session_set(struct troupe_session *s, struct troupe_call *call, enum 
 	return base_of(s)->port->ops->set(s, call, what, config_id, value);
 }
 
+int troupe_session_cancel(struct troupe_session *s, struct troupe_call *call, const char *prompt_id, const char *user_id)
+{
+	return base_of(s)->port->ops->cancel(s, call, prompt_id, user_id);
+}
+
+int troupe_session_restart(struct troupe_session *s, struct troupe_call *call, const char *user_id)
+{
+	return base_of(s)->port->ops->restart(s, call, user_id);
+}
+
+struct troupe_value troupe_session_queue(struct troupe_session *s)
+{
+	struct tr_bytes packed = { 0 };
+	struct troupe_value copy;
+
+	base_of(s)->port->ops->queue(s, &packed);
+	copy = tr_pool_value(&base_of(s)->actor->core->turn_pool, tr_bytes_value(&packed));
+	tr_bytes_free(&packed);
+	return copy;
+}
+
 void troupe_session_info(const struct troupe_session *s, struct troupe_session_info *ret)
 {
 	((const struct tr_session_base *)(const void *)s)->port->ops->info(s, ret);

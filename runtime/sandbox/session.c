@@ -34,6 +34,7 @@ static void session_free(struct troupe_session *s)
 	event_free(s->stream.timer);
 	event_free(s->boot_timer);
 	event_free(s->setting_timer);
+	event_free(s->watch);
 	free(s->id);
 	free(s->agent);
 	free(s->url);
@@ -60,6 +61,7 @@ static void fall_silent(struct troupe_session *s)
 	tr_ask_drop(&s->ask);
 	tr_settings_silence(s);
 	tr_say_drop(s);
+	evtimer_del(s->watch);
 }
 
 static void free_prompts(struct tr_list *list)
@@ -130,6 +132,7 @@ static void init_parts(struct troupe_session *s)
 	tr_stream_init(s);
 	tr_boot_init(s);
 	tr_settings_init(s);
+	tr_cancel_init(s);
 	s->next_request = s->next_order = 1;
 }
 
@@ -170,6 +173,7 @@ static int session_open(void *ctx, struct troupe_session **ret, struct troupe_ac
 	s->first_model = tr_strdup(o->model);
 	s->first_thought = tr_strdup(o->thought_level);
 	s->hooks = o->hooks;
+	s->stall_ms = o->stall_ms > 0 ? o->stall_ms : TR_STALL_MS;
 	init_parts(s);
 	*ret = s;
 	tr_session_load(s);
@@ -193,29 +197,15 @@ static void session_info(const struct troupe_session *s, struct troupe_session_i
 	};
 }
 
-static int session_prompt(struct troupe_session *s, struct troupe_call *call, const struct troupe_prompt *p)
-{
-	return tr_turn_prompt(s, call, p);
-}
-
-static int session_respond(struct troupe_session *s, struct troupe_call *call, const char *permission_id,
-                           const char *reply, const char *user_id)
-{
-	return tr_permission_respond(s, call, permission_id, reply, user_id);
-}
-
-static int session_set(struct troupe_session *s, struct troupe_call *call, enum troupe_setting what, const char *config_id,
-                       struct troupe_value value)
-{
-	return tr_settings_set(s, call, what, config_id, value);
-}
-
 const struct tr_session_ops tr_session_ops = {
 	.open    = session_open,
 	.close   = session_close,
-	.prompt  = session_prompt,
-	.respond = session_respond,
-	.set     = session_set,
+	.prompt  = tr_turn_prompt,
+	.respond = tr_permission_respond,
+	.cancel  = tr_turn_cancel,
+	.restart = tr_turn_restart,
+	.queue   = tr_turn_queue,
+	.set     = tr_settings_set,
 	.info    = session_info,
 };
 
@@ -300,6 +290,18 @@ void tr_session_request_id(struct troupe_session *s, char into[TR_REQUEST_ID_MAX
 {
 	snprintf(into, TR_REQUEST_ID_MAX, "%s-%llu", s->instance.connection_id, (unsigned long long)s->next_request++);
 	s->dirty_at = true;
+}
+
+int tr_session_fail(struct troupe_call *call, int error, const char *message)
+{
+	return call ? troupe_fail(call, error, "%s", message) : error;
+}
+
+int tr_session_check_user(struct troupe_call *call, const char *user_id)
+{
+	if (!user_id || strlen(user_id) <= TR_USER_ID_BYTES_MAX)
+		return 0;
+	return tr_session_fail(call, TROUPE_EINVAL, "userId is longer than 256 bytes.");
 }
 
 /* ------------------------------------------------------------------ events and changes */

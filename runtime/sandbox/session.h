@@ -8,6 +8,7 @@
  *	session_stream.c     the event stream and its reading rule
  *	session_take.c       what an envelope means
  *	session_turn.c       prompts: queue, running, settled
+ *	session_cancel.c     prompts that are stopped, agents that do not react, the queue to look at
  *	session_ask.c        one request to the agent: its POST, and its response on the stream
  *	session_say.c        small messages to the agent that have no response
  *	session_permission.c requests that people answer
@@ -62,6 +63,7 @@
 #define TR_SERVER_ID_MAX      129
 
 extern int tr_settle_ms; /* 5000, of a healthy stream, before what it does not bring is held to be missing. Tests shorten it */
+extern int tr_cancel_ms; /* TR_CANCEL_MS; so do they here */
 
 enum tr_sender { TR_CLIENT, TR_AGENT, TR_SYNTHETIC };
 
@@ -121,21 +123,31 @@ struct tr_stream {
 
 enum tr_prompt_state { TR_QUEUED, TR_RUNNING, TR_DONE, TR_FAILED, TR_CANCELLED };
 
+enum tr_cancel {
+	TR_CANCEL_NONE,
+	TR_CANCEL_ASKED,   /* the agent is told, as soon as it is known to have the prompt */
+	TR_CANCEL_IGNORED  /* it was told, and TR_CANCEL_MS have gone by */
+};
+
 struct tr_prompt {
 	struct tr_list       link;
 	uint64_t             order;      /* of acceptance */
 	char                *prompt_id, *user_id, *text; /* user_id may be NULL */
 	enum tr_prompt_state state;
 	char                 request_id[TR_REQUEST_ID_MAX];
+	int64_t              created_ms, since_ms; /* accepted; running since, 0: not yet */
 	bool                 delivered;  /* something of this turn was seen */
-	int                  error;      /* failed */
-	char                *message;    /* failed */
+	bool                 stalled;    /* and nothing for long */
+	enum tr_cancel       cancel;     /* while it runs */
+	char                *cancelled_by; /* NULL: nobody in particular */
+	int                  error;      /* failed, or cancelled before it was sent */
+	char                *message;    /* of that; NULL: the list's sentence */
 	char                 stop_reason[32];
 	struct troupe_call **waiters;
 	size_t               waiter_count;
 };
 
-/* A prompt that is being looked up: is its id known? */
+/* A prompt that is being looked up: is its id known? text NULL: to be cancelled, by user_id. */
 struct tr_asked {
 	struct tr_list         link;
 	struct troupe_session *session;
@@ -181,7 +193,7 @@ enum tr_boot_step { TR_BOOT_INITIALIZE, TR_BOOT_LIST, TR_BOOT_LOGIN, TR_BOOT_RES
 enum tr_sweep { TR_SWEEP_HUNG, TR_SWEEP_ORPHANS };
 
 struct tr_held { struct tr_list link; enum tr_sender sender; struct tr_bytes json; };
-struct tr_say { struct tr_list link; uint64_t number; struct tr_bytes body; char permission_id[37]; };
+struct tr_say { struct tr_list link; uint64_t number; struct tr_bytes body; char permission_id[37]; bool cancels; };
 struct tr_left { struct tr_list link; char server_id[TR_SERVER_ID_MAX]; bool hung; };
 
 struct troupe_session {
@@ -245,6 +257,10 @@ struct troupe_session {
 	struct tr_ask     ask;      /* its request */
 	struct tr_list    settled;  /* ended, not committed yet: tr_prompt */
 	bool              held_awake;
+	bool              cancel_said; /* the sandbox took the running turn's cancel */
+	int64_t           cancel_ms, heard_ms; /* cancelled, last word of the agent: both of the running turn, monotonic */
+	int64_t           stall_ms;
+	struct event     *watch;    /* the next of both that is overdue */
 
 	/* settings */
 	char                   *first_mode, *first_model, *first_thought; /* what a new session begins with; NULL: the agent's own */
@@ -290,6 +306,10 @@ void tr_session_change(struct troupe_session *s, const char *name, struct tr_byt
 void tr_session_state(struct troupe_session *s, const char *state, int error, const char *message);
 /* The next request id, never used before on this instance; in a turn. */
 void tr_session_request_id(struct troupe_session *s, char into[TR_REQUEST_ID_MAX]);
+/* Fails the call, when there is one. Returns the error. */
+int tr_session_fail(struct troupe_call *call, int error, const char *message);
+/* 0; or why this cannot be a person, the call failed with it. NULL can. */
+int tr_session_check_user(struct troupe_call *call, const char *user_id);
 /* Appends "error": { group, code, message }. */
 void tr_session_put_error(struct tr_bytes *out, int error, const char *message);
 
@@ -329,6 +349,8 @@ void tr_link_give_up(struct troupe_session *s, int error, const char *message);
 /* In a turn: the instance is gone, or we are done with it. The running prompt fails with the error, permissions expire; what waits
  * goes on with a new instance. reason: as in the log (spec 4.4). */
 void tr_link_gone(struct troupe_session *s, int error, const char *reason, const char *message);
+/* In a turn: the same because somebody wants it: it says nothing about the agent, and the next one is made at once. */
+void tr_link_restart(struct troupe_session *s, int error, const char *reason, const char *message);
 /* The instance is bound, or found again: read its stream. */
 void tr_link_up(struct troupe_session *s);
 /* In a turn: the instance is given up, without a word on what comes then. */
@@ -355,6 +377,7 @@ void tr_boot_take(struct troupe_session *s, struct troupe_text json, const struc
 void tr_stream_init(struct troupe_session *s);
 void tr_stream_open(struct troupe_session *s);     /* from the loop: reads on from `last` */
 void tr_stream_close(struct troupe_session *s);
+void tr_stream_again(struct troupe_session *s);    /* from the loop: is all well? Reads on after a moment, longer each time */
 bool tr_stream_healthy(const struct troupe_session *s);
 
 /* ---- session_take.c */
@@ -386,6 +409,12 @@ void tr_turn_seen(struct troupe_session *s);       /* in a turn: something of th
 void tr_turn_lost(struct troupe_session *s, int error, const char *reason, const char *message);
 void tr_turn_fail_waiting(struct troupe_session *s, int error, const char *message);
 void tr_turn_fail_first(struct troupe_session *s, int error, const char *message);
+/* In a turn: it ended, and was taken out of the queue or is no turn any more. Freed once that is durable. */
+void tr_turn_settle(struct troupe_session *s, struct tr_prompt *p);
+struct tr_prompt *tr_turn_take(struct troupe_session *s); /* in a turn: the running one runs no more */
+void tr_turn_tell(struct troupe_session *s, const struct tr_prompt *p); /* in a turn: turn.state */
+struct tr_prompt *tr_turn_find(struct troupe_session *s, const char *prompt_id); /* that is not durably over */
+const char *tr_turn_state(const struct tr_prompt *p);
 void tr_prompt_free(struct tr_prompt *p);
 void tr_asked_free(struct tr_asked *asked);
 
@@ -407,11 +436,28 @@ void tr_settings_lost(struct troupe_session *s, int error, const char *message);
 void tr_settings_silence(struct troupe_session *s);  /* nothing may call back any more */
 void tr_settings_free(struct troupe_session *s);
 
+/* ---- session_cancel.c */
+
+int  tr_turn_cancel(struct troupe_session *s, struct troupe_call *call, const char *prompt_id, const char *user_id);
+int  tr_turn_restart(struct troupe_session *s, struct troupe_call *call, const char *user_id);
+void tr_turn_queue(const struct troupe_session *s, struct tr_bytes *out);
+void tr_cancel_init(struct troupe_session *s);
+void tr_cancel_say(struct troupe_session *s);      /* in a turn: if the running turn's cancel is still to be said */
+/* In a turn: the running prompt was cancelled before the agent can have seen it. */
+void tr_cancel_unsent(struct troupe_session *s);
+void tr_watch_begin(struct troupe_session *s);     /* a turn began, or goes on after we were away */
+void tr_watch_turn(struct troupe_session *s);      /* there is another time to be watched */
+void tr_watch_heard(struct troupe_session *s);     /* in a turn: the agent said something */
+
 /* ---- session_say.c */
 
 /* In a turn: sent after the commit, in order. permission_id: whose answer it is; NULL: none. Empties body. */
 void tr_say(struct troupe_session *s, struct tr_bytes *body, const char *permission_id);
 bool tr_say_waits(const struct troupe_session *s, const char *permission_id); /* is its answer still to be sent? */
+/* In a turn: session/cancel of the running turn. It must not reach the agent after the next prompt. */
+void tr_say_cancel(struct troupe_session *s, struct tr_bytes *body);
+bool tr_say_cancels(const struct troupe_session *s); /* is one on its way, or to be sent? */
+void tr_say_forget_cancel(struct troupe_session *s); /* that turn is over: not to be sent, if that can still be */
 void tr_say_drop(struct troupe_session *s);
 
 /* ---- session_permission.c */
@@ -419,6 +465,7 @@ void tr_say_drop(struct troupe_session *s);
 void tr_permission_asked(struct troupe_session *s, const struct tr_acp *e); /* in a turn; the event is logged */
 int  tr_permission_respond(struct troupe_session *s, struct troupe_call *call, const char *permission_id,
                            const char *reply, const char *user_id);
+bool tr_permissions_open(const struct troupe_session *s); /* does some request wait for an answer? */
 void tr_permissions_expire(struct troupe_session *s); /* in a turn: the instance is gone */
 void tr_permissions_cancel(struct troupe_session *s); /* in a turn: the turn is over */
 void tr_permissions_say_again(struct troupe_session *s); /* in a turn: answers that may not have been sent */

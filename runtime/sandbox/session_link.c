@@ -144,6 +144,14 @@ void tr_link_gone(struct troupe_session *s, int error, const char *reason, const
 	}
 }
 
+void tr_link_restart(struct troupe_session *s, int error, const char *reason, const char *message)
+{
+	tr_link_end_instance(s, error, reason, message);
+	tr_link_close(s);
+	s->crash_count = 0;
+	tr_link_connect(s);
+}
+
 void tr_link_give_up(struct troupe_session *s, int error, const char *message)
 {
 	if (s->link == TR_LINK_BOOT)

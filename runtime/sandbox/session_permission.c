@@ -42,6 +42,39 @@ static struct troupe_text raw_of(const struct tr_bytes *b)
 	return (struct troupe_text){ (const char *)b->data, b->size };
 }
 
+/* ------------------------------------------------------------------ resolved */
+
+static void tell_resolved(struct troupe_session *s, const struct tr_permission *p, const char *reply, const char *user_id)
+{
+	struct tr_bytes value = { 0 };
+
+	tr_put_map(&value, user_id ? 3 : 2);
+	tr_put_text(&value, "permissionId");
+	tr_put_text(&value, p->id);
+	tr_put_text(&value, "reply");
+	tr_put_text(&value, reply);
+	if (user_id) {
+		tr_put_text(&value, "userId");
+		tr_put_text(&value, user_id);
+	}
+	tr_session_change(s, "permission.resolved", &value);
+}
+
+/* option NULL: cancelled. The reply is logged and stored before it is sent. */
+static void resolve(struct troupe_session *s, struct tr_permission *p, const char *option, const char *reply, const char *user_id)
+{
+	struct tr_bytes body = { 0 };
+
+	tr_acp_permission_reply(&p->answer, raw_of(&p->request_id), option);
+	tr_bytes_free(&p->options);
+	tr_session_event(s, TR_CLIENT, raw_of(&p->answer));
+	tr_store_permission(s, p);
+	tr_store_resolved(s, p, reply, user_id);
+	tell_resolved(s, p, reply, user_id);
+	tr_bytes_put(&body, p->answer.data, p->answer.size);
+	tr_say(s, &body, p->id);
+}
+
 /* ------------------------------------------------------------------ asked */
 
 static void put_json_member(struct tr_bytes *out, const char *name, struct troupe_text json)
@@ -113,39 +146,19 @@ void tr_permission_asked(struct troupe_session *s, const struct tr_acp *e)
 	s->permission_count++;
 	tr_store_permission(s, p);
 	tell_request(s, p, tool_call, replies);
+	if (s->turn && s->turn->cancel != TR_CANCEL_NONE)
+		resolve(s, p, NULL, "cancelled", NULL);
 }
 
-/* ------------------------------------------------------------------ resolved */
+/* ------------------------------------------------------------------ all of them */
 
-static void tell_resolved(struct troupe_session *s, const struct tr_permission *p, const char *reply, const char *user_id)
+bool tr_permissions_open(const struct troupe_session *s)
 {
-	struct tr_bytes value = { 0 };
-
-	tr_put_map(&value, user_id ? 3 : 2);
-	tr_put_text(&value, "permissionId");
-	tr_put_text(&value, p->id);
-	tr_put_text(&value, "reply");
-	tr_put_text(&value, reply);
-	if (user_id) {
-		tr_put_text(&value, "userId");
-		tr_put_text(&value, user_id);
+	for (struct tr_list *at = s->permissions.next; at != &s->permissions; at = at->next) {
+		if (is_open(tr_container(at, struct tr_permission, link)))
+			return true;
 	}
-	tr_session_change(s, "permission.resolved", &value);
-}
-
-/* option NULL: cancelled. The reply is logged and stored before it is sent. */
-static void resolve(struct troupe_session *s, struct tr_permission *p, const char *option, const char *reply, const char *user_id)
-{
-	struct tr_bytes body = { 0 };
-
-	tr_acp_permission_reply(&p->answer, raw_of(&p->request_id), option);
-	tr_bytes_free(&p->options);
-	tr_session_event(s, TR_CLIENT, raw_of(&p->answer));
-	tr_store_permission(s, p);
-	tr_store_resolved(s, p, reply, user_id);
-	tell_resolved(s, p, reply, user_id);
-	tr_bytes_put(&body, p->answer.data, p->answer.size);
-	tr_say(s, &body, p->id);
+	return false;
 }
 
 void tr_permissions_cancel(struct troupe_session *s)
@@ -217,11 +230,6 @@ static void on_resolved(struct troupe_actor *a, void *arg, int rc, struct troupe
 		troupe_fail(call, TROUPE_ERESOLVED, "Somebody has answered this already, or it has expired.");
 }
 
-static int fail(struct troupe_call *call, int error, const char *message)
-{
-	return call ? troupe_fail(call, error, "%s", message) : error;
-}
-
 int tr_permission_respond(struct troupe_session *s, struct troupe_call *call, const char *permission_id,
                           const char *reply, const char *user_id)
 {
@@ -229,14 +237,14 @@ int tr_permission_respond(struct troupe_session *s, struct troupe_call *call, co
 	struct tr_permission *p;
 
 	if (s->stopped || !s->loaded)
-		return fail(call, TROUPE_ERESTARTING, "The session is restarting. Try again in a moment.");
+		return tr_session_fail(call, TROUPE_ERESTARTING, "The session is restarting. Try again in a moment.");
 	if (!permission_id || !reply || (strcmp(reply, "once") != 0 && strcmp(reply, "always") != 0 && strcmp(reply, "reject") != 0))
-		return fail(call, TROUPE_EINVAL, "reply must be once, always or reject");
+		return tr_session_fail(call, TROUPE_EINVAL, "reply must be once, always or reject");
 	if (strlen(permission_id) > TR_PROMPT_ID_BYTES_MAX)
-		return fail(call, TROUPE_EPERMISSION, "No permission request has this id.");
+		return tr_session_fail(call, TROUPE_EPERMISSION, "No permission request has this id.");
 	p = find(s, permission_id);
 	if (p && !is_open(p))
-		return fail(call, TROUPE_ERESOLVED, "Somebody has answered this already.");
+		return tr_session_fail(call, TROUPE_ERESOLVED, "Somebody has answered this already.");
 	if (!p) {
 		if (!call)
 			return TROUPE_EPERMISSION;
@@ -244,7 +252,7 @@ int tr_permission_respond(struct troupe_session *s, struct troupe_call *call, co
 		return TROUPE_LATER;
 	}
 	if (!tr_acp_option(raw_of(&p->options), reply, option, sizeof option))
-		return fail(call, TROUPE_EREPLY, "The agent does not offer this reply.");
+		return tr_session_fail(call, TROUPE_EREPLY, "The agent does not offer this reply.");
 	tr_info("permission.resolved", "session=%s permission=%s reply=%s", s->id, p->id, reply);
 	resolve(s, p, option, reply, user_id);
 	tr_session_save(s);

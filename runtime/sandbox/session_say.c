@@ -39,15 +39,41 @@ bool tr_say_waits(const struct troupe_session *s, const char *permission_id)
 	return false;
 }
 
+bool tr_say_cancels(const struct troupe_session *s)
+{
+	for (struct tr_list *at = s->says.next; at != &s->says; at = at->next) {
+		if (tr_container(at, struct tr_say, link)->cancels)
+			return true;
+	}
+	return false;
+}
+
+void tr_say_forget_cancel(struct troupe_session *s)
+{
+	for (struct tr_list *at = s->says.next, *next; at != &s->says; at = next) {
+		struct tr_say *say = tr_container(at, struct tr_say, link);
+
+		next = at->next;
+		if (say->cancels && !(s->saying && at == s->says.next))
+			free_say(s, say);
+	}
+}
+
+/* What was said. The next prompt may have waited for a cancel to be out of the way. */
 static void said_turn(struct troupe_session *s, void *arg)
 {
-	tr_permission_said(s, arg);
+	const struct tr_say *said = arg;
+
+	if (*said->permission_id)
+		tr_permission_said(s, said->permission_id);
+	s->cancel_said = s->cancel_said || (said->cancels && s->turn);
+	tr_turn_pump(s);
 }
 
 static void unresponsive_turn(struct troupe_session *s, void *arg)
 {
 	(void)arg;
-	tr_link_gone(s, TROUPE_EAGENT, "agent_unresponsive", "The agent does not read what it is sent.");
+	tr_link_gone(s, TROUPE_EUNRESPONSIVE, "agent_unresponsive", "The agent does not read what it is sent.");
 }
 
 static void exited_turn(struct troupe_session *s, void *arg)
@@ -58,12 +84,11 @@ static void exited_turn(struct troupe_session *s, void *arg)
 static void on_end(void *arg, const struct tr_http_answer *answer)
 {
 	struct troupe_session *s = arg;
-	struct tr_say *say = tr_container(tr_list_first(&s->says), struct tr_say, link);
-	char permission_id[37];
+	struct tr_say *say = tr_container(tr_list_first(&s->says), struct tr_say, link), said = *say;
+	bool matters = *said.permission_id || said.cancels;
 	struct tr_problem p;
 
 	s->saying = NULL;
-	snprintf(permission_id, sizeof permission_id, "%s", say->permission_id);
 	free_say(s, say);
 	tr_problem_read(answer, &p);
 	if (answer->end == TR_HTTP_TIMED_OUT) {
@@ -74,10 +99,14 @@ static void on_end(void *arg, const struct tr_http_answer *answer)
 		tr_session_turn(s, exited_turn, p.words);
 		return;
 	}
-	if (p.kind != TR_PROBLEM_NONE)
+	if (p.kind == TR_PROBLEM_NONE) {
+		if (matters && !tr_session_turn(s, said_turn, &said))
+			return;
+	} else {
 		tr_warn("agent.say", "session=%s failed=\"%s\"", s->id, p.words);
-	else if (*permission_id && !tr_session_turn(s, said_turn, permission_id))
-		return;
+		if (matters && s->link == TR_LINK_UP)
+			tr_stream_again(s); /* when it is open, what is still to be said is said again */
+	}
 	pump(s);
 }
 
@@ -101,14 +130,14 @@ static void on_committed(struct troupe_session *s, uint64_t number)
 	pump(s);
 }
 
-void tr_say(struct troupe_session *s, struct tr_bytes *body, const char *permission_id)
+static struct tr_say *say_new(struct troupe_session *s, struct tr_bytes *body, const char *permission_id)
 {
 	struct tr_say *say;
 
 	if (s->say_count >= TR_SAYS_MAX) {
 		tr_bytes_free(body);
 		s->overrun = true; /* tr_take ends it: whoever calls us may be walking our lists */
-		return;
+		return NULL;
 	}
 	say = tr_alloc(sizeof *say);
 	say->number = ++s->say_number;
@@ -118,4 +147,18 @@ void tr_say(struct troupe_session *s, struct tr_bytes *body, const char *permiss
 	tr_list_push(&s->says, &say->link);
 	s->say_count++;
 	tr_session_after(s, on_committed, say->number);
+	return say;
+}
+
+void tr_say(struct troupe_session *s, struct tr_bytes *body, const char *permission_id)
+{
+	say_new(s, body, permission_id);
+}
+
+void tr_say_cancel(struct troupe_session *s, struct tr_bytes *body)
+{
+	struct tr_say *say = say_new(s, body, NULL);
+
+	if (say)
+		say->cancels = true;
 }

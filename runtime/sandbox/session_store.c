@@ -135,13 +135,18 @@ static void store_open_prompt(struct troupe_session *s, const struct tr_prompt *
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	tr_put_map(&v, 6);
+	tr_put_map(&v, 11);
 	put_text(&v, "id", p->prompt_id);
 	put_text(&v, "userId", p->user_id);
 	put_text(&v, "text", p->text);
 	put_number(&v, "state", p->state);
 	put_text(&v, "requestId", p->request_id);
 	put_number(&v, "delivered", p->delivered);
+	put_number(&v, "createdAt", p->created_ms);
+	put_number(&v, "since", p->since_ms);
+	put_number(&v, "stalled", p->stalled);
+	put_number(&v, "cancel", p->cancel);
+	put_text(&v, "cancelledBy", p->cancelled_by);
 	put_item(s, numbered_key(s, key, "open/turn/", p->order), &v);
 }
 
@@ -355,6 +360,11 @@ static void read_prompt(struct troupe_session *s, const char *name, struct troup
 	p->state = (enum tr_prompt_state)get_number(v, "state");
 	get_text(v, "requestId", p->request_id, sizeof p->request_id);
 	p->delivered = get_number(v, "delivered") != 0;
+	p->created_ms = get_number(v, "createdAt");
+	p->since_ms = get_number(v, "since");
+	p->stalled = get_number(v, "stalled") != 0;
+	p->cancel = (enum tr_cancel)get_number(v, "cancel");
+	p->cancelled_by = get_new_text(v, "cancelledBy");
 	if (!p->prompt_id || !p->text || (p->state == TR_RUNNING && s->turn)) {
 		tr_error("session.item", "session=%s reason=\"not a prompt\" order=%s", s->id, name);
 		tr_prompt_free(p);

@@ -124,6 +124,7 @@ static void opened_turn(struct troupe_session *s, void *arg)
 	tr_session_state(s, "ready", 0, NULL);
 	tr_permissions_say_again(s);
 	tr_settings_pump(s);
+	tr_cancel_say(s);
 	tr_turn_pump(s);
 }
 
@@ -157,6 +158,15 @@ static void read_later(struct troupe_session *s)
 	s->stream.attempt++;
 	tr_random(&luck, 1);
 	set_timer(s, ms * (80 + luck % 41) / 100); /* or a hundred actors come back in one moment */
+}
+
+void tr_stream_again(struct troupe_session *s)
+{
+	s->stream.get = tr_http_cancel(s->stream.get);
+	s->stream.open = false;
+	tr_ask_stream_closed(&s->ask);
+	tr_ask_stream_closed(&s->boot);
+	read_later(s);
 }
 
 /* While initialize is under way the instance comes into being at some moment of it; its answer may overtake ours. */

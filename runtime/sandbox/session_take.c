@@ -118,6 +118,7 @@ void tr_take(struct troupe_session *s, const struct tr_sse_event *event)
 {
 	bool json = !event->oversize && tr_json_check(event->data, TR_JSON_KEPT_DEPTH, NULL) == 0;
 
+	tr_watch_heard(s);
 	if (json && event->data.data[0] == '{')
 		take_json(s, event->data);
 	else
@@ -125,5 +126,5 @@ void tr_take(struct troupe_session *s, const struct tr_sse_event *event)
 	if (!s->overrun)
 		return;
 	s->overrun = false;
-	tr_link_gone(s, TROUPE_EAGENT, "agent_unresponsive", "The agent asks more than it lets be answered.");
+	tr_link_gone(s, TROUPE_EUNRESPONSIVE, "agent_unresponsive", "The agent asks more than it lets be answered.");
 }

@@ -24,6 +24,7 @@ void tr_prompt_free(struct tr_prompt *p)
 	free(p->prompt_id);
 	free(p->user_id);
 	free(p->text);
+	free(p->cancelled_by);
 	free(p->message);
 	free(p->waiters);
 	free(p);
@@ -47,7 +48,7 @@ static const struct troupe_record outcome_record = TROUPE_RECORD(outcome,
 
 static void answer(const struct tr_prompt *p, struct troupe_call *call)
 {
-	if (p->state == TR_FAILED)
+	if (p->error)
 		troupe_fail(call, p->error, "%s", p->message && *p->message ? p->message : troupe_error_info(p->error)->sentence);
 	else
 		troupe_reply(call, &outcome_record, &(struct outcome){ p->prompt_id, p->stop_reason });
@@ -65,24 +66,43 @@ static void wait_for(struct tr_prompt *p, struct troupe_call *call)
 	p->waiters[p->waiter_count++] = call;
 }
 
-static void tell_state(struct troupe_session *s, const struct tr_prompt *p)
+const char *tr_turn_state(const struct tr_prompt *p)
 {
-	bool stopped = p->state == TR_DONE || p->state == TR_CANCELLED, failed = p->state == TR_FAILED;
+	if (p->state != TR_RUNNING || p->cancel == TR_CANCEL_NONE)
+		return state_names[p->state];
+	return p->cancel == TR_CANCEL_IGNORED ? "agent_unresponsive" : "cancelling";
+}
+
+static void put_member(struct tr_bytes *out, const char *name, const char *text)
+{
+	tr_put_text(out, name);
+	tr_put_text(out, text);
+}
+
+void tr_turn_tell(struct troupe_session *s, const struct tr_prompt *p)
+{
+	bool stopped = p->stop_reason[0], failed = p->state == TR_FAILED, runs = p->state == TR_RUNNING;
 	struct tr_bytes value = { 0 };
 
-	tr_info("turn.state", "actor=%s session=%s prompt=\"%s\" state=%s%s%s", troupe_id(s->actor), s->id, p->prompt_id,
-	        state_names[p->state], failed ? " error=" : "", failed ? troupe_error_info(p->error)->name : "");
-	tr_put_map(&value, 2 + (stopped || failed));
-	tr_put_text(&value, "promptId");
-	tr_put_text(&value, p->prompt_id);
-	tr_put_text(&value, "state");
-	tr_put_text(&value, state_names[p->state]);
-	if (stopped) {
-		tr_put_text(&value, "stopReason");
-		tr_put_text(&value, p->stop_reason);
-	} else if (failed) {
-		tr_session_put_error(&value, p->error, p->message);
+	tr_info("turn.state", "actor=%s session=%s prompt=\"%s\" state=%s%s%s%s", troupe_id(s->actor), s->id, p->prompt_id,
+	        tr_turn_state(p), p->stalled ? " stalled=1" : "", failed ? " error=" : "",
+	        failed ? troupe_error_info(p->error)->name : "");
+	tr_put_map(&value, 4 + runs + (p->cancelled_by != NULL) + stopped + failed);
+	put_member(&value, "promptId", p->prompt_id);
+	put_member(&value, "state", tr_turn_state(p));
+	put_member(&value, "userId", p->user_id);
+	tr_put_text(&value, "position");
+	tr_put_int(&value, p->state == TR_QUEUED ? (int64_t)s->queued : 0); /* told when it has just become the last */
+	if (runs) {
+		tr_put_text(&value, "stalled");
+		tr_put_bool(&value, p->stalled);
 	}
+	if (p->cancelled_by)
+		put_member(&value, "by", p->cancelled_by);
+	if (stopped)
+		put_member(&value, "stopReason", p->stop_reason);
+	if (failed)
+		tr_session_put_error(&value, p->error, p->message);
 	tr_session_change(s, "turn.state", &value);
 }
 
@@ -113,12 +133,12 @@ static void forget_settled(struct troupe_session *s, uint64_t order)
 	}
 }
 
-/* p was taken out of the queue, or was the turn. Until this is durable a lookup of its id would not find it: it is kept. */
-static void settle(struct troupe_session *s, struct tr_prompt *p)
+/* Until this is durable a lookup of its id would not find it: it is kept. */
+void tr_turn_settle(struct troupe_session *s, struct tr_prompt *p)
 {
 	tr_list_push(&s->settled, &p->link);
 	tr_store_prompt(s, p);
-	tell_state(s, p);
+	tr_turn_tell(s, p);
 	for (size_t i = 0; i < p->waiter_count; i++)
 		answer(p, p->waiters[i]);
 	p->waiter_count = 0;
@@ -131,7 +151,7 @@ static void settle_failed(struct troupe_session *s, struct tr_prompt *p, int err
 	p->state = TR_FAILED;
 	p->error = error;
 	p->message = tr_strdup(message);
-	settle(s, p);
+	tr_turn_settle(s, p);
 }
 
 static struct tr_prompt *take_first(struct troupe_session *s)
@@ -159,12 +179,14 @@ void tr_turn_fail_waiting(struct troupe_session *s, int error, const char *messa
 		tr_turn_fail_first(s, error, message);
 }
 
-static struct tr_prompt *take_turn(struct troupe_session *s)
+struct tr_prompt *tr_turn_take(struct troupe_session *s)
 {
 	struct tr_prompt *p = s->turn;
 
 	s->turn = NULL;
 	s->dirty_history = true;
+	s->cancel_said = false;
+	tr_say_forget_cancel(s);
 	return p;
 }
 
@@ -177,7 +199,7 @@ void tr_turn_lost(struct troupe_session *s, int error, const char *reason, const
 	tr_ask_drop(&s->ask);
 	tr_acp_note_lost(&note, s->turn->request_id, reason, message ? message : troupe_error_info(error)->sentence);
 	tr_session_note(s, TR_SYNTHETIC, &note);
-	settle_failed(s, take_turn(s), error, message);
+	settle_failed(s, tr_turn_take(s), error, message);
 }
 
 /* ------------------------------------------------------------------ the response */
@@ -201,7 +223,7 @@ static void read_error(struct tr_prompt *p, const struct tr_acp *e)
 
 static void on_response(struct troupe_session *s, struct troupe_text json, const struct tr_acp *e)
 {
-	struct tr_prompt *p = take_turn(s);
+	struct tr_prompt *p = tr_turn_take(s);
 
 	tr_session_event(s, TR_AGENT, json);
 	tr_permissions_cancel(s);
@@ -215,7 +237,7 @@ static void on_response(struct troupe_session *s, struct troupe_text json, const
 		s->dirty_main = s->dirty_main || s->instance.replay_due;
 		s->instance.replay_due = false;
 	}
-	settle(s, p);
+	tr_turn_settle(s, p);
 	tr_turn_pump(s);
 }
 
@@ -229,11 +251,21 @@ static void lost_turn(struct troupe_session *s, void *arg)
 	tr_turn_pump(s);
 }
 
+static void unsent_turn(struct troupe_session *s, void *arg)
+{
+	(void)arg;
+	if (s->turn && s->turn->cancel != TR_CANCEL_NONE)
+		tr_cancel_unsent(s);
+}
+
 static void on_trouble(struct troupe_session *s, const struct tr_problem *p)
 {
 	struct failure f = { TROUPE_EAGENT, "refused", p->words };
+	bool unsent = s->ask.unsent;
 
-	if (tr_link_problem(s, p, s->ask.unsent))
+	if (unsent && !tr_session_turn(s, unsent_turn, NULL))
+		return;
+	if (tr_link_problem(s, p, unsent))
 		return;
 	if (p->kind == TR_PROBLEM_NOT_SENT)
 		f = (struct failure){ TROUPE_ESANDBOX, "sandbox_lost", p->words };
@@ -258,6 +290,7 @@ void tr_turn_seen(struct troupe_session *s)
 	s->turn->delivered = true;
 	tr_ask_proved(&s->ask);
 	tr_store_prompt(s, s->turn);
+	tr_cancel_say(s);
 }
 
 static void kept_turn(struct troupe_session *s, void *arg)
@@ -300,20 +333,23 @@ static void start(struct troupe_session *s, struct tr_prompt *p)
 
 	s->turn = p;
 	p->state = TR_RUNNING;
+	p->since_ms = troupe_now_ms(s->actor);
 	tr_session_request_id(s, p->request_id);
 	build(s, p, &body);
 	tr_history_user(&s->history, p->user_id, p->text);
 	s->dirty_history = true;
 	tr_store_prompt(s, p);
-	tell_state(s, p);
+	tr_turn_tell(s, p);
 	tr_session_event(s, TR_CLIENT, (struct troupe_text){ (const char *)body.data, body.size });
 	tr_ask_set(&s->ask, p->request_id, &body);
+	tr_watch_begin(s);
 	tr_session_after(s, send_prompt, p->order);
 }
 
 void tr_turn_pump(struct troupe_session *s)
 {
-	if (!s->turn && s->queued > 0 && s->link == TR_LINK_UP && tr_stream_healthy(s) && !tr_settings_waiting(s))
+	if (!s->turn && s->queued > 0 && s->link == TR_LINK_UP && tr_stream_healthy(s) && !tr_settings_waiting(s) &&
+	    !tr_say_cancels(s))
 		start(s, take_first(s));
 }
 
@@ -327,6 +363,7 @@ void tr_turn_restored(struct troupe_session *s)
 		tr_ask_set(&s->ask, s->turn->request_id, NULL);
 	if (s->turn && s->turn->delivered)
 		tr_ask_proved(&s->ask);
+	tr_watch_begin(s);
 	hold_or_release(s);
 }
 
@@ -343,18 +380,13 @@ static struct tr_prompt *find_in(const struct tr_list *list, const char *prompt_
 	return NULL;
 }
 
-static struct tr_prompt *find(struct troupe_session *s, const char *prompt_id)
+struct tr_prompt *tr_turn_find(struct troupe_session *s, const char *prompt_id)
 {
 	struct tr_prompt *p = find_in(&s->queue, prompt_id);
 
 	if (!p && s->turn && strcmp(s->turn->prompt_id, prompt_id) == 0)
 		p = s->turn;
 	return p ? p : find_in(&s->settled, prompt_id);
-}
-
-static int fail(struct troupe_call *call, int error, const char *message)
-{
-	return call ? troupe_fail(call, error, "%s", message) : error;
 }
 
 /* An undone turn would leave us with a prompt that nobody remembers: tr_session_after tells us of that. */
@@ -368,7 +400,7 @@ static void take_in(struct troupe_session *s, struct tr_asked *asked)
 	struct tr_prompt *p;
 
 	if (s->queued >= TR_PROMPTS_QUEUED_MAX) {
-		fail(asked->call, TROUPE_EOVERLOADED, "Too many prompts are waiting for the agent.");
+		tr_session_fail(asked->call, TROUPE_EOVERLOADED, "Too many prompts are waiting for the agent.");
 		return;
 	}
 	p = tr_alloc(sizeof *p);
@@ -377,6 +409,7 @@ static void take_in(struct troupe_session *s, struct tr_asked *asked)
 	p->prompt_id = tr_strdup(asked->prompt_id);
 	p->user_id = tr_strdup(asked->user_id);
 	p->text = tr_strdup(asked->text);
+	p->created_ms = troupe_now_ms(s->actor);
 	s->dirty_at = true;
 	if (s->hooks.on_prompt)
 		s->hooks.on_prompt(s->actor, s, &(struct troupe_prompt){ p->prompt_id, p->user_id, p->text });
@@ -387,7 +420,7 @@ static void take_in(struct troupe_session *s, struct tr_asked *asked)
 	tr_turn_pump(s);
 	if (p->state == TR_QUEUED) {
 		tr_store_prompt(s, p);
-		tell_state(s, p);
+		tr_turn_tell(s, p);
 		tr_session_after(s, on_accepted, p->order);
 		tr_link_connect(s);
 	}
@@ -398,7 +431,7 @@ static void answer_known(struct troupe_value v, struct tr_asked *asked)
 	struct tr_prompt p = { .prompt_id = asked->prompt_id };
 
 	if (!tr_store_read_done(v, &p))
-		fail(asked->call, TROUPE_ESTORE, "The prompt's record cannot be read.");
+		tr_session_fail(asked->call, TROUPE_ESTORE, "The prompt's record cannot be read.");
 	else if (asked->call)
 		answer(&p, asked->call);
 	free(p.message);
@@ -408,7 +441,7 @@ static void on_looked_up(struct troupe_actor *a, void *arg, int rc, struct troup
 {
 	struct tr_asked *asked = arg;
 	struct troupe_session *s = asked->session;
-	struct tr_prompt *known = find(s, asked->prompt_id);
+	struct tr_prompt *known = tr_turn_find(s, asked->prompt_id);
 
 	(void)a;
 	if (known)
@@ -416,9 +449,9 @@ static void on_looked_up(struct troupe_actor *a, void *arg, int rc, struct troup
 	else if (rc == 0)
 		answer_known(value, asked);
 	else if (rc != TROUPE_ENOTFOUND)
-		fail(asked->call, rc, troupe_error_info(rc)->sentence);
+		tr_session_fail(asked->call, rc, troupe_error_info(rc)->sentence);
 	else if (s->refusal)
-		fail(asked->call, s->refusal, troupe_error_info(s->refusal)->sentence);
+		tr_session_fail(asked->call, s->refusal, troupe_error_info(s->refusal)->sentence);
 	else
 		take_in(s, asked);
 	tr_asked_free(asked);
@@ -444,17 +477,19 @@ int tr_turn_prompt(struct troupe_session *s, struct troupe_call *call, const str
 	struct tr_asked *asked;
 
 	if (s->stopped)
-		return fail(call, TROUPE_ERESTARTING, "The session is restarting. Try again in a moment.");
+		return tr_session_fail(call, TROUPE_ERESTARTING, "The session is restarting. Try again in a moment.");
 	if (!p->text || !*p->text)
-		return fail(call, TROUPE_EINVAL, "The prompt is empty.");
+		return tr_session_fail(call, TROUPE_EINVAL, "The prompt is empty.");
 	if (id && strlen(id) > TR_PROMPT_ID_BYTES_MAX)
-		return fail(call, TROUPE_EINVAL, "promptId is longer than 128 bytes.");
+		return tr_session_fail(call, TROUPE_EINVAL, "promptId is longer than 128 bytes.");
 	if (too_large(p->text))
-		return fail(call, TROUPE_EPROMPTSIZE, "The prompt is larger than 2 MiB.");
+		return tr_session_fail(call, TROUPE_EPROMPTSIZE, "The prompt is larger than 2 MiB.");
 	if (!id || !*id) {
 		tr_random_uuid(uuid);
 		id = uuid;
 	}
+	if (tr_session_check_user(call, p->user_id) < 0)
+		return TROUPE_EINVAL;
 	asked = tr_alloc(sizeof *asked);
 	asked->session = s;
 	asked->call = call;

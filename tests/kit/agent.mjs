@@ -126,12 +126,14 @@ const acts = {
     await new Promise((done) => process.stdout.write(lines, done));
   },
   "!big": async (session, [bytes]) => say(session, "x".repeat(Number(bytes))),
-  "!perm": async (session, [count = 1]) => {
+  "!perm": async (session, [count = 1, concurrent]) => {
+    if (concurrent) { await Promise.all(Array.from({ length: Number(count) }, (_, i) => permission(session, i + 1))); return; }
     for (let i = 1; i <= Number(count); i++) if ((await permission(session, i))?.outcome === "cancelled") return "cancelled";
   },
   "!slow": async (session, [ms], wait) => { say(session, "begun "); await wait(Number(ms)); say(session, "ended"); },
   "!silent": async (session, [ms], wait) => wait(Number(ms)),
   "!hang": async (session, words, wait) => { say(session, "hanging"); await wait(2 ** 30); },
+  "!hang-hard": async (session) => { say(session, "hanging hard"); await pause(2 ** 30); }, // no cancel helps
   "!crash": async (session, [code = 3]) => { say(session, "crashing"); await pause(20); process.exit(Number(code)); },
   "!error": async (session, [code]) => { throw new Refusal(Number(code), "asked to fail", { asked: true }); },
   "!badjson": async (session) => {
@@ -146,6 +148,11 @@ const acts = {
   },
   "!late": async (session, [ms]) => { setTimeout(() => say(session, "late"), Number(ms)); },
   "!ask": async (session) => say(session, JSON.stringify((await ask("fs/read_text_file", { sessionId: session.id, path: "/etc/hostname" })).error)),
+  "!refusal": async () => "refusal",
+  "!max_tokens": async (session) => { say(session, "and so on and"); return "max_tokens"; },
+  "!close-stdout": async (session, words, wait) => { say(session, "last words"); await pause(50); fs.closeSync(1); await wait(2 ** 30); },
+  "!badutf8": async (session, words, wait) => { say(session, "last words"); process.stdout.write(Buffer.from([0xff, 0xfe, 10])); await wait(2 ** 30); },
+  "!freeze-after": async () => { setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)); }, // when the turn is over
   "!deaf": async (session) => { say(session, "reading no more"); await pause(50); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); },
   "!mode": async (session, [mode]) => {
     session.mode = mode;
@@ -232,6 +239,7 @@ async function serve(message) {
   }
 }
 
+process.stdout.on("error", () => {}); // it may have been closed
 if (env.AGENT_BANNER) out(env.AGENT_BANNER);
 const lines = readline.createInterface({ input: process.stdin });
 lines.on("line", (line) => { if (line.trim()) serve(JSON.parse(line)); });

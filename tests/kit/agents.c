@@ -68,6 +68,60 @@ static int agent_respond(struct troupe_session *s, struct troupe_call *call, con
 	return troupe_fail(call, TROUPE_EPERMISSION, "%s: no such request", permission_id);
 }
 
+/* Takes one out of the queue; its call is the caller's to answer. */
+static void forget(struct troupe_session *s, size_t index)
+{
+	free(s->queue[index].id);
+	s->queued--;
+	memmove(&s->queue[index], &s->queue[index + 1], (s->queued - index) * sizeof s->queue[0]);
+	tr_actor_release(s->base.actor);
+}
+
+/* Who cancels is answered like respond: with nothing. */
+static int agent_cancel(struct troupe_session *s, struct troupe_call *call, const char *prompt_id, const char *user_id)
+{
+	(void)user_id;
+	for (size_t i = 0; i < s->queued; i++) {
+		if (prompt_id && strcmp(s->queue[i].id, prompt_id) != 0)
+			continue;
+		troupe_fail(s->queue[i].call, TROUPE_ECANCELLED, NULL);
+		forget(s, i);
+		return troupe_reply_value(call, (struct troupe_value){ 0 });
+	}
+	return troupe_fail(call, TROUPE_ENOPROMPT, NULL);
+}
+
+static int agent_restart(struct troupe_session *s, struct troupe_call *call, const char *user_id)
+{
+	(void)user_id;
+	if (s->queued > 0) {
+		troupe_fail(s->queue[0].call, TROUPE_ERESTARTED, NULL);
+		forget(s, 0);
+	}
+	return troupe_reply_value(call, (struct troupe_value){ 0 });
+}
+
+static void put_id(struct tr_bytes *out, const struct troupe_session *s, size_t index)
+{
+	tr_put_map(out, 1);
+	tr_put_text(out, "promptId");
+	tr_put_text(out, s->queue[index].id);
+}
+
+static void agent_queue(const struct troupe_session *s, struct tr_bytes *out)
+{
+	tr_put_map(out, 2);
+	tr_put_text(out, "running");
+	if (s->queued > 0)
+		put_id(out, s, 0);
+	else
+		tr_put_nil(out);
+	tr_put_text(out, "queued");
+	tr_put_array(out, s->queued > 0 ? (uint32_t)s->queued - 1 : 0);
+	for (size_t i = 1; i < s->queued; i++)
+		put_id(out, s, i);
+}
+
 static void agent_info(const struct troupe_session *s, struct troupe_session_info *ret)
 {
 	*ret = (struct troupe_session_info){
@@ -79,7 +133,8 @@ static void agent_info(const struct troupe_session *s, struct troupe_session_inf
 const struct tr_sessions *tr_agents(void)
 {
 	static const struct tr_session_ops ops = {
-		.open = agent_open, .close = agent_close, .prompt = agent_prompt, .respond = agent_respond, .info = agent_info,
+		.open = agent_open, .close = agent_close, .prompt = agent_prompt, .respond = agent_respond, .cancel = agent_cancel,
+		.restart = agent_restart, .queue = agent_queue, .info = agent_info,
 	};
 	static const struct tr_sessions port = { .ops = &ops };
 
@@ -127,11 +182,9 @@ static int finish_turn(struct troupe_actor *a, void *arg)
 	const struct emission *e = arg;
 	struct troupe_session *s = e->session;
 
+	(void)a;
 	troupe_reply(s->queue[0].call, &ending, &(struct ending){ s->queue[0].id, e->json });
-	free(s->queue[0].id);
-	s->queued--;
-	memmove(&s->queue[0], &s->queue[1], s->queued * sizeof s->queue[0]);
-	tr_actor_release(a);
+	forget(s, 0);
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 
 #include "runtime/base/log.h"
 
-extern int tr_settle_ms;
+extern int tr_settle_ms, tr_cancel_ms;
 
 static struct {
 	struct event_base           *base;
@@ -23,6 +23,7 @@ static struct {
 	struct troupe_call           calls[64];
 	int                          call_count;
 	const char                  *agent, *url, *token, *mode, *model, *thought_level;
+	int64_t                      stall_ms;
 } kit;
 
 static inline void kit_on_guard(evutil_socket_t fd, short what, void *arg)
@@ -73,6 +74,7 @@ static inline void kit_open(void)
 	rc = kit.ops->open(tr_sandbox_sessions(kit.sandbox)->ctx, &kit.session, &fake, &(struct troupe_session_options){
 		.agent = kit.agent, .base_url = kit.url ? kit.url : url, .token = kit.token, .hooks = fake_hooks,
 		.mode = kit.mode, .model = kit.model, .thought_level = kit.thought_level,
+		.stall_ms = kit.stall_ms,
 	});
 	fake.depth--;
 	assert_int_equal(rc, 0);
@@ -85,6 +87,7 @@ static inline void kit_start(void)
 	fake_reset(); /* of a test that failed */
 	tr_log_setup(getenv("DEBUG") ? TR_LOG_DEBUG : TR_LOG_ERROR, false);
 	tr_settle_ms = 5000;
+	tr_cancel_ms = 10000;
 	kit.base = event_base_new();
 	kit.guard = evtimer_new(kit.base, kit_on_guard, NULL);
 	in_start(kit.base);
@@ -163,6 +166,44 @@ static inline struct troupe_call *kit_set(enum troupe_setting what, const char *
 	if (!kit.holds_commits)
 		fake_commit();
 	return call;
+}
+
+/* By "cy"; id NULL: whatever runs. */
+static inline struct troupe_call *kit_cancel(const char *id)
+{
+	struct troupe_call *call = kit_new_call();
+
+	fake.depth++;
+	kit.ops->cancel(kit.session, call, id, "cy");
+	fake.depth--;
+	if (!kit.holds_commits)
+		fake_commit();
+	return call;
+}
+
+static inline struct troupe_call *kit_restart_agent(void)
+{
+	struct troupe_call *call = kit_new_call();
+
+	fake.depth++;
+	kit.ops->restart(kit.session, call, "cy");
+	fake.depth--;
+	fake_commit();
+	return call;
+}
+
+/* The queue as JSON, until the next call. */
+static inline const char *kit_queue(void)
+{
+	static struct tr_bytes json;
+	struct tr_bytes packed = { 0 };
+
+	tr_bytes_free(&json);
+	kit.ops->queue(kit.session, &packed);
+	if (packed.size > 0)
+		assert_int_equal(tr_json_encode(&json, tr_bytes_value(&packed), TR_JSON_PLAIN), 0);
+	tr_bytes_free(&packed);
+	return tr_bytes_text(&json);
 }
 
 /* How many of what was told, under this name and with this in it. Only what is committed counts. */

@@ -24,7 +24,7 @@ TEST(the_first_prompt_makes_the_session_and_is_answered)
 	assert_true(place("chat.user", "hello") < place("session.event", "session/prompt"));
 	assert_int_equal(told("turn.state", "queued"), 1);
 	assert_int_equal(told("turn.state", "running"), 1);
-	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p1\",\"state\":\"done\","
+	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p1\",\"state\":\"done\",\"userId\":\"ann\",\"position\":0,"
 		"\"stopReason\":\"end_turn\",\"sessionId\":\"default\"}");
 	assert_events_whole();
 	kit_end();
@@ -94,8 +94,8 @@ TEST(prompts_run_one_after_the_other)
 	assert_non_null(strstr(in.last_post, "three"));
 	in_finish("cancelled");
 	UNTIL(third->answered);
-	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p3\",\"state\":\"cancelled\",\"stopReason\":"
-		"\"cancelled\",\"sessionId\":\"default\"}");
+	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p3\",\"state\":\"cancelled\",\"userId\":\"ann\",\"position\":0,"
+		"\"stopReason\":\"cancelled\",\"sessionId\":\"default\"}");
 	kit_end();
 }
 
@@ -296,8 +296,8 @@ TEST(an_agents_error_ends_the_turn_with_its_words)
 	UNTIL(call->answered);
 	assert_int_equal(call->error, TROUPE_EAGENT);
 	assert_string_equal(call->text, "model overloaded");
-	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p1\",\"state\":\"failed\",\"error\":{"
-		"\"group\":\"agent\","
+	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p1\",\"state\":\"failed\",\"userId\":\"ann\",\"position\":0,"
+		"\"error\":{\"group\":\"agent\","
 	                    "\"code\":\"failed\",\"message\":\"model overloaded\"},\"sessionId\":\"default\"}");
 	in.prompt_id[0] = '\0';
 	call = kit_run("p2", "two");

@@ -60,10 +60,12 @@ static struct {
 	bool                    silent_posts;  /* answers come on the stream only */
 	bool                    mute_prompts;  /* prompts are swallowed and never seen again */
 	bool                    delete_hangs;
+	bool                    hold_cancels;  /* session/cancel is not answered ... */
+	const char             *refuse_cancel; /* ... or with this raw answer, once */
 	const char             *swept;         /* stdout of the next sweep */
 	const char             *family;        /* of the server, when asked for */
 	/* what it saw */
-	int                     healths, gets, posts, deletes, sweeps, listings, settings;
+	int                     healths, gets, posts, deletes, sweeps, listings, settings, cancels;
 	char                    last_event_id[32], last_post[4 * 1024 * 1024], prompt_id[80], setting_id[80], session[64], token[64];
 	char                    last_sweep[4096];
 } in;
@@ -300,6 +302,17 @@ static inline void in_post(struct in_conn *c, const char *server, bool first, co
 	}
 	in_member(body, "method", method, sizeof method);
 	in_member(body, "id", raw_id, sizeof raw_id);
+	in.cancels += strstr(method, "session/cancel") != NULL;
+	if (strstr(method, "session/cancel") && in.refuse_cancel) {
+		in_raw(c, in.refuse_cancel);
+		in.refuse_cancel = NULL;
+		return;
+	}
+	if (strstr(method, "session/cancel") && in.hold_cancels) {
+		c->held = true;
+		snprintf(c->id, sizeof c->id, "cancel");
+		return;
+	}
 	if (!*method || !*raw_id) {
 		in_raw(c, "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n");
 		return;
