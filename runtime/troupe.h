@@ -121,7 +121,8 @@ struct troupe_value troupe_list(struct troupe_actor *a, const struct troupe_reco
 /* A number as a value; turn-lived. */
 struct troupe_value troupe_int(struct troupe_actor *a, int64_t v);
 
-/* From create, wake, admit or join: fail with a sentence of your own. Returns `error`, for the hook to return. */
+/* From create, wake, admit or join: fail with a sentence of your own, shown as of troupe_fail. Returns `error`, for the hook
+ * to return. */
 int troupe_refuse(struct troupe_actor *a, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same with words of the application's own; metadata size 0: none. Returns TROUPE_EUSER. Mind which pairs make a client
@@ -182,7 +183,7 @@ int troupe_reply_value(struct troupe_call *c, struct troupe_value v); /* size 0:
 int troupe_reply_events(struct troupe_call *c, uint64_t offset, uint32_t limit);
 
 /* Fail a call. In its action, `return troupe_fail(...)` fails the turn as well; called later, it just answers.
- * The sentence is shown to the client. Returns `error`. */
+ * The sentence is shown to the client; TROUPE_EINTERNAL's goes to the log alone, unless --show-errors. Returns `error`. */
 int troupe_fail(struct troupe_call *c, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The application's own error: group `user`, any code; metadata size 0: none. Returns TROUPE_EUSER. */
 int troupe_fail_user(struct troupe_call *c, const char *code, const char *message, struct troupe_value metadata);

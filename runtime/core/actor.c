@@ -540,6 +540,7 @@ int troupe_refuse(struct troupe_actor *a, int error, const char *format, ...)
 	va_start(args, format);
 	tr_fault_vset(&a->refusal, error, format, args);
 	va_end(args);
+	tr_core_mask(a, &a->refusal);
 	return error;
 }
 

@@ -126,6 +126,7 @@ int troupe_fail(struct troupe_call *c, int error, const char *format, ...)
 	va_start(args, format);
 	tr_fault_vset(&fault, error, format, args);
 	va_end(args);
+	tr_core_mask(c->actor, &fault);
 	tr_call_fail(c, &fault);
 	return error;
 }

@@ -13,6 +13,14 @@
 
 #define CLEAN_PAUSE_MS 20 /* between two pieces of deleting what destroyed actors left */
 
+void tr_core_mask(const struct troupe_actor *a, struct tr_fault *fault)
+{
+	if (fault->error != TROUPE_EINTERNAL || !fault->message || a->core->o.show_internal)
+		return;
+	tr_error("actor.internal_error", "kind=%s key=%s reason=\"%s\"", a->row.name, a->row.key, fault->message);
+	tr_fault_set(fault, TROUPE_EINTERNAL, NULL);
+}
+
 void tr_core_clean_soon(struct tr_core *core)
 {
 	core->o.clock.ops->timer_set(core->clean_timer, CLEAN_PAUSE_MS);

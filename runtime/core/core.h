@@ -16,6 +16,7 @@ struct tr_core_options {
 	struct tr_store           store;
 	struct tr_clock           clock;
 	const struct tr_sessions *sessions; /* lent for the core's life; NULL: no agents here */
+	bool                      show_internal; /* clients are told what TROUPE_EINTERNAL came with, instead of the log */
 };
 
 /* 0 or TROUPE_ENOMEM. */

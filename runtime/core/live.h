@@ -299,6 +299,8 @@ void tr_roster_drop(struct troupe_actor *a, int rc);         /* its commit faile
 void tr_roster_expire(void *idlers);                         /* puts the idle of a kind to sleep */
 
 /* ---- core.c */
+/* What is wrong inside is for the log, not for clients. */
+void tr_core_mask(const struct troupe_actor *a, struct tr_fault *fault);
 void tr_core_clean_soon(struct tr_core *core); /* the store has something to delete */
 
 /* ---- kind.c */

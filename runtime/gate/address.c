@@ -157,9 +157,10 @@ static int parse_by_key(struct tr_target *t, struct troupe_text segment, struct 
 
 /* ---- by id */
 
-int tr_target_by_id(struct tr_target *ret, struct troupe_text id, struct troupe_text path)
+int tr_target_by_id(struct tr_target *ret, struct troupe_text id, struct troupe_text path, struct troupe_text query)
 {
 	ret->path = path;
+	tr_bytes_put(&ret->query, query.data, query.size);
 	tr_text_percent_decode(&ret->id, id, false);
 	/* Nobody has an id that long, or one that is no text. */
 	if (!ret->id.size || ret->id.size > TR_NAME_BYTES_MAX || !tr_text_clean(tr_text_of(&ret->id)))
@@ -176,8 +177,7 @@ static int parse_by_id(struct tr_target *t, struct troupe_text segment, struct t
 		return TR_TARGET_NONE;
 	t->has_token = segment.data;
 	tr_text_percent_decode(&t->token, segment, false);
-	tr_bytes_put(&t->query, query.data, query.size);
-	return tr_target_by_id(t, id, t->path);
+	return tr_target_by_id(t, id, t->path, query);
 }
 
 /* ---- both */

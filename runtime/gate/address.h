@@ -23,8 +23,9 @@ struct tr_target {
 /* path and query as they came (query.data NULL: none). 0; TR_TARGET_NONE; or a negative TROUPE_E with *why, a static sentence
  * (NULL: the list's). *ret is to be given to tr_target_fini in any case; it may be zero-initialised only. */
 int tr_target_parse(struct tr_target *ret, struct troupe_text path, struct troupe_text query, const char **why);
-/* Addressed by header or subprotocol (4.3): the id as it came, percent-encoded. 0 or TROUPE_ENOTFOUND. */
-int tr_target_by_id(struct tr_target *ret, struct troupe_text id, struct troupe_text path);
+/* Addressed by header or subprotocol (4.3): the id as it came, percent-encoded; all of the query is the actor's. 0 or
+ * TROUPE_ENOTFOUND. */
+int tr_target_by_id(struct tr_target *ret, struct troupe_text id, struct troupe_text path, struct troupe_text query);
 void tr_target_fini(struct tr_target *t);
 
 /* Lends from the target. */

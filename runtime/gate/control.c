@@ -422,7 +422,7 @@ static void route_actor(struct tr_exchange *x, const struct tr_http_head *head, 
 	}
 	if (!tr_method_fits(x, head, sleep ? "POST" : "DELETE"))
 		return;
-	if (!tr_target_by_id(&x->target, id, tr_text("", 0))) {
+	if (!tr_target_by_id(&x->target, id, tr_text("", 0), tr_text("", 0))) {
 		x->body_max = TR_HTTP_ACTION_BYTES_MAX;
 		x->run = sleep ? run_sleep : run_delete;
 	} else if (sleep) {

@@ -100,7 +100,7 @@ static void route_target_header(struct tr_exchange *x, const struct tr_http_head
 		tr_exchange_fail(x, TROUPE_EROUTE, NULL);
 	else if (!id.size)
 		tr_exchange_fail(x, TROUPE_EHEADER, NULL);
-	else if (tr_target_by_id(&x->target, id, head->path))
+	else if (tr_target_by_id(&x->target, id, head->path, head->query))
 		tr_exchange_fail(x, TROUPE_ENOTFOUND, NULL);
 	else
 		tr_route_gateway(x, head);

@@ -74,7 +74,7 @@ static int find_target(struct tr_exchange *x, const struct tr_http_head *head, c
 		return err;
 	if (!o->target.data || !tr_text_is(o->target, "actor"))
 		return TROUPE_EROUTE;
-	return o->actor.size ? tr_target_by_id(&x->target, o->actor, head->path) : TROUPE_EHEADER;
+	return o->actor.size ? tr_target_by_id(&x->target, o->actor, head->path, head->query) : TROUPE_EHEADER;
 }
 
 /* The offered token as it is, or percent-encoded: a subprotocol cannot hold every character. */

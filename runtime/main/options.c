@@ -232,6 +232,11 @@ static const char *set_no_supervise(struct tr_options *o, const char *text)
 	return set_flag(&o->no_supervise, text);
 }
 
+static const char *set_show_errors(struct tr_options *o, const char *text)
+{
+	return set_flag(&o->show_errors, text);
+}
+
 /* ---------------------------------------------------------------- the table */
 
 #define HELP_COLUMN 24
@@ -282,6 +287,9 @@ static const struct option table[] = {
 	  .help = "error, warn, info or debug (info)." },
 	{ .name = "log-format", .value = "FORMAT", .example = "human", .set = set_log_format,
 	  .help = "human or json (human)." },
+	{ .name = "show-errors", .example = "1", .set = set_show_errors,
+	  .help = "Tell clients what internal errors say, which else only\n"
+		  "the log does. For development." },
 	{ .name = "no-supervise", .example = "1", .set = set_no_supervise,
 	  .help = "Run the server alone, without the supervisor that keeps\n"
 		  "the socket open and starts it again when it dies." },

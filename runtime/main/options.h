@@ -20,7 +20,7 @@ struct tr_options {
 	const char       *origins[17];  /* --allow-origin, several; ends with NULL */
 	enum tr_log_level log_level;
 	bool              log_json;
-	bool              insecure, no_supervise;
+	bool              insecure, no_supervise, show_errors;
 };
 
 enum tr_options_outcome { TR_OPTIONS_SERVE = 0, TR_OPTIONS_EXIT_OK = 1, TR_OPTIONS_EXIT_USAGE = 2 };

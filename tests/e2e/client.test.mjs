@@ -3,10 +3,8 @@
  * smallest actor, the counter (actors/counter.c). */
 
 import assert from "node:assert/strict";
-import { ENCODINGS, createClient } from "./kit/client.mjs";
+import { ENCODINGS, createClient, failureOf } from "./kit/client.mjs";
 import { test } from "./kit/stage.mjs";
-
-const failureOf = (promise) => promise.then(() => assert.fail("it did not fail"), (error) => error);
 
 /** The test once in each encoding: act(stage, client, encoding). */
 function testEach(claim, act) {
@@ -20,7 +18,7 @@ function testEach(claim, act) {
 
 /* ------------------------------------------------------------------ control routes */
 
-test("create makes an actor, and refuses a key that is taken with actor.duplicate_key", async (stage) => {
+test("[12] create makes an actor, and refuses a key that is taken with actor.duplicate_key", async (stage) => {
 	const { counter } = stage.client(await stage.troupe());
 	const made = await counter.create(["mine"]);
 	const id = await made.resolve();
@@ -32,7 +30,7 @@ test("create makes an actor, and refuses a key that is taken with actor.duplicat
 	assert.equal(await made.increment(2), 2);
 });
 
-test("resolve, get, getOrCreate, getForId and create lead to one actor", async (stage) => {
+test("[10] resolve, get, getOrCreate, getForId and create lead to one actor", async (stage) => {
 	const { counter } = stage.client(await stage.troupe());
 	const id = await counter.getOrCreate(["one"]).resolve();
 	const handles = [
@@ -46,14 +44,14 @@ test("resolve, get, getOrCreate, getForId and create lead to one actor", async (
 	assert.notEqual(await counter.getOrCreate(["two"]).resolve(), id);
 });
 
-test("get of an actor that nobody made is actor.not_found", async (stage) => {
+test("[11] get of an actor that nobody made is actor.not_found", async (stage) => {
 	const { counter } = stage.client(await stage.troupe());
 	const error = await failureOf(counter.get(["nobody"]).resolve());
 
 	assert.equal(`${error.group}.${error.code}`, "actor.not_found");
 });
 
-test("keys with slashes, backslashes, empty parts, spaces and other scripts each name an actor of their own", async (stage) => {
+test("[13, 18] keys with slashes, backslashes, empty parts, spaces and other scripts each name an actor of their own", async (stage) => {
 	const { counter } = stage.client(await stage.troupe());
 	const keys = [
 		[], ["", ""], ["a/b", "c"], ["a", "b/c"], ["a\\", "b"], ["a\\/b"], ["\\0"], ["x y", "+"],
@@ -111,7 +109,7 @@ test("a kind that nobody registered ends a live connection's attempt with actor.
 	const error = await ear.until("an error", () => ear.errors[0]);
 
 	assert.equal(`${error.group}.${error.code}`, "actor.not_registered");
-	await ear.until("giving up", () => ear.status === "idle");
+	await ear.gaveUp();
 });
 
 /* ------------------------------------------------------------------ actions */
@@ -125,7 +123,7 @@ testEach("stateless actions run over HTTP", async (stage, { counter }) => {
 	assert.equal(await handle.increment(-7), -1);
 });
 
-testEach("actions run on a live connection, and their events come before their answers", async (stage, { counter }) => {
+testEach("[39] actions run on a live connection, and their events come before their answers", async (stage, { counter }) => {
 	const ear = stage.listen((options) => counter.getOrCreate(["live"], options), ["newCount"]);
 
 	assert.equal(await ear.conn.increment(3), 3);

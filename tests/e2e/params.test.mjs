@@ -25,7 +25,7 @@ async function seenBy(ear) {
 
 for (const bytes of [20, 100, 1_000, 4_000, 15_000])
 	for (const encoding of ENCODINGS)
-		test(`connection parameters of ${bytes} bytes arrive whole (${encoding})`, async (stage) => {
+		test(`[2] connection parameters of ${bytes} bytes arrive whole (${encoding})`, async (stage) => {
 			const troupe = await stage.troupe();
 			const { workspace } = stage.client(troupe, { encoding });
 			const params = paramsOf(bytes);
@@ -60,7 +60,7 @@ test("the official client hears that its 20,000 bytes are too many, and the next
 	const error = await ear.until("an error", () => ear.errors[0]);
 
 	assert.equal(`${error.group}.${error.code}`, "request.connection_params_too_large");
-	await ear.until("giving up", () => ear.status === "idle");
+	await ear.gaveUp();
 	const next = stage.listen((options) => workspace.getOrCreate(["w"], options), ["presence"], { params: { userId: "ann" } });
 
 	assert.deepEqual(await seenBy(next), ["ann"]);

@@ -2,9 +2,9 @@
 /* The agent asks before it does something: whoever is there sees it, or sees it when they come, and the first answer counts. */
 
 import assert from "node:assert/strict";
+import { failureOf } from "./kit/client.mjs";
 import { test } from "./kit/stage.mjs";
 
-const failureOf = (promise) => promise.then(() => assert.fail("it did not fail"), (error) => error);
 const codeOf = ({ group, code }) => `${group}.${code}`;
 
 /** ann and bob are there, ann's prompt makes the agent ask. */

@@ -29,7 +29,7 @@ function assertWholeAndInOrder(seqs, who) {
 	assert.equal(wrong, -1, `${who}: seq ${seqs[wrong]} came after ${seqs[wrong - 1] ?? "nothing"}`);
 }
 
-test(`${CLIENTS} official clients miss and repeat nothing in ${RESTARTS} restarts`, async (stage) => {
+test(`[7] ${CLIENTS} official clients miss and repeat nothing in ${RESTARTS} restarts`, async (stage) => {
 	const troupe = await stage.troupe();
 	const clients = ENCODINGS.map((encoding) => stage.client(troupe, { encoding }));
 	const ears = Array.from({ length: CLIENTS }, (_, i) => stage.listen(

@@ -201,7 +201,7 @@ test("a message of exactly 64 KiB is taken", async (stage) => {
 	assert.equal(val.output, text);
 });
 
-test("every refused upgrade is answered 101, then closed with the reason", async (stage) => {
+test("[32] every refused upgrade is answered 101, then closed with the reason", async (stage) => {
 	const troupe = await serve(stage);
 	const good = addressOf(troupe, "counter", "r");
 	const missing = good.replace("getOrCreate&rvt-runner=default", "get").replace("rvt-key=r", "rvt-key=none");

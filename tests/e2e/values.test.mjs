@@ -3,7 +3,7 @@
  * log. TROUPE_TEST_VALUES is how many random values that is tried with, TROUPE_TEST_SEED where they come from. */
 
 import assert from "node:assert/strict";
-import { ENCODINGS, wholeLog } from "./kit/client.mjs";
+import { ENCODINGS, failureOf, wholeLog } from "./kit/client.mjs";
 import { PARITY } from "./kit/process.mjs";
 import { test } from "./kit/stage.mjs";
 import { Values, assertSame, heard, sent } from "./kit/values.mjs";
@@ -89,7 +89,7 @@ for (const encoding of ENCODINGS)
 		for (let i = 0; i < COUNT / 10; i++) {
 			const metadata = { v: values.any(4) };
 			const place = i % 2 ? ear.conn : counter.getOrCreate(["fails"]);
-			const error = await place.fail("wrong", "It is wrong.", metadata).then(() => assert.fail("it did not fail"), (e) => e);
+			const error = await failureOf(place.fail("wrong", "It is wrong.", metadata));
 
 			assert.equal(error.code, "wrong");
 			assertSame(error.metadata, heard(sent(metadata, encoding), encoding), "metadata");

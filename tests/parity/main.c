@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The actors of RivetKit's driver suite, in C, and one of our own: a server that the suite can be pointed at, and that tests/e2e
+/* The actors of RivetKit's driver suite, in C, and two of our own: a server that the suite can be pointed at, and that tests/e2e
  * uses where the program's own actors do too little. See README.md. */
 #include <troupe.h>
 
@@ -14,7 +14,7 @@
 	X(raw_websocket) X(raw_websocket_binary) X(raw_websocket_async) X(raw_websocket_context) \
 	X(access_control) X(before_connect_reject) X(before_connect_generic) \
 	X(static_var) X(nested_var) X(dynamic_var) X(unique_var) X(driver_ctx) X(metadata) X(scheduled) \
-	X(stream) X(request_access) \
+	X(stream) X(door) X(request_access) \
 	X(destroy_observer) X(destroy) X(lifecycle_observer) X(start_stop_race) \
 	X(run_ticks) X(run_early_exit) X(run_error) X(run_without) X(run_self_sleep) X(run_self_destroy) X(run_ignores_abort) \
 	X(sleep) X(sleep_never) X(sleep_long_rpc) X(sleep_last_word) X(sleep_wait_in_wake) X(sleep_graceful) X(wait_until_probe) \

@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The official client, unmodified, and one who listens with it. */
 
+import assert from "node:assert/strict";
 import "./quiet.mjs";
 import { createClient } from "rivetkit/client";
 import { Watched, within } from "./wait.mjs";
+
+/** The client that @rivetkit/react brings along, an older one: spec/rivetkit-client.md 12. */
+export const { createClient: createReactsClient } =
+	await import("../node_modules/@rivetkit/react/node_modules/rivetkit/dist/tsup/client/mod.js");
+
+/** For both: `for (const [version, create] of CLIENTS)` */
+export const CLIENTS = [["2.3.19", createClient], ["2.3.11", createReactsClient]];
+
+/** What the promise fails with. */
+export const failureOf = (promise) => promise.then(() => assert.fail("it did not fail"), (error) => error);
 
 export { createClient };
 export const ENCODINGS = ["json", "cbor", "bare"];
@@ -65,6 +76,11 @@ export class Ear extends Watched {
 
 	connected() {
 		return this.until("a connection", () => this.status === "connected");
+	}
+
+	/** When a Close frame comes some time after an Error, the client goes from idle to disconnected, for good as well. */
+	gaveUp() {
+		return this.until("giving up", () => this.statuses.includes("idle"));
 	}
 
 	/** The data of the first event of this name that fits. */

@@ -12,9 +12,9 @@ export class Wire extends Watched {
 	frames = []; /* text, or Buffers */
 	#close = null;
 
-	constructor(address, protocols) {
+	constructor(address, protocols, options) {
 		super();
-		this.socket = new WebSocket(address, protocols);
+		this.socket = new WebSocket(address, protocols, options);
 		this.socket.on("open", () => this.changed());
 		this.socket.on("message", (data, isBinary) => {
 			this.frames.push(isBinary ? data : String(data));

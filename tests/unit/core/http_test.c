@@ -160,6 +160,40 @@ TEST(a_failed_commit_fails_the_call)
 	tr_world_close(&w);
 }
 
+static int fail_inside(struct troupe_actor *a, struct troupe_call *c)
+{
+	(void)a;
+	return troupe_fail(c, TROUPE_EINTERNAL, "the password is %s", "secret");
+}
+
+static int refuse_inside(struct troupe_actor *a, struct troupe_peer *p)
+{
+	return troupe_peer_param(p, "who") ? troupe_refuse(a, TROUPE_EINTERNAL, "the password is secret") : 0;
+}
+
+TEST(what_an_internal_error_says_is_for_the_log)
+{
+	const struct troupe_action actions[] = { { .name = "fail", .run = fail_inside }, { 0 } };
+	const struct troupe_kind kind = { .name = "probe", .admit = refuse_inside, .actions = actions };
+	struct tr_someone ann, bob;
+	const char *error;
+
+	tr_world_open(&w, (const struct troupe_kind *const []){ &kind, NULL }, NULL);
+	tr_someone_joins(&ann, &w, "probe", "x", NULL);
+	tr_someone_joins(&bob, &w, "probe", "x", "{\"who\":\"bob\"}");
+	tr_someone_calls(&ann, "fail", "[]");
+	tr_world_turn(&w);
+	for (int i = 0; i < 2; i++) {
+		error = tr_someone_hears_tag(i ? &bob : &ann, "Error");
+		assert_non_null(error);
+		assert_non_null(strstr(error, "An internal error occurred"));
+		assert_null(strstr(error, "secret"));
+	}
+	tr_someone_leaves(&ann);
+	tr_someone_leaves(&bob);
+	tr_world_close(&w);
+}
+
 /* ------------------------------------------------------------------ control */
 
 struct rows { int count, ends; bool created; char error[64], id[31], existing[31]; };
@@ -320,6 +354,7 @@ TESTS(RUN(an_action_is_answered_after_its_commit),
       RUN(a_visitor_has_a_struct_of_its_own),
       RUN(a_visitor_joins_and_leaves_where_the_kind_wants_it),
       RUN(a_failed_commit_fails_the_call),
+      RUN(what_an_internal_error_says_is_for_the_log),
       RUN(resolving_makes_once_and_finds_ever_after),
       RUN(a_taken_key_names_who_has_it),
       RUN(a_destroyed_actor_is_not_found_and_its_key_is_free),

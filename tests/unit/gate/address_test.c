@@ -184,9 +184,10 @@ TEST(an_address_can_be_given_by_header)
 {
 	tr_target_fini(&target);
 	target = (struct tr_target){ 0 };
-	assert_int_equal(tr_target_by_id(&target, tr_text("a%2Fb", 5), tr_text("/request/x", 10)), 0);
+	assert_int_equal(tr_target_by_id(&target, tr_text("a%2Fb", 5), tr_text("/request/x", 10), tr_text("a=%31", 5)), 0);
 	assert_bytes(target.id, "a/b");
 	assert_text(target.path, "/request/x");
+	assert_bytes(target.query, "a=%31");
 	assert_text(tr_target_address(&target).id, "a/b");
 }
 

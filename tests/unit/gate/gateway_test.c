@@ -365,6 +365,7 @@ TEST(an_actor_may_be_named_by_header)
 
 	assert_int_equal(ask(w, "GET", "/request/x?y=1", "x-rivet-target: actor\r\nx-rivet-actor: id1\r\n", ""), 404);
 	assert_string_equal(w->body, "");
+	assert_string_equal(core.path, "/x?y=1");
 	ask(w, "GET", "/request/x", "x-rivet-target: actor\r\n", "");
 	assert_error(w, 400, "guard.missing_header");
 	ask(w, "GET", "/request/x", "x-rivet-target: planet\r\nx-rivet-actor: id1\r\n", "");

@@ -74,9 +74,10 @@ TEST(an_upgrade_names_its_actor_by_subprotocol)
 	assert_int_equal(ws.error, TROUPE_EHEADER);
 	upgrade(w, "/connect", "Sec-WebSocket-Protocol: rivet, rivet_target.planet, rivet_actor.id9\r\n", "");
 	assert_int_equal(ws.error, TROUPE_EROUTE);
-	upgrade(w, "/websocket/x", "Sec-WebSocket-Protocol: rivet, rivet_target.actor, rivet_actor.id9\r\n", "");
+	upgrade(w, "/websocket/x?y=1", "Sec-WebSocket-Protocol: rivet, rivet_target.actor, rivet_actor.id9\r\n", "");
 	assert_int_equal(ws.error, 0);
 	assert_true(ws.plain);
+	assert_string_equal(ws.path, "/websocket/x?y=1");
 	end(w);
 }
 

@@ -87,14 +87,14 @@ TEST(without_options_it_serves_this_machine_only)
 	assert_null(got.cwd);
 	assert_null(got.token);
 	assert_null(got.origins[0]);
-	assert_false(got.log_json || got.insecure || got.no_supervise);
+	assert_false(got.log_json || got.insecure || got.no_supervise || got.show_errors);
 }
 
 TEST(every_option_reaches_its_field)
 {
 	serves("serve --listen 127.0.0.2:81 --data /d --sandbox https://box.example/x --agent claude --cwd /w "
 	       "--sandbox-token st --sandbox-agent /bin/sa --token=t=1 --allow-origin https://a.example:444 "
-	       "--allow-origin=http://b --log-level debug --log-format json --insecure --no-supervise");
+	       "--allow-origin=http://b --log-level debug --log-format json --insecure --no-supervise --show-errors");
 	assert_string_equal(got.host, "127.0.0.2");
 	assert_string_equal(got.port, "81");
 	assert_string_equal(got.data, "/d");
@@ -108,7 +108,7 @@ TEST(every_option_reaches_its_field)
 	assert_string_equal(got.origins[1], "http://b");
 	assert_null(got.origins[2]);
 	assert_int_equal(got.log_level, TR_LOG_DEBUG);
-	assert_true(got.log_json && got.insecure && got.no_supervise);
+	assert_true(got.log_json && got.insecure && got.no_supervise && got.show_errors);
 }
 
 TEST(an_address_is_taken_apart)
