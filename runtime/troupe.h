@@ -240,7 +240,8 @@ const char         *troupe_peer_param(const struct troupe_peer *p, const char *n
  * after that (to a visitor of plain HTTP the request itself is given). Tokens and rvt-... are left out of it. */
 const struct troupe_request *troupe_peer_request(const struct troupe_peer *p);
 int64_t             troupe_peer_since_ms(const struct troupe_peer *p); /* when it joined */
-/* To a plain WebSocket: one message. Leaves with the turn's commit. */
+/* To a plain WebSocket: one message. Leaves with the turn's commit. EBIGOUT: larger than TR_SOCKET_BYTES_MAX (32 MiB, also what
+ * comes in); EINVAL: it is none, or has gone. Who reads too slowly is closed with message.backlog_full. */
 int                 troupe_socket_send(struct troupe_peer *p, const void *data, size_t size, bool text);
 /* Closes one, with this code and reason (at most 123 bytes), after what was sent. leave will be called. */
 void                troupe_socket_close(struct troupe_peer *p, int code, const char *reason);

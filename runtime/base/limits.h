@@ -20,6 +20,8 @@
 
 /* ---- messages */
 #define TR_MESSAGE_IN_BYTES_MAX       (64 * 1024)        /* closed 1011 message.incoming_too_long */
+#define TR_SOCKET_BYTES_MAX           (32 * 1024 * 1024) /* one message of a plain WebSocket: closed as above, EBIGOUT to its
+                                                            actor; and what waits to be sent to one: as of TR_OUTBOX */
 #define TR_MESSAGE_OUT_BYTES_MAX      (1024 * 1024)      /* message.outgoing_too_long to the caller */
 #define TR_DEPTH_MAX                  66                 /* nesting of arguments, input, parameters: an error. A value of 64,
                                                             the list of arguments, a form such as ["$BigInt","1"] inside */
@@ -39,8 +41,8 @@
                                                             action is marked .slow */
 #define TR_IDLE_MS                    30000              /* without connection, call, turn or hold: the actor sleeps, unless
                                                             its kind says another idle_ms */
-#define TR_WAITING_BYTES_MAX          (256 * 1024)       /* said by a client before its sleeping actor is awake: closed
-                                                            actor.overloaded, it comes back */
+#define TR_WAITING_BYTES_MAX          (256 * 1024)       /* said by a client before its sleeping actor is awake, or one
+                                                            message: closed actor.overloaded, it comes back */
 #define TR_REPLAY_SETTLE_MS           40                 /* to gather a resuming client's subscriptions, or until it calls */
 #define TR_REPLAY_PAGE_BYTES          (128 * 1024)       /* of log read at once for one resuming client */
 #define TR_REPLAY_PAGE_EVENTS         256

@@ -192,10 +192,11 @@ static void wake(struct tr_conn *c)
 
 void tr_conn_wait(struct tr_conn *c, const void *data, size_t size, bool text)
 {
+	bool too_long = size > (c->plain ? TR_SOCKET_BYTES_MAX : TR_MESSAGE_IN_BYTES_MAX);
 	struct tr_waiting *w, **end = &c->waiting;
 
-	if (size > TR_MESSAGE_IN_BYTES_MAX || c->waiting_bytes + sizeof *w + size > TR_WAITING_BYTES_MAX) {
-		tr_conn_shut(c, 1011, size > TR_MESSAGE_IN_BYTES_MAX ? "message.incoming_too_long" : "actor.overloaded", 0);
+	if (too_long || (c->waiting && c->waiting_bytes + sizeof *w + size > TR_WAITING_BYTES_MAX)) {
+		tr_conn_shut(c, 1011, too_long ? "message.incoming_too_long" : "actor.overloaded", 0);
 		return;
 	}
 	w = tr_alloc(sizeof *w + size);

@@ -38,7 +38,7 @@ void tr_plain_message(struct tr_conn *c, const void *data, size_t size, bool tex
 {
 	struct incoming in = { c, data, size, text };
 
-	if (size > TR_MESSAGE_IN_BYTES_MAX)
+	if (size > TR_SOCKET_BYTES_MAX)
 		tr_conn_shut(c, 1011, "message.incoming_too_long", 0);
 	else if (c->peer.actor)
 		tr_actor_turn(c->peer.actor, message_turn, &in);
@@ -50,7 +50,7 @@ int troupe_socket_send(struct troupe_peer *p, const void *data, size_t size, boo
 {
 	if (!p->actor || !p->conn || !p->conn->plain)
 		return TROUPE_EINVAL;
-	if (size > TR_MESSAGE_OUT_BYTES_MAX)
+	if (size > TR_SOCKET_BYTES_MAX)
 		return TROUPE_EBIGOUT;
 	tr_conn_hold_frame(p->conn, tr_frame_new(data, size, text));
 	return 0;

@@ -34,7 +34,7 @@ static void give_back(struct tr_outbox *o)
 {
 	assert(o->count == 0 && o->bytes == 0);
 	free(o->ring);
-	*o = (struct tr_outbox){ 0 };
+	*o = (struct tr_outbox){ .max = o->max };
 }
 
 static struct tr_frame *pop(struct tr_outbox *o)
@@ -51,7 +51,7 @@ int tr_outbox_put(struct tr_outbox *o, struct tr_frame *f)
 {
 	if (o->count == TR_OUTBOX_FRAMES_MAX)
 		return TR_OUTBOX_FULL;
-	if (o->count > 0 && o->bytes + f->size > TR_OUTBOX_BYTES_MAX)
+	if (o->count > 0 && o->bytes + f->size > (o->max ? o->max : TR_OUTBOX_BYTES_MAX))
 		return TR_OUTBOX_FULL;
 	if (o->count == o->room)
 		grow(o);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What waits to be sent to one client: references to frames that others wait for as well, never
- * copies, and never more than TR_OUTBOX_BYTES_MAX or TR_OUTBOX_FRAMES_MAX. An empty outbox holds
- * no memory. */
+ * copies, and never more than its bound or TR_OUTBOX_FRAMES_MAX. An empty outbox holds no
+ * memory. */
 #ifndef TR_GATE_OUTBOX_H
 #define TR_GATE_OUTBOX_H
 
@@ -9,6 +9,7 @@
 
 /* Zero-initialised is empty. */
 struct tr_outbox {
+	size_t            max;   /* of bytes; 0: TR_OUTBOX_BYTES_MAX */
 	struct tr_frame **ring;
 	unsigned          room, first, count;
 	size_t            bytes; /* payloads */

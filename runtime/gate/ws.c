@@ -70,6 +70,7 @@ struct peer {
 	int64_t               heard_ms;
 	struct tr_refusal_key who;
 	enum state            state;
+	bool                  plain;    /* a plain WebSocket: its messages may be larger */
 	bool                  broken;   /* writing failed: flush drops it */
 	bool                  pinged;   /* and has been silent since */
 	bool                  watched;  /* the core asked for the backlog: it may wait for drained */
@@ -379,12 +380,12 @@ static void deliver(struct peer *p, const void *data, size_t size, bool text)
 static void on_piece(struct peer *p, const void *data, size_t size)
 {
 	bool text = !lws_frame_is_binary(p->wsi), last = lws_is_final_fragment(p->wsi);
-	size_t announced = size + lws_remaining_packet_payload(p->wsi);
+	size_t announced = size + lws_remaining_packet_payload(p->wsi), max = p->plain ? TR_SOCKET_BYTES_MAX : TR_MESSAGE_IN_BYTES_MAX;
 
 	heard(p);
 	if (p->state != OPEN || !p->conn)
 		return;
-	if (announced > TR_MESSAGE_IN_BYTES_MAX - p->part.size) {
+	if (announced > max - p->part.size) {
 		close_now(p, 1011, "message.incoming_too_long");
 		return;
 	}
@@ -438,6 +439,8 @@ static void peer_new(struct tr_ws *ws, struct lws *wsi)
 
 	p->ws = ws;
 	p->wsi = wsi;
+	p->plain = up->request.plain;
+	p->outbox.max = p->plain ? TR_SOCKET_BYTES_MAX : TR_OUTBOX_BYTES_MAX;
 	p->who = who_comes(ws, up);
 	tr_list_init(&p->dirty);
 	evtimer_assign(&p->timer, ws->base, on_timer, p);

@@ -3,6 +3,7 @@
 #include "tests/kit/test.h"
 #include "tests/kit/world.h"
 
+#include "runtime/base/limits.h"
 #include "runtime/core/actor.h"
 
 static char heard[256]; /* by the actor's hooks, oldest first */
@@ -138,6 +139,27 @@ TEST(messages_pass_both_ways_as_they_are)
 	tr_world_close(&w);
 }
 
+/* Larger than what a live connection may say. */
+TEST(messages_may_be_large)
+{
+	static char large[TR_MESSAGE_OUT_BYTES_MAX + 2], huge[TR_SOCKET_BYTES_MAX + 1];
+	struct tr_someone ann;
+
+	begin();
+	tr_someone_opens(&ann, &w, "plain", "x", "/websocket/");
+	tr_world_turn(&w);
+	tr_someone_hears(&ann);
+	memset(large, 'x', sizeof large - 1);
+	tr_someone_says(&ann, large);
+	tr_world_turn(&w);
+	assert_string_equal(tr_someone_hears(&ann), large);
+	tr_conn_message(ann.conn, huge, sizeof huge, false);
+	tr_world_turn(&w);
+	assert_string_equal(ann.close_reason, "message.incoming_too_long");
+	tr_someone_leaves(&ann);
+	tr_world_close(&w);
+}
+
 TEST(an_actor_closes_with_its_own_code)
 {
 	struct tr_someone ann;
@@ -189,6 +211,7 @@ TEST(a_socket_keeps_its_actor_awake)
 
 TESTS(RUN(a_request_is_answered_by_its_handler),
       RUN(messages_pass_both_ways_as_they_are),
+      RUN(messages_may_be_large),
       RUN(an_actor_closes_with_its_own_code),
       RUN(a_refused_socket_is_closed_without_a_frame),
       RUN(a_socket_keeps_its_actor_awake))

@@ -4,6 +4,8 @@
 #include "tests/kit/world.h"
 #include "tests/unit/core/kinds.h"
 
+#include "runtime/base/limits.h"
+
 static struct tr_world w;
 static struct troupe_kind kind; /* a probe that a test may change */
 static const struct troupe_kind *const kinds[] = { &kind, NULL };
@@ -519,6 +521,7 @@ TEST(plain_sockets_are_closed_first)
 
 TEST(or_stay_open_if_the_kind_says_so)
 {
+	static char large[TR_WAITING_BYTES_MAX + 2];
 	struct troupe_kind plain = probe_kind;
 
 	plain.socket = open_socket;
@@ -533,10 +536,15 @@ TEST(or_stay_open_if_the_kind_says_so)
 	tr_world_turn(&w);
 	assert_string_equal(tr_someone_hears(&bob), "still there?");
 	tr_world_pass(&w, 30000);
+	memset(large, 'x', sizeof large - 1);
+	tr_someone_says(&bob, large); /* alone, it may be more than what waits otherwise */
+	tr_world_turn(&w);
+	assert_string_equal(tr_someone_hears(&bob), large);
+	tr_world_pass(&w, 30000);
 	assert_int_equal(actors(), 0);
 	tr_someone_leaves(&bob);
 	tr_world_turn(&w);
-	assert_string_equal(probe_life, "create;wake;sleep;wake;sleep;wake;leave;");
+	assert_string_equal(probe_life, "create;wake;sleep;wake;sleep;wake;sleep;wake;leave;");
 	tr_world_close(&w);
 }
 

@@ -215,6 +215,20 @@ TEST(an_empty_outbox_holds_no_memory)
 	tr_outbox_clear(&o);
 }
 
+TEST(a_bound_of_its_own_is_kept_when_it_has_been_empty)
+{
+	struct tr_frame *f = frame_of(TR_OUTBOX_BYTES_MAX / 2, 'x', true);
+	struct tr_outbox o = { .max = TR_OUTBOX_BYTES_MAX * 2 };
+
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 4; i++)
+			assert_int_equal(tr_outbox_put(&o, f), 0);
+		assert_int_equal(tr_outbox_put(&o, f), TR_OUTBOX_FULL);
+		tr_outbox_clear(&o);
+	}
+	tr_frame_unref(f);
+}
+
 TESTS(
 	RUN(headers_have_the_shortest_length_form),
 	RUN(frames_leave_in_the_order_they_came),
@@ -225,4 +239,5 @@ TESTS(
 	RUN(outbox_is_full_at_its_number_of_frames),
 	RUN(outbox_is_full_at_its_number_of_bytes),
 	RUN(a_frame_larger_than_the_bound_is_taken_when_it_is_alone),
+	RUN(a_bound_of_its_own_is_kept_when_it_has_been_empty),
 	RUN(an_empty_outbox_holds_no_memory))

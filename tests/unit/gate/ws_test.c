@@ -511,6 +511,54 @@ TEST(a_message_over_the_limit_is_refused_when_it_comes_in_fragments)
 	end();
 }
 
+static struct client *plain_socket(void)
+{
+	struct tr_ws_upgrade up = plain;
+	struct client *c;
+
+	up.request.plain = true;
+	c = client_with(&up);
+	shake(c);
+	return c;
+}
+
+TEST(a_plain_socket_takes_and_gives_large_messages)
+{
+	enum { SIZE = 3 * 1000 * 1000 };
+	char *payload = malloc(SIZE);
+	struct client *c;
+
+	for (size_t i = 0; i < SIZE; i++)
+		payload[i] = (char)(i * 31);
+	begin();
+	on_open = echo_all;
+	c = plain_socket();
+	say_frame(c, 0x82, payload, SIZE);
+	say_frame(c, 0x02, payload, SIZE / 2);
+	say_frame(c, 0x80, payload + SIZE / 2, SIZE / 2);
+	hears(c, 0x82, payload, SIZE);
+	hears(c, 0x82, payload, SIZE);
+	assert_well(c);
+	free(payload);
+	client_free(c);
+	end();
+}
+
+/* Nothing of it need have come: its head says how large it would be. */
+TEST(a_plain_sockets_message_over_its_limit_is_refused)
+{
+	static const uint8_t head[] = { 0x82, 0xff, 0, 0, 0, 0, TR_SOCKET_BYTES_MAX >> 24, 0, 0, 1, 'm', 'a', 's', 'k', 'x' };
+	struct client *c;
+
+	begin();
+	c = plain_socket();
+	say(c, head, sizeof head);
+	hears_close(c, 1011, "message.incoming_too_long");
+	assert_int_equal(conns[0].messages, 0);
+	client_free(c);
+	end();
+}
+
 TEST(what_follows_a_refused_message_is_not_listened_to)
 {
 	struct client *c;
@@ -555,4 +603,6 @@ TESTS(
 	RUN(a_message_over_the_limit_is_refused_before_it_is_read),
 	RUN(a_message_over_the_limit_is_refused_when_it_comes_whole),
 	RUN(a_message_over_the_limit_is_refused_when_it_comes_in_fragments),
+	RUN(a_plain_socket_takes_and_gives_large_messages),
+	RUN(a_plain_sockets_message_over_its_limit_is_refused),
 	RUN(what_follows_a_refused_message_is_not_listened_to))
