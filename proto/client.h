@@ -46,6 +46,18 @@ int tr_client_decode(enum tr_encoding e, const void *data, size_t size, unsigned
 int tr_client_decode_http_action(enum tr_encoding e, const void *data, size_t size, unsigned depth, struct tr_bytes *out,
                                  const char **why);
 
+/* Body of POST .../queue/{name}. BARE: versions 3 and 4. An empty body is a message that is undefined, not waited for. The name
+ * that the body may repeat is not looked at: the path counts. timeout_ms: rounded down, at most 2^53. Everything else as in
+ * tr_client_decode. */
+struct tr_client_send {
+	struct troupe_value body;        /* size 0: undefined */
+	bool                wait;
+	bool                has_timeout;
+	uint64_t            timeout_ms;
+};
+int tr_client_decode_http_send(enum tr_encoding e, const void *data, size_t size, unsigned depth, struct tr_bytes *arena,
+                               struct tr_client_send *ret, const char **why);
+
 /* Connection parameters, JSON text to packed. From x-rivet-conn-params (Latin-1 bytes, spec 5) or from the
  * percent-encoded subprotocol token after "rivet_conn_params." (spec 6.1). 0 or TROUPE_EINVAL. */
 int tr_client_decode_params_header(struct tr_bytes *out, struct troupe_text latin1, unsigned depth);
@@ -74,6 +86,8 @@ int tr_client_encode_event(enum tr_encoding e, struct tr_bytes *out, struct trou
 int tr_client_encode_error(enum tr_encoding e, struct tr_bytes *out, const struct tr_client_error *err);
 
 int tr_client_encode_http_response(enum tr_encoding e, struct tr_bytes *out, struct troupe_value output);
+/* How a queue message went: status `completed` or `timedOut`; response.size 0, or undefined: left out. */
+int tr_client_encode_http_sent(enum tr_encoding e, struct tr_bytes *out, bool completed, struct troupe_value response);
 /* The HTTP error body. action_id is not used. */
 int tr_client_encode_http_error(enum tr_encoding e, struct tr_bytes *out, const struct tr_client_error *err);
 

@@ -18,6 +18,7 @@
 #define HTTP_DEPTH 1
 
 #define BARE_VERSION_MIN 1
+#define BARE_VERSION_QUEUES 3 /* the first that has them */
 #define BARE_VERSION_MAX 4
 enum { BARE_ACTION, BARE_SUBSCRIPTION }; /* ToServer */
 
@@ -271,12 +272,12 @@ static bool read_usual(struct troupe_text text, unsigned depth, struct tr_bytes 
 
 /* ---- bare messages */
 
-static struct tr_bare bare_begin(const void *data, size_t size)
+static struct tr_bare bare_begin(const void *data, size_t size, uint16_t version_min)
 {
 	struct tr_bare r = tr_bare(data, size);
 	uint16_t version = tr_bare_u16(&r);
 
-	if (version < BARE_VERSION_MIN || version > BARE_VERSION_MAX)
+	if (version < version_min || version > BARE_VERSION_MAX)
 		r.failed = true;
 	return r;
 }
@@ -318,7 +319,7 @@ static int read_bare_subscription(struct tr_bare *r, struct tr_bytes *arena, str
 static int read_bare(const void *data, size_t size, unsigned depth, struct tr_bytes *arena,
                      struct tr_client_message *ret, const char **why)
 {
-	struct tr_bare r = bare_begin(data, size);
+	struct tr_bare r = bare_begin(data, size, BARE_VERSION_MIN);
 	uint64_t tag = tr_bare_uint(&r);
 
 	if (r.failed)
@@ -384,7 +385,7 @@ static int read_http_args(enum tr_encoding e, const void *data, size_t size, uns
 	int error;
 
 	if (e == TR_ENC_BARE) {
-		r = bare_begin(data, size);
+		r = bare_begin(data, size, BARE_VERSION_MIN);
 		payload = tr_bare_data(&r);
 		if (!tr_bare_done(&r))
 			return refuse(why, "not an HttpActionRequest in BARE, version 1 to 4");
@@ -438,5 +439,96 @@ int tr_client_decode_http_action(enum tr_encoding e, const void *data, size_t si
 		error = TROUPE_ENOMEM;
 	if (error)
 		out->size = start;
+	return error;
+}
+
+/* ---- bodies of queue sends */
+
+enum { SEND_BODY, SEND_WAIT, SEND_TIMEOUT, SEND_MEMBERS };
+#define TIMEOUT_MAX 9007199254740992.0 /* 2^53 */
+
+/* What may be left out is so, too, when it is null or undefined. */
+static bool is_given(struct troupe_value v)
+{
+	enum tr_kind kind = kind_of(v);
+
+	return kind != TR_UNDEFINED && kind != TR_NIL;
+}
+
+static int read_timeout(struct troupe_value v, struct tr_client_send *ret, const char **why)
+{
+	struct tr_cursor c = tr_cursor(v);
+	struct tr_item item;
+
+	if (tr_next(&c, &item) || (item.kind != TR_INT && item.kind != TR_FLOAT) || !(item.number >= 0))
+		return refuse(why, "timeout must be a number of milliseconds, and not negative");
+	ret->has_timeout = true;
+	ret->timeout_ms = item.number < TIMEOUT_MAX ? (uint64_t)item.number : (uint64_t)TIMEOUT_MAX;
+	return 0;
+}
+
+static int read_send(struct troupe_value message, struct tr_client_send *ret, const char **why)
+{
+	struct member top[SEND_MEMBERS + 1] = {
+		[SEND_BODY] = { MEMBER("body") }, [SEND_WAIT] = { MEMBER("wait") }, [SEND_TIMEOUT] = { MEMBER("timeout") },
+	};
+	struct tr_cursor c = tr_cursor(message);
+
+	if (!pick(&c, top))
+		return refuse(why, "the body must be an object: {\"body\":value,\"wait\":bool,\"timeout\":number}");
+	ret->body = top[SEND_BODY].value;
+	if (is_given(top[SEND_WAIT].value) && !read_bool(top[SEND_WAIT].value, &ret->wait))
+		return refuse(why, "wait must be true or false");
+	return is_given(top[SEND_TIMEOUT].value) ? read_timeout(top[SEND_TIMEOUT].value, ret, why) : 0;
+}
+
+static uint64_t bare_u64(struct tr_bare *r)
+{
+	uint64_t value = 0;
+
+	for (unsigned shift = 0; shift < 64; shift += 8)
+		value |= (uint64_t)tr_bare_u8(r) << shift;
+	return value;
+}
+
+static int read_bare_send(const void *data, size_t size, unsigned depth, struct tr_bytes *arena, struct tr_client_send *ret,
+                          const char **why)
+{
+	struct tr_bare r = bare_begin(data, size, BARE_VERSION_QUEUES);
+	struct troupe_text payload = tr_bare_data(&r);
+	size_t start = arena->size;
+	uint64_t timeout;
+	int error;
+
+	if (tr_bare_bool(&r))
+		tr_bare_text(&r); /* the name */
+	ret->wait = tr_bare_bool(&r) && tr_bare_bool(&r);
+	ret->has_timeout = tr_bare_bool(&r);
+	timeout = ret->has_timeout ? bare_u64(&r) : 0;
+	ret->timeout_ms = timeout < (uint64_t)TIMEOUT_MAX ? timeout : (uint64_t)TIMEOUT_MAX;
+	if (!tr_bare_done(&r))
+		return refuse(why, "not an HttpQueueSendRequest in BARE, version 3 or 4");
+	error = translate(tr_cbor_decode(arena, payload.data, payload.size, TR_CBOR_COMPAT, depth, why));
+	if (!error)
+		ret->body = (struct troupe_value){ arena->data + start, arena->size - start };
+	return error;
+}
+
+int tr_client_decode_http_send(enum tr_encoding e, const void *data, size_t size, unsigned depth, struct tr_bytes *arena,
+                               struct tr_client_send *ret, const char **why)
+{
+	size_t start = arena->size;
+	int error = 0;
+
+	*ret = (struct tr_client_send){ 0 };
+	if (size && e == TR_ENC_BARE) {
+		error = read_bare_send(data, size, depth, arena, ret, why);
+	} else if (size) {
+		error = decode_whole(e, arena, data, size, depth + HTTP_DEPTH, why);
+		if (!error)
+			error = read_send((struct troupe_value){ arena->data + start, arena->size - start }, ret, why);
+	}
+	if (error)
+		arena->size = start;
 	return error;
 }

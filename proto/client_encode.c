@@ -5,6 +5,8 @@
  * writes them (proto/vectors). A client drops a frame that does not fit its schema without a word, and the call that
  * waits for it hangs: therefore texts are cleaned to UTF-8, ids have the one form that becomes a BigInt, absent
  * things are left out, and what fails halfway takes back what it wrote. */
+#include <string.h>
+
 #include "proto/bare.h"
 #include "proto/cbor.h"
 #include "proto/client.h"
@@ -391,6 +393,58 @@ int tr_client_encode_http_response(enum tr_encoding e, struct tr_bytes *out, str
 		break;
 	}
 	return finish(out, start, error);
+}
+
+/* Queues: an undefined response is none. */
+static int json_sent(struct tr_bytes *out, const char *status, struct troupe_value response)
+{
+	int error = 0;
+
+	PUT(out, "{");
+	if (kind_of(response) != TR_UNDEFINED) {
+		PUT(out, "\"response\":");
+		error = json_value(out, response);
+		PUT(out, ",");
+	}
+	PUT(out, "\"status\":\"");
+	tr_bytes_put_text(out, status);
+	PUT(out, "\"}");
+	return error;
+}
+
+static int cbor_sent(struct tr_bytes *out, const char *status, struct troupe_value response)
+{
+	bool has_response = kind_of(response) != TR_UNDEFINED;
+	int error = 0;
+
+	tr_cbor_put_head(out, 5, 1u + has_response);
+	if (has_response) {
+		PUT(out, "\x68" "response");
+		error = cbor_value(out, response);
+	}
+	PUT(out, "\x66" "status");
+	tr_cbor_put_text(out, (struct troupe_text){ status, strlen(status) });
+	return error;
+}
+
+static int bare_sent(struct tr_bytes *out, const char *status, struct troupe_value response)
+{
+	bool has_response = kind_of(response) != TR_UNDEFINED;
+
+	tr_bare_put_u16(out, BARE_VERSION);
+	tr_bare_put_text(out, (struct troupe_text){ status, strlen(status) });
+	tr_bytes_put_byte(out, has_response);
+	return has_response ? bare_value(out, response) : 0;
+}
+
+int tr_client_encode_http_sent(enum tr_encoding e, struct tr_bytes *out, bool completed, struct troupe_value response)
+{
+	static int (*const encode[TR_ENCODINGS])(struct tr_bytes *, const char *, struct troupe_value) = {
+		[TR_ENC_JSON] = json_sent, [TR_ENC_CBOR] = cbor_sent, [TR_ENC_BARE] = bare_sent,
+	};
+	size_t start = out->size;
+
+	return finish(out, start, encode[e](out, completed ? "completed" : "timedOut", response));
 }
 
 int tr_client_encode_http_error(enum tr_encoding e, struct tr_bytes *out, const struct tr_client_error *err)

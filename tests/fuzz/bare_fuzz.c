@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as BARE: as a client's message, as the body of an action, and as a series of primitives. Every value has one
+/* Any bytes as BARE: as a client's message, as the body of an action or of a queue send, and as a series of primitives. Every value has one
  * form only, so whatever the primitives' reader takes, the writer must give back byte for byte. */
 #include "tests/fuzz/messages.h"
 
@@ -66,10 +66,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (!size)
 		return 0;
-	switch (*data % 3) {
+	switch (*data % 4) {
 	case 0: try_message(data + 1, size - 1); break;
 	case 1: try_body(TR_ENC_BARE, data + 1, size - 1); break;
 	case 2: try_primitives(data + 1, size - 1); break;
+	case 3: try_send(TR_ENC_BARE, data + 1, size - 1); break;
 	}
 	return 0;
 }

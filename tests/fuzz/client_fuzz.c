@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as what a client sends in json and cbor: messages, bodies of actions, parameters, input. The first byte
+/* Any bytes as what a client sends in json and cbor: messages, bodies of actions and queue sends, parameters, input. The first byte
  * chooses which. What is taken must keep the promises of proto/client.h, and must come back when it is written as a
  * message again. */
 #include <stdlib.h>
@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size)
 		return 0;
 	rest = (struct troupe_text){ (const char *)data + 1, size - 1 };
-	switch (*data % 8) {
+	switch (*data % 10) {
 	case 0: try_message(TR_ENC_JSON, data + 1, size - 1); break;
 	case 1: try_message(TR_ENC_CBOR, data + 1, size - 1); break;
 	case 2: try_body(TR_ENC_JSON, data + 1, size - 1); break;
@@ -67,6 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 5: check_value(&out, tr_client_decode_params_token(&out, rest, DEPTH)); break;
 	case 6: check_value(&out, tr_client_decode_input(&out, rest, false, DEPTH)); break;
 	case 7: check_value(&out, tr_client_decode_input(&out, rest, true, DEPTH)); break;
+	case 8: try_send(TR_ENC_JSON, data + 1, size - 1); break;
+	case 9: try_send(TR_ENC_CBOR, data + 1, size - 1); break;
 	}
 	tr_bytes_free(&out);
 	return 0;

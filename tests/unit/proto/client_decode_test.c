@@ -496,6 +496,78 @@ TEST(a_body_is_nested_to_the_limit_and_no_deeper)
 	}
 }
 
+/* ---- bodies of queue sends */
+
+struct sent { struct troupe_value body; bool wait; int64_t timeout_ms; /* negative: none */ };
+
+static void send_gives(enum tr_encoding e, const void *data, size_t size, struct sent expected)
+{
+	struct tr_bytes out = { 0 };
+	struct tr_client_send m;
+	const char *why;
+
+	tr_bytes_put_text(&out, "before");
+	assert_int_equal(tr_client_decode_http_send(e, data, size, DEPTH, &out, &m, &why), 0);
+	assert_same_bytes(m.body.data, m.body.size, expected.body.data, expected.body.size);
+	assert_true(m.wait == expected.wait && m.has_timeout == (expected.timeout_ms >= 0));
+	assert_true(!m.has_timeout || m.timeout_ms == (uint64_t)expected.timeout_ms);
+	tr_bytes_free(&out);
+}
+
+static void send_refused(enum tr_encoding e, const void *data, size_t size)
+{
+	struct tr_bytes out = { 0 };
+	struct tr_client_send m;
+	const char *why = NULL;
+
+	assert_int_equal(tr_client_decode_http_send(e, data, size, DEPTH, &out, &m, &why), TROUPE_EMESSAGE);
+	assert_non_null(why);
+	assert_int_equal(out.size, 0);
+	tr_bytes_free(&out);
+}
+
+#define SEND(e, literal, ...) send_gives(e, literal, sizeof(literal) - 1, (struct sent){ __VA_ARGS__ })
+#define NO_SEND(e, literal) send_refused(e, literal, sizeof(literal) - 1)
+#define NOTHING { NULL, 0 }
+
+TEST(what_a_queue_send_leaves_out_is_not_there)
+{
+	for (int e = 0; e < TR_ENCODINGS; e++)
+		SEND((enum tr_encoding)e, "", NOTHING, false, -1);
+	SEND(TR_ENC_JSON, "{}", NOTHING, false, -1);
+	SEND(TR_ENC_JSON, "{\"body\":null,\"wait\":null,\"timeout\":null}", PACKED("\xc0"), false, -1);
+	SEND(TR_ENC_JSON, "{\"name\":7,\"timeout\":[\"$Undefined\",0],\"body\":7}", PACKED("\x07"), false, -1);
+	SEND(TR_ENC_CBOR, "\xa2\x64" "body\x07\x67" "timeout\xf7", PACKED("\x07"), false, -1);
+	SEND(TR_ENC_BARE, "\x04\0\1\7\0\0\0", PACKED("\x07"), false, -1);
+	SEND(TR_ENC_BARE, "\x03\0\1\7\1\1q\1\0\0", PACKED("\x07"), false, -1);
+}
+
+TEST(a_timeout_is_whole_and_bounded)
+{
+	SEND(TR_ENC_JSON, "{\"wait\":true,\"timeout\":0}", NOTHING, true, 0);
+	SEND(TR_ENC_JSON, "{\"wait\":true,\"timeout\":50.9}", NOTHING, true, 50);
+	SEND(TR_ENC_JSON, "{\"wait\":true,\"timeout\":1e300}", NOTHING, true, (int64_t)1 << 53);
+	SEND(TR_ENC_BARE, "\x04\0\1\7\0\1\1\1\x2c\1\0\0\0\0\0\0", PACKED("\x07"), true, 300);
+	SEND(TR_ENC_BARE, "\x04\0\1\7\0\1\1\1\xff\xff\xff\xff\xff\xff\xff\xff", PACKED("\x07"), true, (int64_t)1 << 53);
+	NO_SEND(TR_ENC_JSON, "{\"timeout\":-1}");
+	NO_SEND(TR_ENC_JSON, "{\"timeout\":\"1\"}");
+	NO_SEND(TR_ENC_CBOR, "\xa1\x67" "timeout\xf9\x7e\x00"); /* NaN */
+}
+
+TEST(what_is_no_queue_send_is_refused)
+{
+	NO_SEND(TR_ENC_JSON, "7");
+	NO_SEND(TR_ENC_JSON, "{\"body\":1");
+	NO_SEND(TR_ENC_JSON, "{\"wait\":1}");
+	NO_SEND(TR_ENC_CBOR, "\x80");
+	NO_SEND(TR_ENC_BARE, "\x02\0\1\7\0\0\0");  /* queues came with version 3 */
+	NO_SEND(TR_ENC_BARE, "\x05\0\1\7\0\0\0");
+	NO_SEND(TR_ENC_BARE, "\x04\0\1\7\0\0");
+	NO_SEND(TR_ENC_BARE, "\x04\0\1\7\0\0\0\0");
+	NO_SEND(TR_ENC_BARE, "\x04\0\1\7\0\2\0");   /* no bool */
+	NO_SEND(TR_ENC_BARE, "\x04\0\1\x82\0\0\0");  /* half an array */
+}
+
 /* ---- parameters and input */
 
 static void params_give(int (*parse)(struct tr_bytes *, struct troupe_text, unsigned), const char *from,
@@ -590,5 +662,8 @@ TESTS(
 	RUN(a_body_is_nested_to_the_limit_and_no_deeper),
 	RUN(parameters_in_a_header_are_latin_1),
 	RUN(parameters_in_a_token_are_percent_encoded_utf8),
+	RUN(what_a_queue_send_leaves_out_is_not_there),
+	RUN(a_timeout_is_whole_and_bounded),
+	RUN(what_is_no_queue_send_is_refused),
 	RUN(parameters_know_no_dollar_forms),
 	RUN(input_is_base64_of_cbor_with_dollar_forms))

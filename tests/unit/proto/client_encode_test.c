@@ -54,6 +54,20 @@ TEST(no_output_is_said_as_undefined)
 	came_out(&out, tr_client_encode_http_response(TR_ENC_BARE, &out, none), "0400" "0d826a24556e646566696e656400");
 }
 
+TEST(a_queue_answers_without_a_response_when_there_is_none)
+{
+	struct troupe_value none = { NULL, 0 };
+	struct tr_bytes out = { 0 };
+
+	came_out_json(&out, tr_client_encode_http_sent(TR_ENC_JSON, &out, true, none), "{\"status\":\"completed\"}");
+	came_out_json(&out, tr_client_encode_http_sent(TR_ENC_JSON, &out, false, UNDEFINED), "{\"status\":\"timedOut\"}");
+	came_out_json(&out, tr_client_encode_http_sent(TR_ENC_JSON, &out, true, NIL),
+	              "{\"response\":null,\"status\":\"completed\"}");
+	came_out(&out, tr_client_encode_http_sent(TR_ENC_CBOR, &out, false, none), "a1" "66737461747573" "6874696d65644f7574");
+	came_out(&out, tr_client_encode_http_sent(TR_ENC_BARE, &out, true, none), "0400" "09636f6d706c65746564" "00");
+	came_out(&out, tr_client_encode_http_sent(TR_ENC_BARE, &out, true, NIL), "0400" "09636f6d706c65746564" "0101f6");
+}
+
 TEST(ids_of_64_bits_go_out_whole)
 {
 	struct tr_bytes out = { 0 };
@@ -106,6 +120,7 @@ TEST(what_is_no_packed_value_leaves_nothing_behind)
 
 		assert_int_equal(tr_client_encode_response(e, &out, 0, bad), TROUPE_EBADVALUE);
 		assert_int_equal(tr_client_encode_http_response(e, &out, bad), TROUPE_EBADVALUE);
+		assert_int_equal(tr_client_encode_http_sent(e, &out, true, bad), TROUPE_EBADVALUE);
 		assert_int_equal(tr_client_encode_event(e, &out, text("e"), bad), TROUPE_EBADVALUE);
 		assert_int_equal(tr_client_encode_error(e, &out, &err), TROUPE_EBADVALUE);
 		assert_int_equal(tr_client_encode_http_error(e, &out, &err), TROUPE_EBADVALUE);
@@ -202,6 +217,7 @@ TEST(bare_payloads_of_every_length_are_right)
 
 TESTS(
 	RUN(no_output_is_said_as_undefined),
+	RUN(a_queue_answers_without_a_response_when_there_is_none),
 	RUN(ids_of_64_bits_go_out_whole),
 	RUN(arguments_that_look_like_a_dollar_form_are_escaped),
 	RUN(an_event_takes_an_array_only),
