@@ -70,7 +70,13 @@
 	X(EUNRESPONSIVE, -77, 502, "agent",   "unresponsive",         "The agent did not react and was ended.") \
 	X(ERESTARTED,   -78, 409, "agent",    "restarted",            "Somebody restarted the agent.") \
 	X(ECHOICE,      -80, 400, "agent",    "not_offered",          "The agent does not offer this.") \
-	X(ENOSESSION,   -81, 404, "session",  "unknown",              "There is no such session.")
+	X(ENOSESSION,   -81, 404, "session",  "unknown",              "There is no such session.") \
+	/* a queue's */ \
+	X(EQUEUEFULL,   -90, 400, "queue",    "full",                 "The queue is full.") \
+	X(EQUEUESIZE,   -91, 400, "queue",    "message_too_large",    "The message is larger than the queue takes.") \
+	X(EUNCOMPLETED, -92, 400, "queue",    "previous_message_not_completed", "The messages taken before are not completed.") \
+	X(ECOMPLETED,   -93, 400, "queue",    "already_completed",    "The message was completed already.") \
+	X(EABORTED,     -94, 400, "actor",    "aborted",              "The actor goes, or this was given up.")
 
 enum troupe_error {
 	TROUPE_OK = 0,

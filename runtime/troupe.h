@@ -11,6 +11,7 @@
  *   join      <------------------ a client connected             leave: it went
  *   an action <------------------ one at a time: a kind needs no locks
  *             ------------------> reply, fail, or keep the call and answer it later
+ *   a queue   <------------------ a message waits, and is on disk
  *   sleep     <------------------ idle, asked to, or shutting down      kept fields are saved after it
  *   destroy   <------------------ the key is gone for good
  *
@@ -55,6 +56,27 @@ struct troupe_action {
 	bool slow;                          /* may keep it for ever */
 };
 
+/* A message in a queue: a text, a value. Numbers grow, also over restarts, and none is used twice. */
+struct troupe_message {
+	uint64_t            number;
+	const char         *queue;
+	struct troupe_value body;     /* packed; what was left out is undefined */
+	int64_t             sent_ms;  /* since 1970 */
+	unsigned            attempt;  /* 1: it is yours for the first time since the actor woke */
+};
+
+struct troupe_queue {
+	const char *name;                   /* on the wire */
+	const struct troupe_record *takes;  /* checked when a message is sent; NULL: any value */
+	/* Set: the queue is worked off by itself, each message a turn, one after the other in the order in which they came.
+	 * While one waits the actor is kept awake, and the next start of the server wakes it. 0: done with, the message goes
+	 * with this turn's commit, so it has its effect once. TROUPE_LATER: it is kept until troupe_message_complete or _release,
+	 * and those behind it wait. Negative: undone, logged, and tried again after a while that doubles from 1 s to 60 s
+	 * (TR_QUEUE_RETRY_MS), those behind it waiting: give up by completing it, as m->attempt tells.
+	 * Unset: messages wait until troupe_queue_take */
+	int (*run)(struct troupe_actor *a, const struct troupe_message *m);
+};
+
 struct troupe_request;
 
 struct troupe_kind {
@@ -89,6 +111,11 @@ struct troupe_kind {
 	int  (*socket)(struct troupe_actor *a, struct troupe_peer *p, const char *path);
 	void (*message)(struct troupe_actor *a, struct troupe_peer *p, const void *data, size_t size, bool text);
 	const struct troupe_action *actions;    /* ends with { 0 } */
+	const struct troupe_queue *queues;      /* ends with { 0 }; what a client sends to another name is passed over */
+	uint32_t queue_messages;                /* that may wait in all of them together; 0: 1,000 (TR_QUEUE_MESSAGES_MAX) */
+	uint32_t queue_bytes;                   /* of a body, packed; 0: 64 KiB (TR_QUEUE_BYTES_MAX) */
+	int  (*submit)(struct troupe_actor *a, struct troupe_peer *p, const char *queue, struct troupe_value body);
+	                                        /* negative: p may not send this, and is told so */
 };
 
 /* ------------------------------------------------------------------ the actor */
@@ -187,6 +214,53 @@ int troupe_reply_events(struct troupe_call *c, uint64_t offset, uint32_t limit);
 int troupe_fail(struct troupe_call *c, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The application's own error: group `user`, any code; metadata size 0: none. Returns TROUPE_EUSER. */
 int troupe_fail_user(struct troupe_call *c, const char *code, const char *message, struct troupe_value metadata);
+
+/* ------------------------------------------------------------------ queues */
+
+/* A client's `send` is answered when its message is on disk; with { wait: true }, when the message was completed, with the
+ * response, or when its time is up. From then on a message is lost by nothing but the actor's end: it stays where it is until
+ * it is completed or taken for good, and the turn that does so commits both. */
+
+/* From the actor's own code: puts a message into one of its queues, where it is from this turn's commit on. TROUPE_EQUEUEFULL,
+ * EQUEUESIZE, EARGS (not what the queue takes), EINVAL (there is no such queue), each with its sentence: return it. */
+int troupe_queue_send(struct troupe_actor *a, const char *queue, struct troupe_value body);
+
+/* The same, and on_done comes once, as a turn of its own, unless the present one fails: rc 0, the message was completed
+ * (response: lent, size 0 is none); ETIMEDOUT; EDRAINING, the actor sleeps, the message stays; EABORTED, the actor is destroyed.
+ * timeout_ms < 0: TR_QUEUE_WAIT_MAX_MS, which is also the most. EOVERLOADED: TR_MAILBOX_MAX wait already. */
+int troupe_queue_send_wait(struct troupe_actor *a, const char *queue, struct troupe_value body, int64_t timeout_ms,
+                           int (*on_done)(struct troupe_actor *a, void *arg, int rc, struct troupe_value response), void *arg);
+
+/* How many wait in all queues, those that are taken and not completed among them. */
+size_t troupe_queue_count(const struct troupe_actor *a);
+
+struct troupe_take; /* somebody who wants messages; until on_messages is called */
+struct troupe_take_options {
+	const char *const *queues; /* of these, a list that ends with NULL; NULL: of all without run. Copied */
+	unsigned    count;         /* at most, oldest first; 0: 1. No more than 100 (TR_QUEUE_TAKE_MAX) or 1 MiB come at once */
+	int64_t     timeout_ms;    /* 0: only what is there; negative: as long as it takes */
+	bool        completable;   /* they stay until troupe_message_complete. Else they are gone with on_messages' turn */
+	/* Once, as a turn of its own, unless the turn that took fails. rc 0: here they are; count 0: time is up. EABORTED: it
+	 * was cancelled, or the actor sleeps or is destroyed. Else the store's error. Negative: that turn is undone, and all
+	 * of them wait again. m is lent until it returns, its elements as completable says. Not when the actor is dropped */
+	int       (*on_messages)(struct troupe_actor *a, void *arg, int rc, const struct troupe_message *const *m, size_t count);
+	void       *arg;
+};
+
+/* Takes messages as soon as there are some. An actor that merely waits for messages may sleep. EUNCOMPLETED: what was taken
+ * before must be completed or released first (others who wait then wait for that). EINVAL: no such queue, or it has run.
+ * EOVERLOADED: TR_QUEUE_TAKES_MAX wait. EABORTED: the actor goes. ret may be NULL. */
+int troupe_queue_take(struct troupe_take **ret, struct troupe_actor *a, const struct troupe_take_options *o);
+/* on_messages comes with EABORTED. Not undone with a failed turn. */
+void troupe_take_cancel(struct troupe_take *t);
+
+/* Of a message that was taken to be completed, or is or was kept by run: it is done with, as of this turn, and who waits for it
+ * gets the response (size 0: none). m is yours until the turn ends. ECOMPLETED: it was before, in this turn. EBIGOUT: the
+ * response is larger than 1 MiB. */
+int troupe_message_complete(struct troupe_actor *a, const struct troupe_message *m, struct troupe_value response);
+/* It is not done: it waits again, where it was (for run: as if run had failed). m is not yours any more. Sleep does this, and
+ * the death of the process. Not undone with a failed turn. */
+void troupe_message_release(struct troupe_actor *a, const struct troupe_message *m);
 
 /* ------------------------------------------------------------------ plain HTTP */
 

@@ -182,6 +182,7 @@ void tr_actor_free(struct troupe_actor *a)
 	while (a->session_count > 0)
 		troupe_session_close(a->sessions[0]);
 	free(a->sessions);
+	tr_queue_free(a);
 	tr_timers_free(a);
 	while (!tr_list_empty(&a->reads)) {
 		struct pending *p = tr_container(a->reads.next, struct pending, link);
@@ -213,7 +214,7 @@ static bool is_idle(const struct troupe_actor *a)
 
 	return a->life == TR_AWAKE && (a->peer_count == 0 || kind->hibernate) &&
 	       (a->socket_count == 0 || (kind->hibernate && kind->keep_sockets)) &&
-	       a->call_count == 0 && a->holds == 0 && a->timers_set == 0;
+	       a->call_count == 0 && a->holds == 0 && a->timers_set == 0 && !tr_queue_lends(a);
 }
 
 void tr_actor_touch(struct troupe_actor *a)
@@ -268,6 +269,7 @@ static void turn_end(struct troupe_actor *a, int rc)
 		turn_undo(a, rc);
 	else
 		state_save(a);
+	tr_queue_turn_end(a, rc >= 0);
 	core->turning = NULL;
 	core->running = NULL;
 	tr_pool_reset(&core->turn_pool);
@@ -403,6 +405,26 @@ void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
 	struct tr_store *store = &a->core->o.store;
 
 	store->ops->scan(store->ctx, a->row.num, prefix, got_item, pending_new(a, (void *)(uintptr_t)callback, arg));
+}
+
+typedef void on_key(struct troupe_actor *, void *, int, struct troupe_text);
+
+static void got_key(void *arg, int rc, struct troupe_text key)
+{
+	struct pending *p = arg;
+
+	if (p->actor)
+		((on_key *)(uintptr_t)p->callback)(p->actor, p->arg, rc, key);
+	if (!key.data)
+		pending_free(p);
+}
+
+void tr_actor_keys(struct troupe_actor *a, struct troupe_text prefix,
+                   void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key), void *arg)
+{
+	struct tr_store *store = &a->core->o.store;
+
+	store->ops->keys(store->ctx, a->row.num, prefix, got_key, pending_new(a, (void *)(uintptr_t)callback, arg));
 }
 
 void tr_actor_after(struct troupe_actor *a, void (*then)(void *arg, int rc), void *arg)

@@ -11,7 +11,7 @@
 int tr_actor_turn(struct troupe_actor *a, int (*run)(struct troupe_actor *a, void *arg), void *arg);
 
 /* The actor's own durable items (at most 400 bytes of key). In a turn; written with its commit. Keys beginning "session/" and
- * TR_OWED belong to the session port; the latter (at most 360 bytes) outlive the actor. */
+ * TR_OWED belong to the session port; the latter (at most 360 bytes) outlive the actor. "queue/" is the queues'. */
 void tr_actor_put(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size);
 void tr_actor_delete(struct troupe_actor *a, struct troupe_text key);
 
@@ -22,6 +22,10 @@ void tr_actor_get(struct troupe_actor *a, struct troupe_text key,
 void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
                    void (*on_item)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
                                    struct troupe_value value), void *arg);
+
+/* The keys only. on_key comes outside of any turn. */
+void tr_actor_keys(struct troupe_actor *a, struct troupe_text prefix,
+                   void (*on_key)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key), void *arg);
 
 /* In a turn: `then` is called from the loop once what this turn wrote is durable (rc 0), in its place among the messages
  * that the turn sends. If the commit fails, or the turn is undone, it is called with rc negative; the actor is then

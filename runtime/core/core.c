@@ -11,6 +11,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
 
+#define MESSAGE_BITS   40 /* of a message's number, counted since the start; above them, which start that was */
 #define CLEAN_PAUSE_MS 20 /* between two pieces of deleting what destroyed actors left */
 
 void tr_core_mask(const struct troupe_actor *a, struct tr_fault *fault)
@@ -41,6 +42,7 @@ int tr_core_new(struct tr_core **ret, const struct tr_core_options *o)
 
 	core->o = *o;
 	core->next_actor = o->store.next_actor;
+	core->next_message = (o->store.boots << MESSAGE_BITS) + 1;
 	tr_list_init(&core->actors);
 	tr_list_init(&core->conns);
 	tr_list_init(&core->deadlines);

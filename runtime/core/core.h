@@ -128,6 +128,21 @@ void tr_core_flowing(struct tr_http_call *call);
 struct tr_http_call *tr_core_action(struct tr_core *core, const struct tr_action_request *rq,
 	void (*on_answer)(void *arg, const struct tr_failure *failure, struct troupe_value output,
 	                  const struct tr_client_actor *actor), void *arg);
+/* A message for a queue: admit, submit, store, answer; or answer when it was completed, or its time is up (completed false). A
+ * queue that the kind has not: completed, and nothing happens (spec 5.1). Else as tr_core_action. EOVERLOADED comes with the
+ * metadata that makes the official client send again (8.3). */
+struct tr_send_request {
+	struct tr_address   to;
+	struct troupe_text  queue;
+	struct troupe_value body;       /* size 0: undefined */
+	struct troupe_value params;     /* size 0: none */
+	const struct troupe_request *request; /* as of an action */
+	bool                wait;
+	int64_t             timeout_ms; /* negative: none was given */
+};
+struct tr_http_call *tr_core_send(struct tr_core *core, const struct tr_send_request *rq,
+	void (*on_sent)(void *arg, const struct tr_failure *failure, bool completed, struct troupe_value response,
+	                const struct tr_client_actor *actor), void *arg);
 /* The requester has gone: nothing more is called. What runs goes on; an actor that answers in pieces hears of it. */
 void tr_core_abandon(struct tr_http_call *call);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stateless actions and plain requests: each is a visitor of its own, admitted, run, answered, gone (spec/rivetkit-client.md 5
- * and 11.1). */
+/* Stateless actions, messages for queues and plain requests: each is a visitor of its own, admitted, run, answered, gone
+ * (spec/rivetkit-client.md 5, 5.1 and 11.1). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,18 +10,24 @@
 typedef void on_answer(void *arg, const struct tr_failure *failure, struct troupe_value output,
                        const struct tr_client_actor *actor);
 
+typedef void on_sent(void *arg, const struct tr_failure *failure, bool completed, struct troupe_value response,
+                     const struct tr_client_actor *actor);
+
 struct tr_http_call {
 	struct tr_core       *core;
 	struct tr_pool        pool;
-	struct troupe_text    action;
-	struct troupe_value   args;
+	struct troupe_text    name;       /* of the action, or the queue */
+	struct troupe_value   args;       /* or the message */
 	struct troupe_request request;    /* lends from the visitor's; method NULL: an action */
 	struct troupe_peer    visitor;
-	on_answer            *on_answer;  /* one of both; NULL both: the requester has gone */
+	on_answer            *on_answer;  /* one of these; all NULL: the requester has gone */
+	on_sent              *on_sent;
 	const struct tr_response_ops *ops;
 	void                 *arg;
 	struct troupe_call   *call;       /* while it is open */
 	bool                  joined;     /* the visitor did; it is to leave */
+	bool                  is_message, waits, late; /* late: its time was up */
+	int64_t               timeout_ms;
 	struct tr_fault       fault;      /* told from the ledger, when there is no call to tell it */
 };
 
@@ -39,6 +45,8 @@ static void fail(struct tr_http_call *h, const struct tr_fault *fault, const str
 
 	if (h->on_answer)
 		h->on_answer(h->arg, &f, (struct troupe_value){ 0 }, actor);
+	if (h->on_sent)
+		h->on_sent(h->arg, &f, false, (struct troupe_value){ 0 }, actor);
 	if (h->ops)
 		h->ops->on_response(h->arg, &f, NULL, actor);
 }
@@ -106,6 +114,8 @@ void tr_http_answer(struct tr_http_call *h, const struct troupe_call *c)
 		respond(h, c);
 	else if (h->on_answer)
 		h->on_answer(h->arg, NULL, tr_bytes_value(&c->output), &c->actor->label);
+	else if (h->on_sent)
+		h->on_sent(h->arg, NULL, !h->late, tr_bytes_value(&c->output), &c->actor->label);
 	leave(h, c->actor);
 	http_free(h);
 }
@@ -158,11 +168,56 @@ static int run_request(struct troupe_actor *a, struct troupe_call *c)
 	return a->kind->request(a, c, tr_http_request(c->http));
 }
 
+/* The message is stored: whoever sent it learns no more than that its time is up when the actor goes to sleep first. */
+static int on_done(struct troupe_actor *a, void *arg, int rc, struct troupe_value response)
+{
+	struct troupe_call *c = arg;
+
+	(void)a;
+	c->http->late = rc == TROUPE_ETIMEDOUT || rc == TROUPE_EDRAINING;
+	if (rc < 0 && !c->http->late)
+		troupe_fail(c, rc, "The actor was destroyed.");
+	else
+		troupe_reply_value(c, response);
+	return 0;
+}
+
+static int run_send(struct troupe_actor *a, struct troupe_call *c)
+{
+	const struct tr_http_call *h = c->http;
+	const struct troupe_queue *queue = tr_kind_queue(a->kind, h->name);
+	int rc = 0;
+
+	if (!queue)
+		return 0;
+	if (a->kind->submit)
+		rc = a->kind->submit(a, &c->http->visitor, queue->name, h->args);
+	if (rc >= 0)
+		rc = tr_queue_send(a, queue, h->args, h->timeout_ms, h->waits ? on_done : NULL, c);
+	return rc < 0 ? rc : h->waits ? TROUPE_LATER : 0;
+}
+
 static const struct troupe_action *action_of(const struct tr_http_call *h, const struct troupe_actor *a)
 {
 	static const struct troupe_action request = { .name = "request", .run = run_request };
+	static const struct troupe_action send = { .name = "queue", .run = run_send, .slow = true };
 
-	return h->request.method ? &request : tr_kind_action(a->kind, h->action);
+	if (h->is_message)
+		return &send;
+	return h->request.method ? &request : tr_kind_action(a->kind, h->name);
+}
+
+/* As the official server says it, so that its client sends the message again. */
+static void overloaded(struct tr_http_call *h, struct tr_fault *fault)
+{
+	tr_fault_set(fault, TROUPE_EOVERLOADED, NULL);
+	if (!h->is_message)
+		return;
+	tr_put_map(&fault->metadata, 2);
+	tr_put_text(&fault->metadata, "channel");
+	tr_put_text(&fault->metadata, "dispatch_inbox");
+	tr_put_text(&fault->metadata, "operation");
+	tr_put_text(&fault->metadata, "dispatch_queue_send");
 }
 
 static void run(struct tr_http_call *h, struct troupe_actor *a)
@@ -179,8 +234,10 @@ static void run(struct tr_http_call *h, struct troupe_actor *a)
 		tr_peer_forget(&h->visitor);
 	if (rc < 0)
 		tr_actor_take_fault(a, rc, &fault);
-	else if (!action || a->call_count - a->stream_count >= TR_MAILBOX_MAX)
-		tr_fault_set(&fault, action ? TROUPE_EOVERLOADED : TROUPE_EACTION, NULL);
+	else if (!action)
+		tr_fault_set(&fault, TROUPE_EACTION, NULL);
+	else if (a->call_count - a->stream_count >= TR_MAILBOX_MAX)
+		overloaded(h, &fault);
 	if (fault.error) {
 		leave(h, a);
 		fail_later(h, &fault);
@@ -224,8 +281,25 @@ struct tr_http_call *tr_core_action(struct tr_core *core, const struct tr_action
 
 	h->on_answer = answer;
 	h->visitor.request = tr_request_copy(rq->request, "");
-	h->action = (struct troupe_text){ tr_pool_text(&h->pool, rq->action), rq->action.size };
+	h->name = (struct troupe_text){ tr_pool_text(&h->pool, rq->action), rq->action.size };
 	h->args = tr_pool_value(&h->pool, rq->args);
+	tr_roster_seek(core, &rq->to, TR_SEEK_WAKE, on_actor, h);
+	return h;
+}
+
+struct tr_http_call *tr_core_send(struct tr_core *core, const struct tr_send_request *rq,
+	void (*sent)(void *arg, const struct tr_failure *failure, bool completed, struct troupe_value response,
+	             const struct tr_client_actor *actor), void *arg)
+{
+	struct tr_http_call *h = http_new(core, rq->params, arg);
+
+	h->is_message = true;
+	h->visitor.request = tr_request_copy(rq->request, "");
+	h->on_sent = sent;
+	h->name = (struct troupe_text){ tr_pool_text(&h->pool, rq->queue), rq->queue.size };
+	h->args = rq->body.size > 0 ? tr_pool_value(&h->pool, rq->body) : TR_UNDEFINED_PACKED;
+	h->waits = rq->wait;
+	h->timeout_ms = rq->timeout_ms;
 	tr_roster_seek(core, &rq->to, TR_SEEK_WAKE, on_actor, h);
 	return h;
 }
@@ -251,8 +325,15 @@ void tr_core_flowing(struct tr_http_call *h)
 
 void tr_core_abandon(struct tr_http_call *h)
 {
+	struct troupe_call *c = h->call;
+
 	h->on_answer = NULL;
+	h->on_sent = NULL;
 	h->ops = NULL;
-	if (h->call && h->call->streaming)
-		tr_stream_turn(h->call, false);
+	if (c && c->streaming) {
+		tr_stream_turn(c, false);
+	} else if (c && h->is_message && !c->answered) {
+		tr_queue_forget(c->actor, c);
+		tr_call_release(c); /* the message stays, nobody waits for it */
+	}
 }

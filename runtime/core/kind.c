@@ -77,6 +77,27 @@ static const char *actions_fault(const struct troupe_kind *kind)
 	return NULL;
 }
 
+static const char *queues_fault(const struct troupe_kind *kind)
+{
+	const struct troupe_queue *queues = kind->queues;
+
+	for (size_t i = 0; queues && queues[i].name; i++) {
+		const char *fault = record_fault(queues[i].takes, 0);
+
+		if (fault)
+			return fault;
+		if (!*queues[i].name || strlen(queues[i].name) > TR_NAME_BYTES_MAX)
+			return "a queue's name is empty or too long";
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(queues[i].name, queues[k].name) == 0)
+				return "two queues have the same name";
+		}
+	}
+	if (kind->queue_messages > TR_QUEUE_MESSAGES_LIMIT || kind->queue_bytes > TR_QUEUE_BYTES_LIMIT)
+		return "its queues hold more, or larger messages, than there may be";
+	return NULL;
+}
+
 static const char *kind_fault(struct tr_core *core, const struct troupe_kind *kind)
 {
 	const char *fault = NULL;
@@ -88,7 +109,9 @@ static const char *kind_fault(struct tr_core *core, const struct troupe_kind *ki
 	if ((kind->state || kind->initial) && kind->size == 0)
 		return "it keeps state but has no struct";
 	fault = state_fault(kind);
-	return fault ? fault : actions_fault(kind);
+	if (!fault)
+		fault = actions_fault(kind);
+	return fault ? fault : queues_fault(kind);
 }
 
 int tr_kind_add(struct tr_core *core, const struct troupe_kind *kind)
@@ -135,6 +158,15 @@ struct tr_idlers *tr_kind_idlers(struct tr_core *core, const struct troupe_kind 
 const struct troupe_action *tr_kind_action(const struct troupe_kind *kind, struct troupe_text name)
 {
 	for (const struct troupe_action *at = kind->actions; at && at->name; at++) {
+		if (strlen(at->name) == name.size && memcmp(at->name, name.data, name.size) == 0)
+			return at;
+	}
+	return NULL;
+}
+
+const struct troupe_queue *tr_kind_queue(const struct troupe_kind *kind, struct troupe_text name)
+{
+	for (const struct troupe_queue *at = kind->queues; at && at->name; at++) {
 		if (strlen(at->name) == name.size && memcmp(at->name, name.data, name.size) == 0)
 			return at;
 	}

@@ -94,7 +94,8 @@ void tr_ledger_undo(struct tr_ledger *l, struct tr_mark mark, int rc, const stru
 		} else if (r->kind == TR_RELEASE_ANSWER && r->call == running) {
 			tr_call_take_back(r->call);
 		} else if (r->kind == TR_RELEASE_ANSWER) {
-			tr_call_spoil(r->call, TROUPE_EINTERNAL);
+			if (!r->call->fault.error) /* that it failed is as true as before */
+				tr_call_spoil(r->call, TROUPE_EINTERNAL);
 			l->items[kept++] = *r;
 		} else {
 			item_drop(r);

@@ -48,7 +48,8 @@ void tr_ledger_write(struct tr_ledger *l, enum tr_op_kind kind, uint64_t actor, 
 struct tr_release *tr_ledger_hold(struct tr_ledger *l, enum tr_release_kind kind, struct troupe_actor *actor);
 struct tr_mark tr_ledger_mark(const struct tr_ledger *l);
 /* Forgets everything since the mark. Answers and waiters among it are not lost: their calls are failed with
- * TROUPE_EINTERNAL (but for `running`, whose answer is merely taken back), waiters are told `rc`. */
+ * TROUPE_EINTERNAL, unless they were failed already (but for `running`, whose answer is merely taken back), waiters are told
+ * `rc`. */
 void tr_ledger_undo(struct tr_ledger *l, struct tr_mark mark, int rc, const struct troupe_call *running);
 
 /* Takes everything of one actor out, as if its commit had failed with rc: the actor is about to be dropped. */

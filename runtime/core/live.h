@@ -25,6 +25,7 @@ struct tr_core {
 	const struct troupe_call *running; /* whose action it is */
 	int64_t          now_ms;          /* of this turn */
 	uint64_t         next_actor;
+	uint64_t         next_message;    /* of a queue: numbers grow, over all restarts */
 	struct tr_pool   turn_pool;
 	struct tr_bytes  scratch;         /* for encoding; nobody keeps anything here */
 	struct tr_bytes  inbox;           /* one decoded message */
@@ -78,6 +79,7 @@ struct troupe_actor {
 	void                     *topics;    /* tsearch tree */
 	struct tr_list            timers;    /* struct troupe_timer */
 	size_t                    timers_set; /* of them, that will fire */
+	struct tr_queues         *queues;    /* NULL: its kind has none */
 	struct troupe_session   **sessions;
 	size_t                    session_count;
 	struct tr_list            link;      /* in core->actors */
@@ -241,6 +243,26 @@ void tr_event_shorten(struct tr_bytes *out, struct troupe_value data);
 
 struct troupe_peer *tr_http_visitor(struct tr_http_call *h);
 
+/* ---- queue.c */
+#define TR_UNDEFINED_PACKED ((struct troupe_value){ "\xc7\0\1", 3 })
+typedef int tr_on_done(struct troupe_actor *a, void *arg, int rc, struct troupe_value response);
+/* For a kind with queues, once, before its first turn; brings what waits there, if it is not new. */
+void tr_queue_open(struct troupe_actor *a, bool created);
+void tr_queue_free(struct troupe_actor *a);
+/* In the turn that wakes it: what waits for a queue with run keeps it awake. */
+void tr_queue_woke(struct troupe_actor *a);
+/* In a turn. Puts a message there; body.size 0: undefined. on_done not NULL: as troupe_queue_send_wait. */
+int  tr_queue_send(struct troupe_actor *a, const struct troupe_queue *queue, struct troupe_value body, int64_t timeout_ms,
+                   tr_on_done *on_done, void *arg);
+void tr_queue_turn_end(struct troupe_actor *a, bool well);
+bool tr_queue_lends(const struct troupe_actor *a); /* the author has messages to complete */
+
+/* ---- queue_work.c */
+/* The actor goes: whoever waits is told now, each in a turn. */
+void tr_queue_close(struct troupe_actor *a, bool destroy);
+/* Whoever waits with this arg does not any more; on_done will not come. */
+void tr_queue_forget(struct troupe_actor *a, const void *arg);
+
 /* ---- timer.c */
 void tr_timers_free(struct troupe_actor *a);
 
@@ -308,6 +330,7 @@ int tr_kind_add(struct tr_core *core, const struct troupe_kind *kind);
 const struct troupe_kind *tr_kind_find(struct tr_core *core, const char *name);
 struct tr_idlers *tr_kind_idlers(struct tr_core *core, const struct troupe_kind *kind);
 const struct troupe_action *tr_kind_action(const struct troupe_kind *kind, struct troupe_text name);
+const struct troupe_queue *tr_kind_queue(const struct troupe_kind *kind, struct troupe_text name);
 void tr_kinds_free(struct tr_core *core);
 
 #endif

@@ -81,6 +81,9 @@ struct tr_store_ops {
 	            void (*on_value)(void *arg, int rc, struct troupe_value value), void *arg);
 	void (*scan)(void *ctx, uint64_t actor, struct troupe_text prefix,
 	             void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg);
+	/* As scan, but the keys only: no value is read. */
+	void (*keys)(void *ctx, uint64_t actor, struct troupe_text prefix,
+	             void (*on_key)(void *arg, int rc, struct troupe_text key), void *arg);
 	/* Actors marked busy; as list. */
 	void (*busy)(void *ctx, void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg);
 	/* All of the batch or nothing, durable before on_done: rc 0, TROUPE_EFULL, TROUPE_ESTORE. The batch is lent until

@@ -153,6 +153,7 @@ static int create_turn(struct troupe_actor *a, void *arg)
 	tr_bytes_put(&who, a->row.namespace, strlen(a->row.namespace) + 1);
 	tr_ledger_write(&a->core->ledger, TR_OP_CREATE, a->row.num, (uint64_t)a->row.created_ms, who.data, who.size, NULL, 0);
 	tr_bytes_free(&who);
+	tr_queue_woke(a);
 	if (a->kind->create)
 		rc = a->kind->create(a);
 	if (rc >= 0 && a->kind->wake)
@@ -163,6 +164,7 @@ static int create_turn(struct troupe_actor *a, void *arg)
 static int wake_turn(struct troupe_actor *a, void *arg)
 {
 	(void)arg;
+	tr_queue_woke(a);
 	return a->kind->wake ? a->kind->wake(a) : 0;
 }
 
@@ -186,6 +188,7 @@ static void bring_up(struct seek *s, struct troupe_actor *a, struct troupe_value
 
 	enter(a);
 	tr_dorm_leave(a);
+	tr_queue_open(a, created);
 	if (rc == 0 && created)
 		a->input = s->to.input;
 	if (rc == 0)
@@ -355,6 +358,7 @@ void tr_roster_retire(struct troupe_actor *a, bool destroy)
 	bool draining = a->core->draining;
 
 	a->destroying = a->sleeping = a->risen = false; /* it is being done: the turns below must not begin it again */
+	tr_queue_close(a, destroy);
 	answer_calls(a, TROUPE_EDRAINING, destroy ? "The actor was destroyed." : "The server is restarting.");
 	if (destroy || draining)
 		shut_peers(a, draining ? 1001 : 1000, draining ? "ws.going_away" : "");

@@ -20,26 +20,35 @@ static void put_actor(struct tr_exchange *x, const struct tr_client_actor *actor
 		tr_exchange_header(x, "x-rivet-actor-key", actor->key);
 }
 
+/* What every answer of an actor begins with. False: it is a failure, and was told. */
+static bool begin_answer(struct tr_exchange *x, const struct tr_failure *failure, const struct tr_client_actor *actor)
+{
+	x->call = NULL;
+	if (actor)
+		put_actor(x, actor);
+	if (failure)
+		tr_exchange_failure(x, failure);
+	return !failure;
+}
+
+/* err: of encoding the body. */
+static void answer_body(struct tr_exchange *x, int err, const struct tr_bytes *body)
+{
+	if (err)
+		tr_exchange_fail(x, err == TROUPE_ENOMEM ? TROUPE_EBIGOUT : TROUPE_EINTERNAL, NULL);
+	else
+		tr_exchange_answer(x, 200, x->encoding == TR_ENC_JSON ? "application/json" : "application/octet-stream",
+		                   body->data, body->size);
+}
+
 static void on_answer(void *arg, const struct tr_failure *failure, struct troupe_value output,
                       const struct tr_client_actor *actor)
 {
 	struct tr_exchange *x = arg;
 	struct tr_bytes body = { .max = TR_MESSAGE_OUT_BYTES_MAX };
-	int err;
 
-	x->call = NULL;
-	if (actor)
-		put_actor(x, actor);
-	if (failure) {
-		tr_exchange_failure(x, failure);
-		return;
-	}
-	err = tr_client_encode_http_response(x->encoding, &body, output);
-	if (err)
-		tr_exchange_fail(x, err == TROUPE_ENOMEM ? TROUPE_EBIGOUT : TROUPE_EINTERNAL, NULL);
-	else
-		tr_exchange_answer(x, 200, x->encoding == TR_ENC_JSON ? "application/json" : "application/octet-stream",
-		                   body.data, body.size);
+	if (begin_answer(x, failure, actor))
+		answer_body(x, tr_client_encode_http_response(x->encoding, &body, output), &body);
 	tr_bytes_free(&body);
 }
 
@@ -94,17 +103,63 @@ static void run_action(struct tr_exchange *x, const struct tr_http_head *head, s
 	tr_bytes_free(&params);
 }
 
-static void route_action(struct tr_exchange *x, const struct tr_http_head *head)
+/* ---- queues */
+
+static void on_sent(void *arg, const struct tr_failure *failure, bool completed, struct troupe_value response,
+                    const struct tr_client_actor *actor)
+{
+	struct tr_exchange *x = arg;
+	struct tr_bytes body = { .max = TR_MESSAGE_OUT_BYTES_MAX };
+
+	if (begin_answer(x, failure, actor))
+		answer_body(x, tr_client_encode_http_sent(x->encoding, &body, completed, response), &body);
+	tr_bytes_free(&body);
+}
+
+static void run_send(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text body)
+{
+	struct tr_bytes arena = { 0 }, params = { 0 };
+	struct tr_client_send m = { .wait = false };
+	struct tr_asked asked;
+	const char *why = NULL;
+	int err = decode_params(head, &params, &why);
+
+	if (!err)
+		err = tr_client_decode_http_send(x->encoding, body.data, body.size, TR_DEPTH_MAX, &arena, &m, &why);
+	if (err) {
+		tr_exchange_fail(x, err, why);
+	} else {
+		tr_asked_init(&asked, x, head, tr_text(NULL, 0));
+		x->call = tr_core_send(x->client->gate->o.core, &(struct tr_send_request){
+			.to         = tr_target_address(&x->target),
+			.queue      = tr_text_of(&x->name),
+			.body       = m.body,
+			.params     = tr_bytes_value(&params),
+			.request    = &asked.request,
+			.wait       = m.wait,
+			.timeout_ms = m.has_timeout ? (int64_t)m.timeout_ms : -1,
+		}, on_sent, x);
+		tr_asked_fini(&asked);
+	}
+	tr_bytes_free(&arena);
+	tr_bytes_free(&params);
+}
+
+/* ---- both */
+
+static void route_named(struct tr_exchange *x, const struct tr_http_head *head)
 {
 	if (!tr_encoding_from_name(tr_http_header(head, "x-rivet-encoding"), &x->encoding))
 		x->encoding = TR_ENC_JSON;
 	if (!x->name.size || x->name.size > TR_NAME_BYTES_MAX || !tr_text_clean(tr_text_of(&x->name))) {
-		tr_exchange_fail(x, TROUPE_EINVAL, "The action's name is empty, longer than 128 bytes, or not UTF-8.");
+		tr_exchange_fail(x, TROUPE_EINVAL, x->wish == TR_WISH_QUEUE
+		                                           ? "The queue's name is empty, longer than 128 bytes, or not UTF-8."
+		                                           : "The action's name is empty, longer than 128 bytes, or not UTF-8.");
 		return;
 	}
 	x->body_max = TR_HTTP_ACTION_BYTES_MAX;
 	x->too_large = TROUPE_EBIGIN;
-	x->run = run_action;
+	x->run = x->wish == TR_WISH_QUEUE ? run_send : run_action;
 }
 
 /* ---- plain HTTP, for the actor's own handler (11.1) */
@@ -256,12 +311,9 @@ void tr_route_gateway(struct tr_exchange *x, const struct tr_http_head *head)
 	x->wish = tr_wish_of(x->target.path, &x->name);
 	switch (x->wish) {
 	case TR_WISH_ACTION:
-		if (tr_method_fits(x, head, "POST"))
-			route_action(x, head);
-		break;
 	case TR_WISH_QUEUE:
 		if (tr_method_fits(x, head, "POST"))
-			tr_exchange_fail(x, TROUPE_EROUTE, "Actors here have no queues.");
+			route_named(x, head);
 		break;
 	case TR_WISH_HEALTH:
 	case TR_WISH_METADATA:

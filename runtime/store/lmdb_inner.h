@@ -156,6 +156,8 @@ void tr_lmdb_list(void *ctx, const char *namespace, const char *name, uint64_t a
                   void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg);
 void tr_lmdb_scan(void *ctx, uint64_t actor, struct troupe_text prefix,
                   void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg);
+void tr_lmdb_keys(void *ctx, uint64_t actor, struct troupe_text prefix,
+                  void (*on_key)(void *arg, int rc, struct troupe_text key), void *arg);
 void tr_lmdb_busy(void *ctx, void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg);
 void tr_lmdb_commit(void *ctx, const struct tr_batch *batch, void (*on_done)(void *arg, int rc), void *arg);
 bool tr_lmdb_clean(void *ctx);

@@ -212,6 +212,7 @@ struct tr_store tr_lmdb_store(struct tr_lmdb *db)
 		.read_log = tr_lmdb_read_log,
 		.get      = tr_lmdb_get,
 		.scan     = tr_lmdb_scan,
+		.keys     = tr_lmdb_keys,
 		.busy     = tr_lmdb_busy,
 		.commit   = tr_lmdb_commit,
 		.clean    = tr_lmdb_clean,

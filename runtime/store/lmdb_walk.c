@@ -16,6 +16,7 @@ struct walk {
 	enum tr_table      table;
 	uint64_t           actor; /* items: whose */
 	const char        *namespace; /* rows: of this one only; NULL: the keys say it already, or of any */
+	bool               keys;  /* items: no values */
 	uint64_t           left;  /* how many more are wanted */
 	size_t             prefix;/* this many bytes of `next` begin every key of the walk */
 	struct tr_lmdb_key next;  /* where it goes on */
@@ -83,6 +84,8 @@ static int gather(struct tr_lmdb *db, MDB_txn *txn, MDB_cursor *cursor, struct w
 	while (!rc) {
 		if (!w->left || key.mv_size < w->prefix || memcmp(key.mv_data, w->next.bytes, w->prefix) != 0)
 			return MDB_NOTFOUND;
+		if (w->keys)
+			value.mv_size = 0; /* not looked at, and so not read from the disk */
 		if (is_full(c, value.mv_size))
 			return 0;
 		rc = w->table == TR_TABLE_ITEMS ? add_item(w, c, &key, &value) : add_row(db, txn, w, c, &key);
@@ -180,21 +183,20 @@ void tr_lmdb_busy(void *ctx, void (*on_row)(void *arg, int rc, const struct tr_a
 
 /* ---- items */
 
-void tr_lmdb_scan(void *ctx, uint64_t actor, struct troupe_text prefix,
-                  void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg)
+typedef void on_item_fn(void *arg, int rc, struct troupe_text key, struct troupe_value value);
+
+static void walk_items(struct tr_lmdb *db, struct walk *w, struct troupe_text prefix, on_item_fn *on_item, void *arg)
 {
-	struct tr_lmdb *db = ctx;
-	struct walk w = { .what = "scan", .table = TR_TABLE_ITEMS, .actor = actor, .left = UINT64_MAX };
 	struct chunk c = { .bytes = tr_lmdb_spare_take(db) };
 	int rc;
 
-	if (!tr_key_item(&w.next, actor, prefix.data, prefix.size)) {
-		tr_key_num(&w.next, actor);
-		w.left = 0;
+	if (!tr_key_item(&w->next, w->actor, prefix.data, prefix.size)) {
+		tr_key_num(&w->next, w->actor);
+		w->left = 0;
 	}
-	w.prefix = w.next.size;
+	w->prefix = w->next.size;
 	do {
-		rc = next_chunk(db, &w, &c);
+		rc = next_chunk(db, w, &c);
 		for (unsigned i = 0; !rc && i < c.count; i++) {
 			const struct slot *s = &c.slots[i];
 			const char *key = tr_bytes_text(&c.bytes) + s->at;
@@ -205,4 +207,29 @@ void tr_lmdb_scan(void *ctx, uint64_t actor, struct troupe_text prefix,
 	} while (!rc && !c.last);
 	on_item(arg, rc, (struct troupe_text){ 0 }, (struct troupe_value){ 0 });
 	tr_lmdb_spare_give(db, &c.bytes);
+}
+
+void tr_lmdb_scan(void *ctx, uint64_t actor, struct troupe_text prefix, on_item_fn *on_item, void *arg)
+{
+	struct walk w = { .what = "scan", .table = TR_TABLE_ITEMS, .actor = actor, .left = UINT64_MAX };
+
+	walk_items(ctx, &w, prefix, on_item, arg);
+}
+
+struct on_key { void (*on_key)(void *arg, int rc, struct troupe_text key); void *arg; };
+
+static void tell_key(void *arg, int rc, struct troupe_text key, struct troupe_value value)
+{
+	const struct on_key *to = arg;
+
+	(void)value;
+	to->on_key(to->arg, rc, key);
+}
+
+void tr_lmdb_keys(void *ctx, uint64_t actor, struct troupe_text prefix,
+                  void (*on_key)(void *arg, int rc, struct troupe_text key), void *arg)
+{
+	struct walk w = { .what = "keys", .table = TR_TABLE_ITEMS, .actor = actor, .keys = true, .left = UINT64_MAX };
+
+	walk_items(ctx, &w, prefix, tell_key, &(struct on_key){ on_key, arg });
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as BARE: as a client's message, as the body of an action or of a queue send, and as a series of primitives. Every value has one
- * form only, so whatever the primitives' reader takes, the writer must give back byte for byte. */
+/* Any bytes as BARE: as a client's message, as the body of an action or of a queue send, and as a series of primitives. Every
+ * value has one form only, so whatever the primitives' reader takes, the writer must give back byte for byte. */
 #include "tests/fuzz/messages.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

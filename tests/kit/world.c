@@ -114,18 +114,54 @@ static void store_read_log(void *ctx, uint64_t actor, uint64_t after, unsigned m
 	on_page(arg, 0, entries, count, r && at < r->log_count);
 }
 
-static void store_get(void *ctx, uint64_t actor, struct troupe_text key,
+struct tr_world_read {
+	uint64_t     actor;
+	struct bytes key;
+	void       (*on_value)(void *arg, int rc, struct troupe_value value);
+	void        *arg;
+};
+
+static void read_item(struct tr_world *w, uint64_t actor, struct troupe_text key,
                       void (*on_value)(void *arg, int rc, struct troupe_value value), void *arg)
 {
-	struct tr_world_row *r = row_by_num(ctx, actor);
+	struct tr_world_row *r = row_by_num(w, actor);
 
 	for (size_t i = 0; r && i < r->item_count; i++) {
 		if (r->items[i].key_size == key.size && memcmp(r->items[i].key, key.data, key.size) == 0) {
+			w->item_reads++;
 			on_value(arg, 0, lend(&r->items[i].value));
 			return;
 		}
 	}
 	on_value(arg, TROUPE_ENOTFOUND, (struct troupe_value){ 0 });
+}
+
+static void store_get(void *ctx, uint64_t actor, struct troupe_text key,
+                      void (*on_value)(void *arg, int rc, struct troupe_value value), void *arg)
+{
+	struct tr_world *w = ctx;
+
+	if (!w->hold_reads) {
+		read_item(w, actor, key, on_value, arg);
+		return;
+	}
+	w->reads = tr_realloc(w->reads, (w->read_count + 1) * sizeof *w->reads);
+	w->reads[w->read_count++] = (struct tr_world_read){ actor, bytes_copy(key.data, key.size), on_value, arg };
+}
+
+void tr_world_read(struct tr_world *w)
+{
+	struct tr_world_read *reads = w->reads;
+	size_t count = w->read_count;
+
+	w->reads = NULL;
+	w->read_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		read_item(w, reads[i].actor, (struct troupe_text){ reads[i].key.data, reads[i].key.size }, reads[i].on_value,
+		          reads[i].arg);
+		free(reads[i].key.data);
+	}
+	free(reads);
 }
 
 static void store_scan(void *ctx, uint64_t actor, struct troupe_text prefix,
@@ -136,10 +172,26 @@ static void store_scan(void *ctx, uint64_t actor, struct troupe_text prefix,
 	for (size_t i = 0; r && i < r->item_count; i++) {
 		struct item *it = &r->items[i];
 
-		if (it->key_size >= prefix.size && memcmp(it->key, prefix.data, prefix.size) == 0)
-			on_item(arg, 0, (struct troupe_text){ it->key, it->key_size }, lend(&it->value));
+		if (it->key_size < prefix.size || memcmp(it->key, prefix.data, prefix.size) != 0)
+			continue;
+		((struct tr_world *)ctx)->item_reads++;
+		on_item(arg, 0, (struct troupe_text){ it->key, it->key_size }, lend(&it->value));
 	}
 	on_item(arg, 0, (struct troupe_text){ 0 }, (struct troupe_value){ 0 });
+}
+
+static void store_keys(void *ctx, uint64_t actor, struct troupe_text prefix,
+                       void (*on_key)(void *arg, int rc, struct troupe_text key), void *arg)
+{
+	struct tr_world_row *r = row_by_num(ctx, actor);
+
+	for (size_t i = 0; r && i < r->item_count; i++) {
+		struct item *it = &r->items[i];
+
+		if (it->key_size >= prefix.size && memcmp(it->key, prefix.data, prefix.size) == 0)
+			on_key(arg, 0, (struct troupe_text){ it->key, it->key_size });
+	}
+	on_key(arg, 0, (struct troupe_text){ 0 });
 }
 
 static void store_busy(void *ctx, void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg)
@@ -153,31 +205,47 @@ static void store_busy(void *ctx, void (*on_row)(void *arg, int rc, const struct
 	on_row(arg, 0, NULL);
 }
 
-static void put_item(struct tr_world_row *r, const char *key, size_t key_size, struct bytes value)
+/* By the bytes of their keys, a shorter one first. */
+static int key_order(const struct item *it, const char *key, size_t size)
+{
+	int order = memcmp(it->key, key, it->key_size < size ? it->key_size : size);
+
+	return order ? order : (it->key_size > size) - (it->key_size < size);
+}
+
+/* Where it is, or would be. */
+static size_t item_at(const struct tr_world_row *r, const char *key, size_t key_size)
 {
 	size_t at = 0;
 
-	while (at < r->item_count && (r->items[at].key_size != key_size || memcmp(r->items[at].key, key, key_size) != 0))
+	while (at < r->item_count && key_order(&r->items[at], key, key_size) < 0)
 		at++;
-	if (at < r->item_count) {
+	return at;
+}
+
+static void put_item(struct tr_world_row *r, const char *key, size_t key_size, struct bytes value)
+{
+	size_t at = item_at(r, key, key_size);
+
+	if (at < r->item_count && key_order(&r->items[at], key, key_size) == 0) {
 		free(r->items[at].value.data);
 		r->items[at].value = value;
 		return;
 	}
 	r->items = tr_realloc(r->items, (r->item_count + 1) * sizeof *r->items);
-	r->items[r->item_count++] = (struct item){ tr_strndup(key, key_size), key_size, value };
+	memmove(&r->items[at + 1], &r->items[at], (r->item_count++ - at) * sizeof *r->items);
+	r->items[at] = (struct item){ bytes_copy(key, key_size).data, key_size, value };
 }
 
 static void delete_item(struct tr_world_row *r, const char *key, size_t key_size)
 {
-	for (size_t i = 0; i < r->item_count; i++) {
-		if (r->items[i].key_size == key_size && memcmp(r->items[i].key, key, key_size) == 0) {
-			free(r->items[i].key);
-			free(r->items[i].value.data);
-			r->items[i] = r->items[--r->item_count];
-			return;
-		}
-	}
+	size_t at = item_at(r, key, key_size);
+
+	if (at == r->item_count || key_order(&r->items[at], key, key_size) != 0)
+		return;
+	free(r->items[at].key);
+	free(r->items[at].value.data);
+	memmove(&r->items[at], &r->items[at + 1], (--r->item_count - at) * sizeof *r->items);
 }
 
 /* What a destroyed actor owes becomes the server's. */
@@ -291,6 +359,7 @@ static bool store_clean(void *ctx)
 
 static const struct tr_store_ops store_ops = {
 	.find = store_find, .list = store_list, .read_log = store_read_log, .get = store_get, .scan = store_scan,
+	.keys = store_keys,
 	.busy = store_busy, .commit = store_commit, .clean = store_clean,
 };
 
@@ -405,7 +474,7 @@ void tr_world_pass(struct tr_world *w, int64_t ms)
 static void open_core(struct tr_world *w, const struct troupe_kind *const *kinds, const struct tr_sessions *sessions)
 {
 	struct tr_core_options o = {
-		.store = { .ops = &store_ops, .ctx = w, .next_actor = w->row_count + 1, .boots = 1, .epoch = "0123456789abcdef" },
+		.store = { .ops = &store_ops, .ctx = w, .next_actor = w->row_count + 1, .boots = ++w->boots, .epoch = "0123456789abcdef" },
 		.clock = { .ops = &clock_ops, .ctx = w },
 		.sessions = sessions,
 	};
@@ -433,6 +502,8 @@ static void close_core(struct tr_world *w)
 	w->hold_commits = false;
 	if (w->pending)
 		tr_world_commit(w);
+	w->hold_reads = false;
+	tr_world_read(w);
 	tr_core_drain(w->core, on_drained, w);
 	tr_world_turn(w);
 	tr_world_turn(w);

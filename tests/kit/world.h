@@ -11,11 +11,16 @@ struct tr_world {
 	/* store */
 	struct tr_world_row   *rows;
 	size_t                 row_count;
+	uint64_t               boots;
 	struct tr_world_row   *nobody;        /* the server's own items; made by the first look */
 	bool                   hold_commits;  /* commits wait for tr_world_commit */
 	int                    next_commit;   /* what the next commit ends with, once; 0: well */
 	unsigned               commits;       /* that ended well */
 	unsigned               log_reads;     /* pages asked for */
+	unsigned               item_reads;    /* items whose values were read */
+	bool                   hold_reads;    /* single items come with tr_world_read */
+	struct tr_world_read  *reads;
+	size_t                 read_count;
 	const struct tr_batch *pending;
 	void (*pending_done)(void *arg, int rc);
 	void                  *pending_arg;
@@ -34,6 +39,7 @@ void tr_world_close(struct tr_world *w);
 
 void tr_world_turn(struct tr_world *w);              /* the end of a turn of the loop */
 void tr_world_commit(struct tr_world *w);            /* the held commit ends */
+void tr_world_read(struct tr_world *w);              /* the held reads end */
 void tr_world_pass(struct tr_world *w, int64_t ms);  /* time goes by, timers fire, turns end */
 
 /* ---- someone with a browser */

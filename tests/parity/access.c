@@ -54,6 +54,13 @@ static int gate_socket(struct troupe_actor *a, struct troupe_peer *p, const char
 	return troupe_socket_send(p, welcome, strlen(welcome), true);
 }
 
+static int gate_submit(struct troupe_actor *a, struct troupe_peer *p, const char *queue, struct troupe_value body)
+{
+	(void)body;
+	troupe_set_text(a, &((struct gate *)troupe_self(a))->publisher, troupe_peer_id(p));
+	return strcmp(queue, "blockedQueue") == 0 ? TROUPE_EFORBIDDEN : 0;
+}
+
 struct value { const char *value; };
 static const struct troupe_record value = TROUPE_RECORD(value,
 	TROUPE_FIELD(value, value, "value"));
@@ -97,10 +104,38 @@ static int gate_broadcast_undefined(struct troupe_actor *a, struct troupe_call *
 	return troupe_broadcast(a, "undefinedEvent", &value, troupe_args(call));
 }
 
+static int on_message(struct troupe_actor *a, void *arg, int rc, const struct troupe_message *const *m, size_t count)
+{
+	(void)a;
+	if (rc < 0)
+		return troupe_fail(arg, rc, NULL);
+	return count > 0 ? troupe_reply_value(arg, m[0]->body) : reply_text(arg, NULL);
+}
+
+static int try_take(struct troupe_actor *a, struct troupe_call *call, const char *const *queues)
+{
+	int rc = troupe_queue_take(NULL, a, &(struct troupe_take_options){
+		.queues = queues, .on_messages = on_message, .arg = call });
+
+	return rc < 0 ? rc : TROUPE_LATER;
+}
+
+static int gate_receive(struct troupe_actor *a, struct troupe_call *call)
+{
+	return try_take(a, call, (const char *const[]){ "allowedQueue", NULL });
+}
+
+static int gate_receive_any(struct troupe_actor *a, struct troupe_call *call)
+{
+	return try_take(a, call, NULL);
+}
+
 static const struct troupe_action gate_actions[] = {
 	{ .name = "allowedAction",                    .run = gate_action,              .takes = &value, .positional = true },
 	{ .name = "allowedGetLastCanPublishConnId",   .run = gate_get_publisher },
 	{ .name = "allowedGetLastCanSubscribeConnId", .run = gate_get_subscriber },
+	{ .name = "allowedReceiveQueue",              .run = gate_receive },
+	{ .name = "allowedReceiveAnyQueue",           .run = gate_receive_any },
 	{ .name = "allowedBroadcastAllowedEvent",     .run = gate_broadcast_allowed,   .takes = &value, .positional = true },
 	{ .name = "allowedBroadcastBlockedEvent",     .run = gate_broadcast_blocked,   .takes = &value, .positional = true },
 	{ .name = "allowedBroadcastUndefinedEvent",   .run = gate_broadcast_undefined, .takes = &value, .positional = true },
@@ -116,4 +151,18 @@ const struct troupe_kind access_control_kind = {
 	.request   = gate_request,
 	.socket    = gate_socket,
 	.actions   = gate_actions,
+	.queues    = (const struct troupe_queue[]){ { .name = "allowedQueue" }, { .name = "blockedQueue" }, { 0 } },
+	.submit    = gate_submit,
+};
+
+/* What is sent to a queue that is not there is passed over, so there is nothing to read. */
+static int read_any_queue(struct troupe_actor *a, struct troupe_call *call)
+{
+	(void)a;
+	return reply_text(call, NULL);
+}
+
+const struct troupe_kind access_control_no_queues_kind = {
+	.name    = "accessControlNoQueuesActor",
+	.actions = (const struct troupe_action[]){ { .name = "readAnyQueue", .run = read_any_queue }, { 0 } },
 };

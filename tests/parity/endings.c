@@ -221,11 +221,27 @@ static int mortal_set_ephemeral(struct troupe_actor *a, struct troupe_call *call
 	return mortal_get_ephemeral(a, call);
 }
 
+static int on_value(struct troupe_actor *a, void *arg, int rc, const struct troupe_message *const *m, size_t count)
+{
+	(void)a;
+	if (rc < 0)
+		return troupe_fail(arg, rc, NULL);
+	return count > 0 ? troupe_reply_value(arg, m[0]->body) : reply_text(arg, NULL);
+}
+
+static int mortal_receive_value(struct troupe_actor *a, struct troupe_call *call)
+{
+	int rc = troupe_queue_take(NULL, a, &(struct troupe_take_options){ .on_messages = on_value, .arg = call });
+
+	return rc < 0 ? rc : TROUPE_LATER;
+}
+
 static const struct troupe_action mortal_actions[] = {
 	{ .name = "setValue",     .run = mortal_set_value,     .takes = &number, .positional = true },
 	{ .name = "getValue",     .run = mortal_get_value },
 	{ .name = "setEphemeral", .run = mortal_set_ephemeral, .takes = &word,   .positional = true },
 	{ .name = "getEphemeral", .run = mortal_get_ephemeral },
+	{ .name = "receiveValue", .run = mortal_receive_value },
 	{ .name = "destroy",      .run = end },
 	{ 0 }
 };
@@ -238,6 +254,7 @@ const struct troupe_kind destroy_kind = {
 	.destroy = mortal_destroy,
 	.request = mortal_request,
 	.socket  = mortal_socket,
+	.queues  = (const struct troupe_queue[]){ { .name = "values" }, { 0 } },
 	.actions = mortal_actions,
 };
 

@@ -12,9 +12,10 @@
 	X(large_payload) X(large_payload_conn) X(input) X(stateless) \
 	X(raw_http) X(raw_http_no_handler) X(raw_http_void) X(raw_http_hono) X(raw_http_properties) \
 	X(raw_websocket) X(raw_websocket_binary) X(raw_websocket_async) X(raw_websocket_context) \
-	X(access_control) X(before_connect_reject) X(before_connect_generic) \
+	X(access_control) X(access_control_no_queues) X(before_connect_reject) X(before_connect_generic) \
 	X(static_var) X(nested_var) X(dynamic_var) X(unique_var) X(driver_ctx) X(metadata) X(scheduled) \
 	X(stream) X(door) X(request_access) \
+	X(queue) X(queue_limited) X(many_queue_child) X(many_queue_action_parent) X(many_queue_run_parent) \
 	X(destroy_observer) X(destroy) X(lifecycle_observer) X(start_stop_race) \
 	X(run_ticks) X(run_early_exit) X(run_error) X(run_without) X(run_self_sleep) X(run_self_destroy) X(run_ignores_abort) \
 	X(sleep) X(sleep_never) X(sleep_long_rpc) X(sleep_last_word) X(sleep_wait_in_wake) X(sleep_graceful) X(wait_until_probe) \

@@ -48,6 +48,9 @@ static struct {
 	bool create;
 	struct tr_bytes args, params;
 	unsigned actions, abandoned;
+	void (*on_sent)(void *, const struct tr_failure *, bool, struct troupe_value, const struct tr_client_actor *);
+	bool wait;                        /* of the last message, whose queue and body are action and args */
+	int64_t timeout_ms;
 
 	/* The last plain request, and what is answered to it from the loop; status 0: an empty 404. */
 	struct event_base *base;
@@ -262,6 +265,18 @@ struct tr_http_call *tr_core_action(struct tr_core *c, const struct tr_action_re
 	return core.call;
 }
 
+struct tr_http_call *tr_core_send(struct tr_core *c, const struct tr_send_request *rq,
+	void (*on_sent)(void *arg, const struct tr_failure *failure, bool completed, struct troupe_value response,
+	                const struct tr_client_actor *actor), void *arg)
+{
+	core.on_sent = on_sent;
+	core.wait = rq->wait;
+	core.timeout_ms = rq->timeout_ms;
+	return tr_core_action(c, &(struct tr_action_request){
+		.to = rq->to, .action = rq->queue, .args = rq->body, .params = rq->params,
+		.request = rq->request }, NULL, arg);
+}
+
 void tr_core_abandon(struct tr_http_call *call)
 {
 	assert_ptr_equal(call, core.call);
@@ -317,6 +332,13 @@ static inline void core_answers(const struct tr_failure *failure, struct troupe_
 	assert_non_null(core.call);
 	core.call = NULL;
 	core.on_answer(core.arg, failure, output, &the_actor);
+}
+
+static inline void core_sent(const struct tr_failure *failure, bool completed, struct troupe_value response)
+{
+	assert_non_null(core.call);
+	core.call = NULL;
+	core.on_sent(core.arg, failure, completed, response, &the_actor);
 }
 
 static inline void core_answers_5(void)

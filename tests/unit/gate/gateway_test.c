@@ -222,6 +222,69 @@ TEST(bodies_that_cannot_be_decoded_are_refused)
 	end(w);
 }
 
+TEST(a_message_is_sent_and_answered_in_all_encodings)
+{
+	static const char json[] = "{\"body\":5,\"name\":\"other\",\"wait\":false}";
+	static const struct troupe_value none = { NULL, 0 };
+	struct world *w = begin();
+
+	start_action(w, "/gateway/w/queue/cmd.1%2Fx" BY_KEY, "x-rivet-conn-params: {\"a\":1}\r\n", json, sizeof(json) - 1);
+	assert_string_equal(core.key, "a/b");
+	assert_true(core.create && !core.wait && core.timeout_ms < 0);
+	assert_string_equal(core.action, "cmd.1/x");
+	assert_memory_equal(core.args.data, "\x05", 1);
+	assert_int_equal(core.params.size, 4);
+	core_sent(NULL, true, none);
+	assert_int_equal(hear_on(w, w->client, false), 200);
+	assert_string_equal(w->body, "{\"status\":\"completed\"}");
+	assert_header(w, "access-control-allow-origin", "*");
+	assert_header(w, "x-rivet-actor", "id1");
+	start_action(w, "/gateway/id1/queue/q", "x-rivet-encoding: cbor\r\n", "\xa2\x64wait\xf5\x67timeout\x19\x01\x2c", 18);
+	assert_true(core.wait && core.timeout_ms == 300);
+	assert_int_equal(core.args.size, 0);
+	core_sent(NULL, false, none);
+	assert_int_equal(hear_on(w, w->client, false), 200);
+	assert_memory_equal(w->body, "\xa1\x66status\x68timedOut", 17);
+	start_action(w, "/gateway/id1/queue/q", "x-rivet-encoding: bare\r\n", "\x04\0\1\5\0\1\1\0", 8);
+	assert_true(core.wait && core.timeout_ms < 0);
+	core_sent(NULL, true, (struct troupe_value){ "\x05", 1 });
+	assert_int_equal(hear_on(w, w->client, false), 200);
+	assert_header(w, "content-type", "application/octet-stream");
+	assert_memory_equal(w->body, "\x04\0\x09" "completed\x01\x01\x05", 15);
+	end(w);
+}
+
+TEST(a_message_that_cannot_be_taken_is_refused)
+{
+	struct world *w = begin();
+	static char body[TR_HTTP_ACTION_BYTES_MAX + 1];
+	struct tr_failure failure = failure_of(TROUPE_EQUEUEFULL);
+
+	ask(w, "POST", "/gateway/id1/queue/q", "", "{\"wait\":7}");
+	assert_error(w, 400, "actor.invalid_request");
+	ask(w, "POST", "/gateway/id1/queue/q", "x-rivet-encoding: bare\r\n", "\x02");
+	assert_error(w, 400, "actor.invalid_request");
+	ask(w, "POST", "/gateway/id1/queue/%ff", "", "");
+	assert_error(w, 400, "request.invalid");
+	assert_non_null(strstr(w->body, "queue"));
+	ask(w, "POST", "/gateway/id1/queue/q", "x-rivet-conn-params: {name\r\n", "{}");
+	assert_error(w, 400, "request.invalid");
+	memset(body, ' ', sizeof(body));
+	start(w, "POST", "/gateway/id1/queue/q", "", body, sizeof(body));
+	hear_on(w, w->client, false);
+	assert_error(w, 400, "message.incoming_too_long");
+	assert_int_equal(core.actions, 0);
+	close(w->client);
+	w->client = dial(w);
+	start_action(w, "/gateway/id1/queue/q", "x-rivet-encoding: json\r\n", "{}", 2);
+	failure.actor = &the_actor;
+	core_sent(&failure, false, (struct troupe_value){ NULL, 0 });
+	hear_on(w, w->client, false);
+	assert_int_equal(w->status, 400);
+	assert_non_null(strstr(w->body, "\"code\":\"full\",\"group\":\"queue\""));
+	end(w);
+}
+
 TEST(who_hangs_up_abandons_the_action)
 {
 	struct world *w = begin();
@@ -252,9 +315,6 @@ TEST(what_else_a_gateway_is_asked_for)
 	assert_header(w, "allow", "POST");
 	ask(w, "PUT", "/gateway/id1/queue/q", "", "");
 	assert_error(w, 405, "actor.method_not_allowed");
-	ask(w, "POST", "/gateway/id1/queue/q", "", "{}");
-	assert_error(w, 404, "request.route_not_found");
-	assert_non_null(strstr(w->body, "queue"));
 	assert_int_equal(ask(w, "POST", "/gateway/id1/request/a/b?x", "", "hello"), 404);
 	assert_string_equal(w->body, "");
 	assert_header(w, "content-length", "0");
@@ -437,6 +497,7 @@ TESTS(RUN(an_action_by_key_is_run), RUN(an_action_by_id_is_run), RUN(actions_spe
       RUN(a_key_that_no_header_can_carry_is_left_out), RUN(parameters_come_as_latin1),
       RUN(parameters_are_bounded), RUN(a_body_of_64_kib_is_taken_and_a_byte_more_is_not),
       RUN(an_answer_over_a_mebibyte_is_an_error), RUN(bodies_that_cannot_be_decoded_are_refused),
+      RUN(a_message_is_sent_and_answered_in_all_encodings), RUN(a_message_that_cannot_be_taken_is_refused),
       RUN(who_hangs_up_abandons_the_action), RUN(the_end_of_the_gate_abandons_actions),
       RUN(what_else_a_gateway_is_asked_for), RUN(an_actors_health_needs_the_actor),
       RUN(a_plain_request_passes_through_both_ways),

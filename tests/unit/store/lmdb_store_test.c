@@ -324,6 +324,10 @@ TEST(items_are_scanned_by_prefix_in_byte_order)
 	assert_int_equal(0, commit(&k.store, &b));
 	h = scan(&k.store, 1, "b/");
 	assert_true(heard_is(&h, "b/1=2 b/2=3 b/\xff=4 ."));
+	h = keys(&k.store, 1, "b/");
+	assert_true(heard_is(&h, "b/1= b/2= b/\xff= ."));
+	h = keys(&k.store, 3, "b/");
+	assert_true(heard_is(&h, "."));
 	h = scan(&k.store, 1, "c");
 	assert_true(heard_is(&h, "c= ."));
 	h = scan(&k.store, 1, "");

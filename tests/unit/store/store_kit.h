@@ -268,6 +268,20 @@ static inline struct kit_heard scan(const struct tr_store *s, uint64_t num, cons
 	return h;
 }
 
+static inline void kit_on_key(void *arg, int rc, struct troupe_text key)
+{
+	kit_on_item(arg, rc, key, (struct troupe_value){ "", 0 });
+}
+
+static inline struct kit_heard keys(const struct tr_store *s, uint64_t num, const char *prefix)
+{
+	struct kit_heard h = { .rc = KIT_UNANSWERED };
+
+	s->ops->keys(s->ctx, num, (struct troupe_text){ prefix, strlen(prefix) }, kit_on_key, &h);
+	assert_true(h.ended);
+	return h;
+}
+
 static inline void kit_on_value(void *arg, int rc, struct troupe_value value)
 {
 	struct kit_heard *h = arg;
