@@ -110,6 +110,9 @@ TEST(frames_of_the_server_are_as_the_page_says)
 		stands_there(e, &out, tr_client_encode_response(e, &out, 0, value(&packed, "5")));
 		stands_there(e, &out, tr_client_encode_response(e, &out, 1, value(&packed, "[\"$Undefined\",0]")));
 		stands_there(e, &out, tr_client_encode_http_response(e, &out, value(&packed, "5")));
+		stands_there(e, &out, tr_client_encode_http_sent(e, &out, true, value(&packed, "{\"echo\":{\"x\":2}}")));
+		stands_there(e, &out, tr_client_encode_http_sent(e, &out, true, (struct troupe_value){ NULL, 0 }));
+		stands_there(e, &out, tr_client_encode_http_sent(e, &out, false, (struct troupe_value){ NULL, 0 }));
 	}
 	tr_bytes_free(&packed);
 }
@@ -159,12 +162,12 @@ static void hex_after(const char *section, const char *head, struct tr_bytes *ou
 	}
 }
 
-/* Decodes what a section shows in one encoding. */
-static void read_section(const char *section, enum tr_encoding e, struct tr_bytes *arena, struct tr_client_message *ret)
+/* What a section shows first in one encoding. */
+static struct tr_bytes shown(const char *section, enum tr_encoding e)
 {
 	static const char *const heads[] = { "\njson  ", "\ncbor  ", "\nbare  " };
 	struct tr_bytes bytes = { 0 };
-	const char *at = strstr(page, section), *why;
+	const char *at = strstr(page, section);
 
 	assert_non_null(at);
 	if (e == TR_ENC_JSON) {
@@ -173,6 +176,14 @@ static void read_section(const char *section, enum tr_encoding e, struct tr_byte
 	} else {
 		hex_after(section, heads[e], &bytes);
 	}
+	return bytes;
+}
+
+static void read_section(const char *section, enum tr_encoding e, struct tr_bytes *arena, struct tr_client_message *ret)
+{
+	struct tr_bytes bytes = shown(section, e);
+	const char *why;
+
 	tr_bytes_clear(arena);
 	assert_int_equal(tr_client_decode(e, bytes.data, bytes.size, 64, arena, ret, &why), 0);
 	tr_bytes_free(&bytes);
@@ -197,6 +208,22 @@ TEST(frames_of_clients_are_understood_as_the_page_shows_them)
 		assert_memory_equal(m.args.data, "\x91\x02", 2);
 	}
 	tr_bytes_free(&arena);
+}
+
+TEST(messages_for_queues_are_understood_as_the_page_shows_them)
+{
+	for (int e = 0; e < TR_ENCODINGS; e++) {
+		struct tr_bytes bytes = shown("## A message for a queue", (enum tr_encoding)e), arena = { 0 };
+		struct tr_client_send m;
+		const char *why;
+
+		assert_int_equal(tr_client_decode_http_send((enum tr_encoding)e, bytes.data, bytes.size, 64, &arena, &m, &why), 0);
+		assert_true(m.wait && m.has_timeout && m.timeout_ms == 3000);
+		assert_int_equal(m.body.size, 4);
+		assert_memory_equal(m.body.data, "\x81\xa1x\x02", 4);
+		tr_bytes_free(&bytes);
+		tr_bytes_free(&arena);
+	}
 }
 
 TEST(keys_are_as_the_page_says)
@@ -224,6 +251,7 @@ int main(void)
 		RUN(frames_of_the_server_are_as_the_page_says),
 		RUN(errors_of_the_server_are_as_the_page_says),
 		RUN(frames_of_clients_are_understood_as_the_page_shows_them),
+		RUN(messages_for_queues_are_understood_as_the_page_shows_them),
 		RUN(keys_are_as_the_page_says),
 	};
 
