@@ -39,6 +39,8 @@ rows() {
 		git|command git|make check
 		curl|command curl|end-to-end tests
 		chromium|command chromium chromium-browser google-chrome|end-to-end tests of the page
+		nginx-light|command nginx /usr/sbin/nginx|end-to-end tests through a proxy
+		openssl|command openssl|certificates for that
 	ROWS
 }
 

@@ -275,7 +275,7 @@ struct troupe_request {
 	size_t      header_count;
 	const void *body;    /* whole: the handler is called when all of it is there. An action's is not here */
 	size_t      body_size;
-	const char *address; /* who sent it, "192.0.2.7" or "2001:db8::7": the last proxy, where there is one */
+	const char *address; /* who sent it, "192.0.2.7" or "2001:db8::7". Behind a proxy: the proxy, unless --trust-proxy */
 };
 
 /* The value of the first header of this name, compared without case; NULL: there is none. */

@@ -95,7 +95,7 @@ static void put_path(struct tr_bytes *out, const struct tr_exchange *x)
 	}
 }
 
-static void put_url(struct tr_bytes *out, const struct tr_http_head *head, const struct tr_bytes *path)
+static void put_url(struct tr_bytes *out, const struct tr_http_head *head, bool tls, const struct tr_bytes *path)
 {
 	struct troupe_text original = tr_http_header(head, ORIGINAL_URL);
 	const char *colon = memchr(head->host.data ? head->host.data : "", ':', head->host.size);
@@ -104,7 +104,7 @@ static void put_url(struct tr_bytes *out, const struct tr_http_head *head, const
 		tr_bytes_put(out, original.data, original.size);
 		return;
 	}
-	tr_bytes_put_text(out, "http://");
+	tr_bytes_put_text(out, tls ? "https://" : "http://");
 	tr_bytes_put(out, head->host.data, colon ? (size_t)(colon - head->host.data) : head->host.size);
 	tr_bytes_put(out, path->data, path->size);
 }
@@ -120,7 +120,7 @@ void tr_asked_init(struct tr_asked *ret, const struct tr_exchange *x, const stru
 		.headers = ret->headers, .body = body.data, .body_size = body.size, .address = x->client->address };
 	tr_bytes_reserve(&ret->texts, room_for(head)); /* first, so that the copies stay where they are */
 	put_path(&ret->path, x);
-	put_url(&ret->url, head, &ret->path);
+	put_url(&ret->url, head, x->client->tls, &ret->path);
 	rq->method = copy(&ret->texts, head->method);
 	for (size_t i = 0; i < head->count; i++)
 		add_header(ret, &head->headers[i]);

@@ -25,10 +25,23 @@
 
 /* ---- one client */
 
+/* One connection of a proxy may carry the requests of many. */
+static void identify(struct tr_client *client, const struct tr_http_head *head)
+{
+	const char *proxy = client->gate->o.proxy;
+	bool trusted = proxy && !strcmp(client->peer, proxy);
+
+	memcpy(client->address, client->peer, sizeof(client->address));
+	client->tls = trusted && tr_forwarded_tls(head);
+	if (trusted)
+		tr_forwarded_for(head, client->address);
+}
+
 static uint64_t on_head(void *owner, const struct tr_http_head *head)
 {
 	struct tr_client *client = owner;
 
+	identify(client, head);
 	tr_list_remove(&client->link);
 	tr_list_push(&client->gate->clients, &client->link);
 	tr_route(tr_exchange_new(client, head), head);
@@ -121,7 +134,8 @@ static void admit(struct tr_gate *gate, int fd, const struct sockaddr_storage *f
 
 	tune(fd);
 	client->gate = gate;
-	print_address(client->address, sizeof(client->address), from);
+	print_address(client->peer, sizeof(client->peer), from);
+	memcpy(client->address, client->peer, sizeof(client->address));
 	tr_list_push(&gate->clients, &client->link);
 	gate->count++;
 	client->conn = tr_http_conn_new(gate->o.base, fd, &http_ops, client, &tr_http_times);

@@ -9,6 +9,7 @@
 
 #include "runtime/base/list.h"
 #include "runtime/gate/address.h"
+#include "runtime/gate/forwarded.h"
 #include "runtime/gate/gate.h"
 #include "runtime/gate/http_conn.h"
 #include "runtime/gate/ws.h"
@@ -31,7 +32,9 @@ struct tr_client {
 	struct tr_gate *gate;
 	struct tr_http_conn *conn;
 	struct tr_exchange *exchange; /* of the request that waits; NULL: none does */
-	char address[48];
+	char peer[TR_ADDRESS_TEXT_MAX];    /* who is at the other end of the socket */
+	char address[TR_ADDRESS_TEXT_MAX]; /* who asks: the same, or whom a trusted proxy names */
+	bool tls;                          /* up to that proxy */
 };
 
 struct tr_exchange {

@@ -19,6 +19,8 @@ struct tr_gate_options {
 	/* Values of Origin that may use this server from a browser besides the same host and loopback; a list that ends with
 	 * NULL; may be NULL; "*" allows all. Lent, as is token, for the gate's life. */
 	const char *const *origins;
+	const char        *proxy;     /* the address (as inet_ntop prints it) of a reverse proxy that is believed what it tells of its
+	                                 clients (X-Forwarded-For, -Proto); NULL: nobody is. Lent as well */
 	const char        *token;     /* clients must show it (x-rivet-token, @token, rvt-token, rivet_token., Authorization:
 	                                 Bearer on control routes); NULL: no token is asked for */
 };

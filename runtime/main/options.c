@@ -195,6 +195,16 @@ static const char *add_origin(struct tr_options *o, const char *text)
 	return NULL;
 }
 
+static const char *set_proxy(struct tr_options *o, const char *text)
+{
+	uint8_t bytes[16];
+	int family = strchr(text, ':') ? AF_INET6 : AF_INET;
+
+	if (inet_pton(family, text, bytes) != 1 || !inet_ntop(family, bytes, o->proxy, sizeof(o->proxy)))
+		return "it must be the address of one machine in numbers, like 127.0.0.1 or ::1";
+	return NULL;
+}
+
 static const char *set_log_level(struct tr_options *o, const char *text)
 {
 	bool known = tr_log_level_from_name(text, &o->log_level);
@@ -279,6 +289,9 @@ static const struct option table[] = {
 	  .help = "Web site whose pages may use this server, besides\n"
 		  "those of this machine, like https://app.example.com;\n"
 		  "* stands for all. May be given several times." },
+	{ .name = "trust-proxy", .value = "ADDRESS", .example = "127.0.0.1", .set = set_proxy,
+	  .help = "Reverse proxy that is believed whose requests it\n"
+		  "passes on (X-Forwarded-For and X-Forwarded-Proto)." },
 	{ .name = "insecure", .example = "1", .set = set_insecure,
 	  .help = "Serve other machines without a token." },
 

@@ -9,6 +9,7 @@ import path from "node:path";
 import { after, before } from "node:test";
 import { chromium as browsers } from "playwright-core";
 import { wholeLog } from "./kit/client.mjs";
+import { ARGS } from "./kit/page.mjs";
 import { chromium } from "./kit/process.mjs";
 import { test } from "./kit/stage.mjs";
 import { Watched } from "./kit/wait.mjs";
@@ -16,11 +17,6 @@ import { WAYS } from "./kit/ways.mjs";
 import { Writer } from "./kit/writer.mjs";
 import { buildSite, serveSite } from "./react/site.mjs";
 
-/* For root, on machines that reach nothing outside: what Chromium does by itself would try. */
-const ARGS = [
-	"--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-	"--disable-component-update", "--disable-sync",
-];
 const MODES = ["production", "development"];
 
 const folder = mkdtempSync(path.join(tmpdir(), "troupe-react-"));

@@ -35,6 +35,7 @@ test("wrong options end it with 2 and one sentence that helps", async (stage) =>
 	const cases = [
 		[["--lisen", "x"], /--listen/], [["--listen", "nonsense"], /127\.0\.0\.1:6420/], [["--listen", "127.0.0.1:99999"], /65535/],
 		[["--sandbox", "ftp://x"], /http/], [["--data"], /--data/], [["--log-level", "loud"], /error, warn, info or debug/],
+		[["--trust-proxy", "proxy.example"], /127\.0\.0\.1/],
 	];
 
 	for (const [args, words] of cases) {

@@ -10,10 +10,20 @@
 
 #include "proto/key.h"
 #include "runtime/gate/address.h"
+#include "runtime/gate/forwarded.h"
 #include "runtime/gate/http_body.h"
 #include "runtime/gate/text.h"
 
 #define BODY_MAX 4096
+
+static void check_forwarded(const struct tr_http_head *head)
+{
+	char address[TR_ADDRESS_TEXT_MAX];
+
+	if (tr_forwarded_for(head, address))
+		assert(*address && strspn(address, "0123456789abcdef.:") == strlen(address));
+	tr_forwarded_tls(head);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -148,6 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t input_size)
 		check_head(&head, data, (size_t)end);
 		check_body(&head, data + end, behind, cut <= behind ? cut : behind);
 		check_address(head.path, head.query);
+		check_forwarded(&head);
 	} else {
 		static const struct tr_http_head chunked = { .chunked = true };
 		struct troupe_text rest = tr_text(data, size), path;

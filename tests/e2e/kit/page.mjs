@@ -8,7 +8,7 @@ import { chromium as browsers } from "playwright-core";
 import { ROOT, chromium } from "./process.mjs";
 
 /* For root, on machines that reach nothing outside: what Chromium does by itself would try. */
-const ARGS = [
+export const ARGS = [
 	"--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
 	"--disable-component-update", "--disable-sync",
 ];

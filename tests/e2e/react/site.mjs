@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The React pages, built with Vite as an application would be, and served on a port of their own: to Troupe, another origin. */
+/* Pages, those of React and others, built with Vite as an application would be, and served on a port of their own: to Troupe,
+ * another origin. */
 
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -9,10 +10,10 @@ import { build } from "vite";
 
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript" };
 
-/** mode: "production", or "development", in which React's StrictMode does what it is for. */
-export async function buildSite(folder, mode) {
+/** mode: "production", or "development", in which React's StrictMode does what it is for. from: a folder beside this one. */
+export async function buildSite(folder, mode, from = "react") {
 	await build({
-		root: fileURLToPath(new URL(".", import.meta.url)),
+		root: fileURLToPath(new URL(`../${from}/`, import.meta.url)),
 		configFile: false,
 		logLevel: "error",
 		mode,

@@ -433,7 +433,7 @@ static inline int dial(const struct world *w)
 	return fd;
 }
 
-static inline struct world *begin_with(const char *token, const char *const *origins)
+static inline struct world *begin_behind(const char *proxy, const char *token, const char *const *origins)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -455,9 +455,15 @@ static inline struct world *begin_with(const char *token, const char *const *ori
 		.version = "1.2.3",
 		.origins = origins,
 		.token = token,
+		.proxy = proxy,
 	}), 0);
 	w->client = dial(w);
 	return w;
+}
+
+static inline struct world *begin_with(const char *token, const char *const *origins)
+{
+	return begin_behind(NULL, token, origins);
 }
 
 static inline struct world *begin(void)

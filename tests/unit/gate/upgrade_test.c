@@ -108,6 +108,28 @@ TEST(an_actor_sees_of_an_upgrade_what_is_not_ours)
 	end(w);
 }
 
+TEST(a_trusted_proxy_names_its_client)
+{
+	static const char forwarded[] = "X-Forwarded-For: 6.6.6.6, 192.0.2.7\r\nX-Forwarded-Proto: https\r\n";
+	struct world *w = begin();
+
+	upgrade(w, "/gateway/id1/connect", forwarded, "");
+	assert_string_equal(ws.address, "127.0.0.1"); /* anybody can write that */
+	end(w);
+	w = begin_behind("127.0.0.2", NULL, NULL);
+	upgrade(w, "/gateway/id1/connect", forwarded, "");
+	assert_string_equal(ws.address, "127.0.0.1");
+	end(w);
+	w = begin_behind("127.0.0.1", NULL, NULL);
+	ask(w, "GET", "/gateway/id1/request/x", forwarded, "");
+	assert_string_equal(core.url, "https://h/x");
+	ask(w, "GET", "/gateway/id1/request/x", "", ""); /* on the same connection */
+	assert_string_equal(core.url, "http://h/x");
+	upgrade(w, "/gateway/id1/connect", forwarded, "");
+	assert_string_equal(ws.address, "192.0.2.7");
+	end(w);
+}
+
 TEST(refusals_are_handed_over_too)
 {
 	struct world *w = begin_with("tok/en", NULL);
@@ -204,6 +226,7 @@ TEST(frames_leave_at_the_end_of_the_turn)
 TESTS(RUN(an_upgrade_is_handed_over), RUN(an_upgrade_may_come_on_a_used_connection),
       RUN(an_upgrade_names_its_actor_by_subprotocol), RUN(a_plain_websocket_keeps_its_path_and_query),
       RUN(an_actor_sees_of_an_upgrade_what_is_not_ours),
+      RUN(a_trusted_proxy_names_its_client),
       RUN(refusals_are_handed_over_too),
       RUN(parameters_of_an_upgrade_are_bounded), RUN(what_is_no_upgrade_is_refused_by_http),
       RUN(frames_leave_at_the_end_of_the_turn))

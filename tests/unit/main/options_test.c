@@ -94,7 +94,8 @@ TEST(every_option_reaches_its_field)
 {
 	serves("serve --listen 127.0.0.2:81 --data /d --sandbox https://box.example/x --agent claude --cwd /w "
 	       "--sandbox-token st --sandbox-agent /bin/sa --token=t=1 --allow-origin https://a.example:444 "
-	       "--allow-origin=http://b --log-level debug --log-format json --insecure --no-supervise --show-errors");
+	       "--allow-origin=http://b --log-level debug --log-format json --insecure --no-supervise --show-errors "
+	       "--trust-proxy 2001:DB8:0::1");
 	assert_string_equal(got.host, "127.0.0.2");
 	assert_string_equal(got.port, "81");
 	assert_string_equal(got.data, "/d");
@@ -109,6 +110,7 @@ TEST(every_option_reaches_its_field)
 	assert_null(got.origins[2]);
 	assert_int_equal(got.log_level, TR_LOG_DEBUG);
 	assert_true(got.log_json && got.insecure && got.no_supervise && got.show_errors);
+	assert_string_equal(got.proxy, "2001:db8::1");
 }
 
 TEST(an_address_is_taken_apart)
