@@ -11,19 +11,21 @@
 #define DEFAULT_SESSION "default"
 
 struct workspace {
-	const char *agent, *base_url, *sandbox_id; /* from the creator; absent: the server's own */
+	const char *agent, *provider, *base_url, *sandbox_id, *when_lost; /* from the creator; absent: as the server has it */
 	const char *mode, *model, *thought_level;  /* as well; absent: as the agent has it */
 	int64_t stall_ms;                          /* the same; 0: the runtime's */
 	struct troupe_session *session;            /* from wake to sleep; NULL: this server has no sandbox */
 };
 static const struct troupe_record workspace = TROUPE_RECORD(workspace,
 	TROUPE_OPTION(workspace, agent,      "agent"),
+	TROUPE_OPTION(workspace, provider,   "provider"),
 	TROUPE_OPTION(workspace, base_url,   "baseUrl"),
 	TROUPE_OPTION(workspace, sandbox_id, "sandboxId"),
 	TROUPE_OPTION(workspace, mode,       "mode"),
 	TROUPE_OPTION(workspace, model,      "model"),
 	TROUPE_OPTION(workspace, thought_level, "thoughtLevel"),
-	TROUPE_DEFAULT(workspace, stall_ms,  "stallMs", 0));
+	TROUPE_DEFAULT(workspace, stall_ms,  "stallMs", 0),
+	TROUPE_OPTION(workspace, when_lost,  "whenLost"));
 
 /* ------------------------------------------------------------------ how it begins */
 
@@ -36,24 +38,28 @@ static const struct troupe_record input = TROUPE_RECORD(input,
 	TROUPE_OPTION(input, thought_level, "thoughtLevel"),
 	TROUPE_DEFAULT(input, stall_ms, "stallMs", 0));
 
-struct sandbox { const char *provider, *base_url, *sandbox_id; };
+struct sandbox { const char *provider, *base_url, *sandbox_id, *when_lost; };
 static const struct troupe_record sandbox = TROUPE_RECORD(sandbox,
 	TROUPE_OPTION(sandbox, provider,   "provider"),
 	TROUPE_OPTION(sandbox, base_url,   "baseUrl"),
-	TROUPE_OPTION(sandbox, sandbox_id, "sandboxId"));
+	TROUPE_OPTION(sandbox, sandbox_id, "sandboxId"),
+	TROUPE_OPTION(sandbox, when_lost,  "whenLost"));
 
-/* Whoever creates a workspace may be any browser: it must not make the server call addresses of its choice. */
-static bool on_this_machine(const char *url)
+/* Whoever creates a workspace may be any browser: it chooses among what the operator offers, and nothing else. */
+static int check_sandbox(struct troupe_actor *a, const struct sandbox *in)
 {
-	static const char *const begins[] = { "http://127.0.0.1:", "http://localhost:", "http://[::1]:" };
+	const char *provider = in->base_url && !in->provider ? "url" : in->provider;
 
-	for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
-		size_t size = strlen(begins[i]);
-
-		if (strncmp(url, begins[i], size) == 0 && strspn(url + size, "0123456789/") == strlen(url + size))
-			return true;
-	}
-	return false;
+	if (provider && strcmp(provider, "shared") != 0 && !troupe_provider_offered(a, provider))
+		return troupe_refuse(a, TROUPE_EFORBIDDEN, "input.sandbox: this server does not offer \"%s\"; its operator can, with"
+		                     " --provider %s", provider, provider);
+	if (provider && (strcmp(provider, "url") == 0) != (in->base_url != NULL))
+		return troupe_refuse(a, TROUPE_EINVAL, "input.sandbox: provider \"url\" and baseUrl go together");
+	if (in->sandbox_id && !in->base_url && !(provider && strcmp(provider, "shared") == 0))
+		return troupe_refuse(a, TROUPE_EFORBIDDEN, "input.sandbox.sandboxId: another's sandbox cannot be chosen");
+	if (in->when_lost && strcmp(in->when_lost, "recreate") != 0 && strcmp(in->when_lost, "ask") != 0)
+		return troupe_refuse(a, TROUPE_EINVAL, "input.sandbox.whenLost: must be \"recreate\" or \"ask\"");
+	return 0;
 }
 
 static int sandbox_from_input(struct troupe_actor *a, struct troupe_value given)
@@ -62,17 +68,14 @@ static int sandbox_from_input(struct troupe_actor *a, struct troupe_value given)
 	struct sandbox in = { 0 };
 	int rc = given.size ? troupe_read(a, &sandbox, &in, given) : 0;
 
+	if (rc == 0)
+		rc = check_sandbox(a, &in);
 	if (rc < 0)
 		return rc;
-	if (in.provider && strcmp(in.provider, "local") != 0 && strcmp(in.provider, "url") != 0)
-		return troupe_refuse(a, TROUPE_EINVAL, "input.sandbox.provider: must be \"local\" or \"url\"");
-	if (in.provider && strcmp(in.provider, "url") == 0 && !in.base_url)
-		return troupe_refuse(a, TROUPE_EINVAL, "input.sandbox.baseUrl: provider \"url\" needs it");
-	if (in.base_url && !on_this_machine(in.base_url))
-		return troupe_refuse(a, TROUPE_EFORBIDDEN,
-			"input.sandbox.baseUrl: only http://127.0.0.1:PORT may come from a client; others are the server's --sandbox");
+	troupe_set_text(a, &ws->provider, in.provider);
 	troupe_set_text(a, &ws->base_url, in.base_url);
 	troupe_set_text(a, &ws->sandbox_id, in.sandbox_id);
+	troupe_set_text(a, &ws->when_lost, in.when_lost);
 	return 0;
 }
 
@@ -135,12 +138,14 @@ static int workspace_wake(struct troupe_actor *a)
 	int rc = troupe_session_open(&ws->session, a, &(struct troupe_session_options){
 		.id         = DEFAULT_SESSION,
 		.agent      = ws->agent,
+		.provider   = ws->provider,
 		.base_url   = ws->base_url,
 		.sandbox_id = ws->sandbox_id,
 		.mode       = ws->mode,
 		.model      = ws->model,
 		.thought_level = ws->thought_level,
 		.stall_ms   = ws->stall_ms,
+		.ask_when_lost = ws->when_lost && strcmp(ws->when_lost, "ask") == 0,
 		.hooks      = { .on_prompt = on_prompt, .on_event = on_event, .on_change = on_change },
 	});
 
@@ -364,6 +369,19 @@ static int workspace_respond(struct troupe_actor *a, struct troupe_call *call)
 	return troupe_session_respond(s, call, in->permission_id, in->reply, in->user_id ? in->user_id : "");
 }
 
+/* The files in it, and whatever runs there, are gone with it. */
+static int workspace_renew_sandbox(struct troupe_actor *a, struct troupe_call *call)
+{
+	struct workspace *ws = troupe_self(a);
+	int rc = ws->session ? troupe_session_renew(ws->session) : no_session(a, call);
+
+	if (rc == TROUPE_EINVAL)
+		return troupe_fail(call, rc, "This workspace's sandbox was not made for it: there is nothing to make anew.");
+	if (rc == TROUPE_EOVERLOADED)
+		return troupe_fail(call, rc, "The sandbox is being made just now.");
+	return rc;
+}
+
 /* ---- what people choose of the agent */
 
 struct choice { struct troupe_value value; const char *config_id, *session_id; };
@@ -439,6 +457,7 @@ static const struct troupe_action workspace_actions[] = {
 	{ .name = "setModel",          .run = workspace_set_model,         .takes = &model_choice,   .slow = true },
 	{ .name = "setThoughtLevel",   .run = workspace_set_thought_level, .takes = &thought_choice, .slow = true },
 	{ .name = "setConfigOption",   .run = workspace_set_config_option, .takes = &option_choice,  .slow = true },
+	{ .name = "renewSandbox",      .run = workspace_renew_sandbox },
 	{ .name = "getEvents",         .run = workspace_get_events, .takes = &page },
 	{ 0 }
 };

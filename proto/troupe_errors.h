@@ -76,7 +76,12 @@
 	X(EQUEUESIZE,   -91, 400, "queue",    "message_too_large",    "The message is larger than the queue takes.") \
 	X(EUNCOMPLETED, -92, 400, "queue",    "previous_message_not_completed", "The messages taken before are not completed.") \
 	X(ECOMPLETED,   -93, 400, "queue",    "already_completed",    "The message was completed already.") \
-	X(EABORTED,     -94, 400, "actor",    "aborted",              "The actor goes, or this was given up.")
+	X(EABORTED,     -94, 400, "actor",    "aborted",              "The actor goes, or this was given up.") \
+	/* the providers' of sandboxes */ \
+	X(ESANDBOXLOST, -110, 502, "sandbox",  "lost",                 "The sandbox is no more.") \
+	X(EPROVIDER,   -111, 502, "sandbox",  "provider_error",       "The provider of sandboxes answered with an error.") \
+	X(ENOPROVIDER, -112, 502, "sandbox",  "provider_unavailable", "The server cannot use this provider of sandboxes.") \
+	X(ENOSANDBOX,  -113, 502, "sandbox",  "not_created",          "The sandbox could not be created.")
 
 enum troupe_error {
 	TROUPE_OK = 0,

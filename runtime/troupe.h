@@ -377,13 +377,22 @@ struct troupe_session_hooks {
 struct troupe_session_options {
 	const char *id;            /* "default"; at most 64 of [A-Za-z0-9._-] */
 	const char *agent;         /* "claude", "codex", "mock" ...; NULL: the server's --agent */
-	const char *base_url;      /* of a sandbox-agent server, http or https; NULL: the server's --sandbox */
-	const char *sandbox_id;    /* what getSessionInfo shows; NULL: from the provider */
+	/* Which sandbox: a server that runs somewhere (base_url); one that a provider makes for this actor alone, once, and
+	 * destroys with it (provider); else the server's first --provider, or without one its --sandbox, which is shared. */
+	const char *base_url;      /* of a sandbox-agent server, http or https. A private address needs the server's
+	                              --allow-private-sandboxes */
 	const char *token;         /* bearer token for base_url; NULL: none */
 	/* What a new session begins with, set in this order; NULL: as the agent has it. If one cannot be set there is no session:
 	 * its prompts fail and say why. A session that exists keeps what was last chosen, through every restart. */
 	const char *mode, *model, *thought_level;
 	int64_t     stall_ms;      /* of a turn without a word of the agent, then it is told as stalled; 0: ten minutes */
+	const char *provider;      /* "local": a process of its own on this machine. Never pass on what a client says without
+	                              troupe_provider_offered */
+	const char *sandbox_id;    /* with base_url: what getSessionInfo shows. With a provider: one that exists already,
+	                              PROVIDER/RAW, which is used and not destroyed */
+	bool        alone;         /* where it would be a shared one on this machine, "local" is taken instead */
+	bool        ask_when_lost; /* when its provider says that it is no more, wait for troupe_session_renew; else another is
+	                              made at once */
 	struct troupe_session_hooks hooks;
 };
 
@@ -432,6 +441,12 @@ int troupe_session_restart(struct troupe_session *s, struct troupe_call *call, c
  * stalled }, queued: [{ promptId, userId, text, createdAt }] }, times in ms, states as of turn.state. Long texts are cut to
  * their share of TR_QUEUE_TEXT_BYTES and marked truncated: true. Size 0: not known yet, in the moment after open. */
 struct troupe_value troupe_session_queue(struct troupe_session *s);
+/* Gives the actor's sandbox up, which is destroyed, and makes another; what runs in it ends with sandbox.lost, the history goes on.
+ * For one that was lost as well. 0; EINVAL: it was not made for this actor; EOVERLOADED: it is being made just now. */
+int troupe_session_renew(struct troupe_session *s);
+
+/* May people choose this provider? Those that the server's --provider names. NULL: is there any? */
+bool troupe_provider_offered(const struct troupe_actor *a, const char *name);
 
 void troupe_session_info(const struct troupe_session *s, struct troupe_session_info *ret);
 

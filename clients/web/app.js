@@ -202,7 +202,7 @@ function trouble(status, error, sandbox) {
 		return `The server refused the connection: ${error.message} Open this page with #token=… behind its address.`;
 	if (status === "refused")
 		return `The server refused the connection: ${error.message}`;
-	if (sandbox?.state === "unreachable")
+	if (sandbox?.state === "unhealthy")
 		return `The sandbox does not answer. ${sandbox.error?.message ?? ""}`;
 	if (sandbox?.state === "lost")
 		return `The sandbox is lost. ${sandbox.error?.message ?? ""}`;

@@ -84,6 +84,13 @@
 #define TR_CONFIG_DEPTH_MAX           32                 /* their nesting: as well */
 #define TR_CONFIG_WAITING_MAX         64                 /* settings of a session still to be made: actor.overloaded */
 #define TR_REPLAY_TEXT_MAX            12000              /* characters of history given to a new agent session */
+#define TR_PROVIDERS_MAX              64                 /* of sandboxes, with options of their own: request.invalid */
+#define TR_LOCAL_SANDBOXES_MAX        256                /* processes for single actors: sandbox.not_created */
+#define TR_LOCAL_NAME_MAX             65                 /* of one of them, with its NUL */
+#define TR_DEBTS_MAX                  1024               /* kept in memory; the rest waits in the store for their turn */
+#define TR_DEBTS_RUNNING_MAX          8                  /* paid at once; the others wait */
+#define TR_DEBT_PAUSE_MS              1000               /* after a failure, doubles ... */
+#define TR_DEBT_PAUSE_MAX_MS          600000             /* ... up to this, for ever */
 #define TR_HTTP_REPLY_BYTES_MAX       (66 * 1024 * 1024) /* body of an answer of the sandbox: the request fails */
 
 #endif

@@ -332,6 +332,12 @@ void tr_actor_delete(struct troupe_actor *a, struct troupe_text key)
 	tr_ledger_write(&a->core->ledger, TR_OP_DELETE, a->row.num, 0, key.data, key.size, NULL, 0);
 }
 
+void tr_actor_hand_over(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size)
+{
+	assert(a->core->turning == a);
+	tr_ledger_write(&a->core->ledger, TR_OP_PUT, TR_NOBODY, 0, key.data, key.size, value, size);
+}
+
 static struct pending *pending_new(struct troupe_actor *a, void *callback, void *arg)
 {
 	struct pending *p = tr_alloc(sizeof *p);

@@ -15,6 +15,9 @@ int tr_actor_turn(struct troupe_actor *a, int (*run)(struct troupe_actor *a, voi
 void tr_actor_put(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size);
 void tr_actor_delete(struct troupe_actor *a, struct troupe_text key);
 
+/* The same for an item of the server's own (core.h), whose key begins with TR_OWED. */
+void tr_actor_hand_over(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size);
+
 /* Reading what is committed (see the store port). The callback comes as a turn of the actor; not at all if the actor has
  * gone by then. */
 void tr_actor_get(struct troupe_actor *a, struct troupe_text key,

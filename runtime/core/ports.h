@@ -171,6 +171,8 @@ struct tr_session_ops {
 	int (*restart)(struct troupe_session *s, struct troupe_call *call, const char *user_id);
 	void (*queue)(const struct troupe_session *s, struct tr_bytes *out);
 	void (*info)(const struct troupe_session *s, struct troupe_session_info *ret);
+	int (*renew)(struct troupe_session *s);
+	bool (*offers)(void *ctx, const char *provider);
 };
 
 struct tr_sessions { const struct tr_session_ops *ops; void *ctx; };

@@ -79,6 +79,18 @@ struct troupe_value troupe_session_queue(struct troupe_session *s)
 	return copy;
 }
 
+int troupe_session_renew(struct troupe_session *s)
+{
+	return base_of(s)->port->ops->renew(s);
+}
+
+bool troupe_provider_offered(const struct troupe_actor *a, const char *name)
+{
+	const struct tr_sessions *port = a->core->o.sessions;
+
+	return port && port->ops->offers && port->ops->offers(port->ctx, name);
+}
+
 void troupe_session_info(const struct troupe_session *s, struct troupe_session_info *ret)
 {
 	((const struct tr_session_base *)(const void *)s)->port->ops->info(s, ret);

@@ -17,10 +17,13 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
-enum { ORIGINS_MAX = LENGTH(((struct tr_options *)0)->origins) - 1 };
+enum {
+	ORIGINS_MAX   = LENGTH(((struct tr_options *)0)->origins) - 1,
+	PROVIDERS_MAX = LENGTH(((struct tr_options *)0)->providers) - 1
+};
 
-/* Where the text of TROUPE_ALLOW_ORIGIN is taken apart: once in a process's life. */
-static char origins_text[4096];
+#define LIST_BYTES 4096
+static char origins_text[LIST_BYTES], providers_text[LIST_BYTES];
 
 struct option {
 	const char *name;    /* --name; TROUPE_NAME in the environment */
@@ -28,6 +31,8 @@ struct option {
 	const char *help;    /* lines; each fits behind HELP_COLUMN */
 	const char *example; /* a value that would do */
 	bool        secret;  /* the value is never printed */
+	char       *several; /* may be given so: LIST_BYTES where a list from the environment is taken apart. Once in a
+	                        process's life */
 	/* NULL, or what is wrong, as half a sentence. */
 	const char *(*set)(struct tr_options *o, const char *value);
 };
@@ -155,16 +160,37 @@ static const char *set_sandbox_agent(struct tr_options *o, const char *text)
 	return NULL;
 }
 
-static const char *set_agent(struct tr_options *o, const char *text)
+static bool is_name(const char *text)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789._-"
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	size_t size = strlen(text);
 
+	return size > 0 && size <= TR_NAME_BYTES_MAX && strspn(text, letters) == size;
+}
+
+static const char *add_provider(struct tr_options *o, const char *text)
+{
+	static const char *const known[] = { "local", "url" };
+	size_t n = 0;
+
+	while (o->providers[n])
+		n++;
+	if (n == PROVIDERS_MAX)
+		return "there are more than 16 providers";
+	for (size_t i = 0; i < LENGTH(known); i++) {
+		if (!strcmp(text, known[i])) {
+			o->providers[n] = known[i];
+			return NULL;
+		}
+	}
+	return "it must be local or url";
+}
+
+static const char *set_agent(struct tr_options *o, const char *text)
+{
 	o->agent = text;
-	if (size > TR_NAME_BYTES_MAX || strspn(text, letters) != size)
-		return "an agent's name has letters, digits, '.', '_' and '-'";
-	return NULL;
+	return is_name(text) ? NULL : "an agent's name has letters, digits, '.', '_' and '-'";
 }
 
 static const char *set_cwd(struct tr_options *o, const char *text)
@@ -237,6 +263,11 @@ static const char *set_insecure(struct tr_options *o, const char *text)
 	return set_flag(&o->insecure, text);
 }
 
+static const char *set_private_sandboxes(struct tr_options *o, const char *text)
+{
+	return set_flag(&o->private_sandboxes, text);
+}
+
 static const char *set_no_supervise(struct tr_options *o, const char *text)
 {
 	return set_flag(&o->no_supervise, text);
@@ -265,6 +296,16 @@ static const struct option table[] = {
 	  .help = "Where coding agents run: local starts a sandbox-agent\n"
 		  "on this machine, a URL uses one that runs already,\n"
 		  "none does without (local)." },
+	{ .name = "provider", .value = "NAME", .example = "local", .several = providers_text,
+	  .set = add_provider,
+	  .help = "Who makes a sandbox for each actor, and destroys it with\n"
+		  "the actor: local is a sandbox-agent process of its own.\n"
+		  "May be given several times: the first is for actors that\n"
+		  "choose none, and people may choose among all. url lets\n"
+		  "people name the address of a sandbox-agent." },
+	{ .name = "allow-private-sandboxes", .example = "1", .set = set_private_sandboxes,
+	  .help = "Addresses of sandboxes that actors, people or providers\n"
+		  "name may lead to this machine and to private networks." },
 	{ .name = "agent", .value = "NAME", .example = "claude", .set = set_agent,
 	  .help = "The agent for sessions that name none: claude, codex,\n"
 		  "opencode, amp, pi, cursor, or mock, a demonstration\n"
@@ -285,7 +326,7 @@ static const struct option table[] = {
 	  .set = set_token,
 	  .help = "Token that clients must show (none)." },
 	{ .name = "allow-origin", .value = "SITE", .example = "https://app.example.com",
-	  .set = add_origin,
+	  .set = add_origin, .several = origins_text,
 	  .help = "Web site whose pages may use this server, besides\n"
 		  "those of this machine, like https://app.example.com;\n"
 		  "* stands for all. May be given several times." },
@@ -319,8 +360,8 @@ static const char usage[] =
 static const char closing[] =
 	"\n"
 	"Every option can be given in the environment as well: --log-level is\n"
-	"TROUPE_LOG_LEVEL there, a flag is set by 1, several origins are separated by\n"
-	"spaces. The command line wins.\n"
+	"TROUPE_LOG_LEVEL there, a flag is set by 1, several origins or providers are\n"
+	"separated by spaces. The command line wins.\n"
 	"\n"
 	"Give tokens by TROUPE_TOKEN and TROUPE_SANDBOX_TOKEN rather than on the command\n"
 	"line, which every user of this machine can read.\n";
@@ -512,15 +553,15 @@ static int take_arguments(struct tr_options *o, char **argv, bool given[])
 	return outcome;
 }
 
-static int take_origins(struct tr_options *o, const struct option *option, const char *value)
+static int take_list(struct tr_options *o, const struct option *option, const char *value)
 {
-	char *rest = origins_text, *origin;
+	char *rest = option->several, *one;
 
-	if (strlen(value) >= sizeof(origins_text))
+	if (strlen(value) >= LIST_BYTES)
 		return refuse(option, "...", true, "the list is too long");
-	strcpy(origins_text, value);
-	while ((origin = strsep(&rest, ", "))) {
-		int outcome = *origin ? take(o, option, origin, true) : 0;
+	strcpy(rest, value);
+	while ((one = strsep(&rest, ", "))) {
+		int outcome = *one ? take(o, option, one, true) : 0;
 
 		if (outcome)
 			return outcome;
@@ -544,8 +585,8 @@ static int take_environment(struct tr_options *o, const bool given[])
 		value = getenv(name);
 		if (!value || (!*value && !option->secret))
 			continue;
-		outcome = option->set == add_origin ? take_origins(o, option, value)
-						    : take(o, option, value, true);
+		outcome = option->several ? take_list(o, option, value)
+					  : take(o, option, value, true);
 		if (outcome)
 			return outcome;
 	}

@@ -14,6 +14,7 @@ struct tr_options {
 	const char       *sandbox;      /* --sandbox local|URL|none; "local" */
 	const char       *sandbox_token;/* --sandbox-token; NULL */
 	const char       *sandbox_agent;/* --sandbox-agent PATH; NULL: searched */
+	const char       *providers[17]; /* --provider, several; ends with NULL */
 	const char       *agent;        /* --agent NAME, "mock" */
 	const char       *cwd;          /* --cwd DIR, where agents work; NULL: DATA/work */
 	const char       *token;        /* --token; NULL */
@@ -22,12 +23,13 @@ struct tr_options {
 	enum tr_log_level log_level;
 	bool              log_json;
 	bool              insecure, no_supervise, show_errors;
+	bool              private_sandboxes; /* --allow-private-sandboxes */
 };
 
 enum tr_options_outcome { TR_OPTIONS_SERVE = 0, TR_OPTIONS_EXIT_OK = 1, TR_OPTIONS_EXIT_USAGE = 2 };
 
 /* 0: serve with *ret (texts are lent from argv and the environment, so it can be called once in a process's life with
- * TROUPE_ALLOW_ORIGIN). Else everything has been said (help and version on
+ * TROUPE_ALLOW_ORIGIN or TROUPE_PROVIDER). Else everything has been said (help and version on
  * stdout, complaints on stderr, naming the bad value and what would do) and the program exits with 0 or 2. */
 int tr_options_parse(struct tr_options *ret, int argc, char **argv);
 

@@ -54,13 +54,23 @@ static void on_stopped(void *arg)
 	s->stopped = true;
 }
 
+static void on_sandboxes_stopped(void *arg)
+{
+	struct server *s = arg;
+
+	if (s->local)
+		tr_local_stop(s->local, s->keep_sandbox, on_stopped, s);
+	else
+		s->stopped = true;
+}
+
 static void on_drained(void *arg)
 {
 	struct server *s = arg;
 
 	s->drained = true;
-	if (s->local)
-		tr_local_stop(s->local, s->keep_sandbox, on_stopped, s);
+	if (s->sandbox)
+		tr_sandbox_stop(s->sandbox, s->keep_sandbox, on_sandboxes_stopped, s);
 	else
 		s->stopped = true;
 }
@@ -125,11 +135,15 @@ static int open_store(struct server *s)
 
 static int open_sandbox(struct server *s)
 {
-	struct tr_sandbox_options o = { .base = s->base, .agent = s->o->agent, .cwd = s->cwd };
-	bool local = strcmp(s->o->sandbox, "local") == 0;
+	const char *where = s->o->sandbox;
+	bool local = strcmp(where, "local") == 0, none = strcmp(where, "none") == 0;
+	struct tr_sandbox_options o = {
+		.base = s->base, .agent = s->o->agent, .cwd = s->cwd, .cwd_given = s->o->cwd != NULL, .data_dir = s->o->data,
+		.binary = s->o->sandbox_agent, .providers = s->o->providers, .private_ok = s->o->private_sandboxes,
+	};
 	int rc = 0;
 
-	if (strcmp(s->o->sandbox, "none") == 0)
+	if (none && !s->o->providers[0])
 		return 0;
 	if (local)
 		rc = tr_local_new(&s->local, &(struct tr_local_options){
@@ -137,8 +151,8 @@ static int open_sandbox(struct server *s)
 	if (rc < 0)
 		return rc;
 	o.local = s->local;
-	o.base_url = local ? NULL : s->o->sandbox;
-	o.token = local ? NULL : s->o->sandbox_token;
+	o.base_url = local || none ? NULL : where;
+	o.token = local || none ? NULL : s->o->sandbox_token;
 	return tr_sandbox_new(&s->sandbox, &o);
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libcurl's multi interface on libevent. Two layers: below, curl's own callbacks, which only take notes (curl may not be
- * called from inside itself); above, settle(), which runs after curl has returned and tells what was noted. */
+ * called from inside itself); above, settle(), which runs after curl has returned and tells what was noted.
+ *
+ * There is one multi handle, with its own pool of connections, for each reach: a connection to an address that one request may
+ * use is never there for another that may not. */
 #include "runtime/sandbox/http.h"
 
 #include <curl/curl.h>
@@ -11,15 +14,22 @@
 #include "runtime/base/list.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/sandbox/public_address.h"
 #include "runtime/troupe.h"
 
 #define CONNECT_MS   5000
 #define BUFFER_BYTES (64 * 1024) /* one read of a socket, and so what a stream hands over at once */
 
-struct tr_http {
-	struct event_base      *base;
+/* The requests of one reach. */
+struct pool {
+	struct tr_http         *http;
 	CURLM                  *multi;
 	struct event           *timer;
+};
+
+struct tr_http {
+	struct event_base      *base;
+	struct pool             pools[TR_HTTP_REACHES];
 	struct tr_list          requests; /* all, by link */
 	struct tr_list          noted;    /* those with something to tell, by noted_link */
 	struct tr_http_request *telling;  /* whose callback is running */
@@ -27,6 +37,7 @@ struct tr_http {
 
 struct tr_http_request {
 	struct tr_http        *http;
+	struct pool           *pool;
 	struct tr_http_options o;
 	CURL                  *easy;     /* NULL: could not be made */
 	struct curl_slist     *headers;
@@ -35,6 +46,7 @@ struct tr_http_request {
 	bool                   streams;  /* what comes is told piece by piece */
 	bool                   opened;   /* on_open is due */
 	bool                   too_big;
+	bool                   forbidden; /* its name leads to an address that it may not use */
 	bool                   ended;
 	bool                   gone;     /* cancelled from inside its own callback */
 	CURLcode               result;
@@ -103,7 +115,7 @@ static void on_socket_ready(evutil_socket_t fd, short what, void *arg);
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
-	struct tr_http *h = arg;
+	struct pool *pool = arg;
 	short events = EV_PERSIST | (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0);
 
 	(void)easy;
@@ -111,24 +123,49 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
 		event_free(known);
 	known = NULL;
 	if (what != CURL_POLL_REMOVE) {
-		known = event_new(h->base, fd, events, on_socket_ready, h);
+		known = event_new(pool->http->base, fd, events, on_socket_ready, pool);
 		event_add(known, NULL);
 	}
-	curl_multi_assign(h->multi, fd, known);
+	curl_multi_assign(pool->multi, fd, known);
 	return 0;
 }
 
 static int on_timer(CURLM *multi, long ms, void *arg)
 {
-	struct tr_http *h = arg;
+	struct pool *pool = arg;
 	struct timeval in = { ms / 1000, ms % 1000 * 1000 };
 
 	(void)multi;
 	if (ms < 0)
-		event_del(h->timer);
+		event_del(pool->timer);
 	else
-		event_add(h->timer, &in);
+		event_add(pool->timer, &in);
 	return 0;
+}
+
+static bool may_reach(enum tr_http_reach reach, const struct sockaddr *address)
+{
+	switch (reach) {
+	case TR_HTTP_PUBLIC:
+		return tr_address_is_public(address);
+	case TR_HTTP_THIS_HOST:
+		return tr_address_is_loopback(address);
+	case TR_HTTP_ANYWHERE:
+		break;
+	}
+	return true;
+}
+
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct tr_http_request *r = arg;
+
+	(void)purpose;
+	if (!may_reach(r->o.reach, &address->addr)) {
+		r->forbidden = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 /* ------------------------------------------------------------------ above: telling */
@@ -138,7 +175,7 @@ static void request_free(struct tr_http_request *r)
 	tr_list_remove(&r->link);
 	tr_list_remove(&r->noted_link);
 	if (r->easy) {
-		curl_multi_remove_handle(r->http->multi, r->easy);
+		curl_multi_remove_handle(r->pool->multi, r->easy);
 		curl_easy_cleanup(r->easy);
 	}
 	if (r->leave_timer)
@@ -164,6 +201,16 @@ static enum tr_http_end end_of(const struct tr_http_request *r)
 	return r->result == CURLE_OPERATION_TIMEDOUT ? TR_HTTP_TIMED_OUT : TR_HTTP_BROKEN;
 }
 
+static const char *why_of(const struct tr_http_request *r)
+{
+	if (r->too_big)
+		return "the answer is too large";
+	if (r->result != CURLE_OK && r->forbidden)
+		return r->o.reach == TR_HTTP_PUBLIC ? "its address is private (--allow-private-sandboxes would allow it)"
+		                                    : "its address is not this machine's";
+	return curl_easy_strerror(r->result);
+}
+
 /* r is gone after its callback, unless that was a mere piece of a stream. */
 static void tell(struct tr_http_request *r)
 {
@@ -186,7 +233,7 @@ static void tell(struct tr_http_request *r)
 			.end    = end_of(r),
 			.status = status_of(r),
 			.body   = { (const char *)r->in.data, r->in.size },
-			.why    = r->too_big ? "the answer is too large" : curl_easy_strerror(r->result),
+			.why    = why_of(r),
 		};
 
 		r->gone = true;
@@ -195,13 +242,14 @@ static void tell(struct tr_http_request *r)
 	}
 }
 
-static void settle(struct tr_http *h)
+static void settle(struct pool *pool)
 {
+	struct tr_http *h = pool->http;
 	CURLMsg *message;
 	struct tr_list *first;
 	int left;
 
-	while ((message = curl_multi_info_read(h->multi, &left))) {
+	while ((message = curl_multi_info_read(pool->multi, &left))) {
 		struct tr_http_request *r = NULL;
 
 		if (message->msg != CURLMSG_DONE)
@@ -225,22 +273,22 @@ static void settle(struct tr_http *h)
 
 static void on_socket_ready(evutil_socket_t fd, short what, void *arg)
 {
-	struct tr_http *h = arg;
+	struct pool *pool = arg;
 	int flags = (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
 	int running;
 
-	curl_multi_socket_action(h->multi, fd, flags, &running);
-	settle(h);
+	curl_multi_socket_action(pool->multi, fd, flags, &running);
+	settle(pool);
 }
 
 static void on_time(evutil_socket_t fd, short what, void *arg)
 {
-	struct tr_http *h = arg;
+	struct pool *pool = arg;
 	int running;
 
 	(void)fd, (void)what;
-	curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	settle(h);
+	curl_multi_socket_action(pool->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	settle(pool);
 }
 
 /* ------------------------------------------------------------------ addresses */
@@ -341,8 +389,12 @@ static void set_transport(struct tr_http_request *r, const struct tr_http_option
 		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
 		curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
 	}
-	if (is_loopback(o->url))
+	curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
+	if (o->reach != TR_HTTP_ANYWHERE || is_loopback(o->url))
 		curl_easy_setopt(e, CURLOPT_PROXY, "");
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, r);
 }
 
 static void set_up(struct tr_http_request *r, const struct tr_http_options *o)
@@ -368,6 +420,7 @@ struct tr_http_request *tr_http_start(struct tr_http *h, const struct tr_http_op
 	struct tr_http_request *r = tr_alloc(sizeof *r);
 
 	r->http = h;
+	r->pool = &h->pools[o->reach];
 	r->o = *o;
 	r->o.url = r->o.token = r->o.accept = r->o.last_event_id = NULL; /* lent for this call only */
 	r->o.body_max = o->body_max ? o->body_max : TR_HTTP_REPLY_BYTES_MAX;
@@ -380,13 +433,13 @@ struct tr_http_request *tr_http_start(struct tr_http *h, const struct tr_http_op
 	r->easy = curl_easy_init();
 	if (r->easy) {
 		set_up(r, o);
-		if (curl_multi_add_handle(h->multi, r->easy) == CURLM_OK)
+		if (curl_multi_add_handle(r->pool->multi, r->easy) == CURLM_OK)
 			return r;
 	}
 	r->result = CURLE_FAILED_INIT;
 	r->ended = true;
 	note(r);
-	on_timer(h->multi, 0, h);
+	on_timer(r->pool->multi, 0, r->pool);
 	return r;
 }
 
@@ -433,6 +486,21 @@ struct tr_http_request *tr_http_leave(struct tr_http_request *r, int time_ms)
 	return NULL;
 }
 
+static void pool_init(struct pool *pool, struct tr_http *h)
+{
+	pool->http = h;
+	pool->timer = evtimer_new(h->base, on_time, pool);
+	pool->multi = curl_multi_init();
+	if (!pool->multi || !pool->timer) {
+		tr_error("http.start", "reason=\"no memory\"");
+		abort();
+	}
+	curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool);
+	curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool);
+}
+
 struct tr_http *tr_http_new(struct event_base *base)
 {
 	struct tr_http *h = tr_alloc(sizeof *h);
@@ -441,16 +509,8 @@ struct tr_http *tr_http_new(struct event_base *base)
 	h->base = base;
 	tr_list_init(&h->requests);
 	tr_list_init(&h->noted);
-	h->timer = evtimer_new(base, on_time, h);
-	h->multi = curl_multi_init();
-	if (!h->multi || !h->timer) {
-		tr_error("http.start", "reason=\"no memory\"");
-		abort();
-	}
-	curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
-	curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-	curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+	for (size_t i = 0; i < TR_HTTP_REACHES; i++)
+		pool_init(&h->pools[i], h);
 	return h;
 }
 
@@ -462,8 +522,10 @@ struct tr_http *tr_http_free(struct tr_http *h)
 		return NULL;
 	while ((first = tr_list_first(&h->requests)))
 		request_free(tr_container(first, struct tr_http_request, link));
-	curl_multi_cleanup(h->multi);
-	event_free(h->timer);
+	for (size_t i = 0; i < TR_HTTP_REACHES; i++) {
+		curl_multi_cleanup(h->pools[i].multi);
+		event_free(h->pools[i].timer);
+	}
 	free(h);
 	return NULL;
 }

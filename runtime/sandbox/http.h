@@ -4,8 +4,12 @@
  * What curl reports is kept until curl has returned, and told then. So every callback below may start, cancel and leave
  * any request, its own included, and none comes from inside a function of this header.
  *
- * Only http and https, no redirects, no proxy to loopback addresses. The token goes into the Authorization header and
- * nowhere else. */
+ * Only http and https, TLS verified, no redirects, no proxy to loopback addresses. The token goes into the Authorization header
+ * and nowhere else.
+ *
+ * Each request says which addresses its URL may lead to. The address is looked at when the socket to it is made, after the name
+ * was resolved, and that very socket is used: no second look-up can lead elsewhere. Connections are kept and used again
+ * only among requests of one reach. */
 #ifndef TR_SANDBOX_HTTP_H
 #define TR_SANDBOX_HTTP_H
 
@@ -25,6 +29,13 @@ enum tr_http_end {
 	TR_HTTP_TOO_BIG    /* the body passed its limit */
 };
 
+enum tr_http_reach {
+	TR_HTTP_PUBLIC,    /* the Internet's addresses only. No proxy, which would resolve the name where we cannot see it */
+	TR_HTTP_THIS_HOST, /* loopback addresses only */
+	TR_HTTP_ANYWHERE
+};
+#define TR_HTTP_REACHES 3
+
 struct tr_http_answer {
 	enum tr_http_end   end;
 	int                status; /* 0: no head came */
@@ -35,6 +46,7 @@ struct tr_http_answer {
 struct tr_http_options {
 	const char      *method;         /* static */
 	const char      *url;
+	enum tr_http_reach reach;
 	const char      *token;          /* NULL: none. The caller has checked that it has no control characters */
 	const char      *accept;         /* NULL: anything */
 	const char      *last_event_id;  /* NULL: none */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's own sandbox. Its process is watched through a pidfd, which tells of the end of a process that a
+/* A local sandbox. Its process is watched through a pidfd, which tells of the end of a process that a
  * predecessor of ours started as well as of our own child's.
  *
  *	          start                it ends                 after the back-off
@@ -52,7 +52,7 @@ struct tr_local {
 	struct event_base   *base;
 	enum state           state;
 	struct tr_local_note note;
-	char                *data, *home, *binary, *note_path, *log_path; /* absolute */
+	char                *folder, *home, *binary, *note_path, *log_path; /* absolute */
 	char                 url[48], sandbox_id[48];
 
 	int                  pidfd;    /* of note.pid; -1: it is gone, or there is none */
@@ -161,7 +161,7 @@ static char **environment(const struct tr_local *l)
 		if (!begins_with_any(environ[i], without))
 			all[kept++] = tr_strdup(environ[i]);
 	all[kept++] = variable("XDG_DATA_HOME", l->home);
-	all[kept++] = variable(TR_LOCAL_MARK, l->data);
+	all[kept++] = variable(TR_LOCAL_MARK, l->folder);
 	/* Its log is our file, and a line for each request would fill it. */
 	if (!getenv("SANDBOX_AGENT_LOG_STDOUT"))
 		all[kept++] = variable("SANDBOX_AGENT_LOG_STDOUT", "1");
@@ -232,7 +232,7 @@ static void end_group(const struct tr_local *l, int signal)
 
 static void end_strays(const struct tr_local *l)
 {
-	int count = tr_local_kill_marked(l->data);
+	int count = tr_local_kill_marked(l->folder);
 
 	if (count)
 		tr_info("sandbox.strays", "killed=%d", count);
@@ -463,25 +463,35 @@ static char *join(const char *folder, const char *name)
 	return tr_strdup(path);
 }
 
+/* Made when it is missing; absolute. False: errno says why. */
+static bool make_folder(const char *path, char into[PATH_MAX])
+{
+	return (!mkdir(path, 0700) || errno == EEXIST) && realpath(path, into);
+}
+
+static int folder_failed(const char *path)
+{
+	tr_error("sandbox.data_failed", "path=\"%s\" reason=\"%s\"", path, strerror(errno));
+	return TROUPE_ESTORE;
+}
+
 /* The data directory made absolute, and what lies in it. */
-static int set_paths(struct tr_local *l, const char *data_dir)
+static int set_paths(struct tr_local *l, const struct tr_local_options *o)
 {
 	const char *home = getenv("TROUPE_SANDBOX_HOME");
-	char data[PATH_MAX], absolute[PATH_MAX];
+	char data[PATH_MAX], folder[PATH_MAX], path[2 * PATH_MAX], absolute[PATH_MAX];
 
-	if ((mkdir(data_dir, 0700) && errno != EEXIST) || !realpath(data_dir, data)) {
-		tr_error("sandbox.data_failed", "path=\"%s\" reason=\"%s\"", data_dir, strerror(errno));
-		return TROUPE_ESTORE;
-	}
-	if (home && *home && ((mkdir(home, 0700) && errno != EEXIST) || !realpath(home, absolute))) {
-		tr_error("sandbox.data_failed", "TROUPE_SANDBOX_HOME=\"%s\" reason=\"%s\"", home,
-			 strerror(errno));
-		return TROUPE_ESTORE;
-	}
-	l->data = tr_strdup(data);
+	if (!make_folder(o->data_dir, data))
+		return folder_failed(o->data_dir);
+	snprintf(path, sizeof(path), "%s/%s", data, o->folder ? o->folder : ".");
+	if (!make_folder(path, folder))
+		return folder_failed(path);
+	if (home && *home && !make_folder(home, absolute))
+		return folder_failed(home);
+	l->folder = tr_strdup(folder);
 	l->home = home && *home ? tr_strdup(absolute) : join(data, "sandbox-home");
-	l->note_path = join(data, "sandbox.json");
-	l->log_path = join(data, "sandbox.log");
+	l->note_path = join(folder, "sandbox.json");
+	l->log_path = join(folder, "sandbox.log");
 	return 0;
 }
 
@@ -502,7 +512,7 @@ int tr_local_new(struct tr_local **ret, const struct tr_local_options *o)
 	l->restart_ms = RESTART_MS;
 	l->binary = tr_strdup(found);
 	l->timer = evtimer_new(l->base, on_timer, l);
-	if ((outcome = set_paths(l, o->data_dir))) {
+	if ((outcome = set_paths(l, o))) {
 		tr_local_free(l);
 		return outcome;
 	}
@@ -564,7 +574,7 @@ struct tr_local *tr_local_free(struct tr_local *l)
 	unwatch(l);
 	if (l->timer)
 		event_free(l->timer);
-	free(l->data);
+	free(l->folder);
 	free(l->home);
 	free(l->binary);
 	free(l->note_path);

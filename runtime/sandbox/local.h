@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's own sandbox: one supervised `sandbox-agent server` process on a free loopback port, in its own session and
+/* A local sandbox: one supervised `sandbox-agent server` process on a free loopback port, in its own session and
  * process group, with a token (spec/sandbox-agent.md 6.2). What is needed to find it again after our own death (pid and
- * its start time, port, token) is kept in DATA/sandbox.json (mode 0600), so a server killed with -9 adopts the
- * sandbox that its predecessor started, and the agents in it go on. */
+ * its start time, port, token) is kept in sandbox.json of its folder (mode 0600), so a server killed with -9 adopts the
+ * sandbox that its predecessor started, and the agents in it go on.
+ *
+ * The server's own, shared by all who name no other, has the data directory for its folder; those of single actors have
+ * folders of their own (provider_local.c). */
 #ifndef TR_SANDBOX_LOCAL_H
 #define TR_SANDBOX_LOCAL_H
 
@@ -15,6 +18,7 @@ struct tr_local;
 struct tr_local_options {
 	struct event_base *base;
 	const char        *data_dir;
+	const char        *folder;    /* in the data directory, relative: where its note and its log are. NULL: there */
 	const char        *binary;    /* --sandbox-agent; NULL: searched as tr_local_find_binary does */
 };
 
@@ -30,6 +34,11 @@ bool tr_local_find_binary(const char *wanted, char *into, unsigned size);
  * Agents are installed in DATA/sandbox-home, or in TROUPE_SANDBOX_HOME when that is set (the process's XDG_DATA_HOME); the agent
  * `mock` there is made to be the demonstration agent (clients/demo/agent.mjs, or TROUPE_DEMO_AGENT). */
 int tr_local_new(struct tr_local **ret, const struct tr_local_options *o);
+
+/* Names of the folders below DATA/`below`/ whose local sandboxes have a process that runs, whoever started it. Each once. */
+void tr_local_each_running(const char *data_dir, const char *below, void (*on_name)(void *arg, const char *name), void *arg);
+/* Ends what still runs of a sandbox that nobody supervises, and removes its folder, which may be missing. */
+void tr_local_remove(const char *data_dir, const char *folder);
 
 /* Lends its URL and token; they never change for one tr_local. Whether it answers is for the caller to find out. */
 const char *tr_local_url(const struct tr_local *l);

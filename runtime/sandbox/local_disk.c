@@ -14,6 +14,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "runtime/base/mem.h"
 #include "runtime/sandbox/local.h"
 
 enum { LOG_BYTES_MAX = 8 * 1024 * 1024 };
@@ -203,7 +204,8 @@ pid_t tr_local_find_process(const struct tr_local_note *note)
 	return found;
 }
 
-static bool bears_mark(pid_t pid, const char *mark, size_t size)
+/* The process's first variable that begins so, whole; NULL: none. To be freed. */
+static char *variable_of(pid_t pid, const char *begin, size_t size)
 {
 	char path[64], *text = NULL;
 	size_t have = 0;
@@ -214,17 +216,27 @@ static bool bears_mark(pid_t pid, const char *mark, size_t size)
 	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
 	file = fopen(path, "re");
 	while (file && !found && (got = getdelim(&text, &have, '\0', file)) > 0)
-		found = (size_t)got == size && !memcmp(text, mark, size);
+		found = (size_t)got >= size && !memcmp(text, begin, size);
 	if (file)
 		fclose(file);
+	if (!found)
+		free(text);
+	return found ? text : NULL;
+}
+
+static bool bears_mark(pid_t pid, const char *mark, size_t size)
+{
+	char *text = variable_of(pid, mark, size); /* size counts its NUL */
+	bool found = text != NULL;
+
 	free(text);
 	return found;
 }
 
-int tr_local_kill_marked(const char *data)
+int tr_local_kill_marked(const char *folder)
 {
 	char mark[PATH_MAX + 32];
-	size_t size = (size_t)snprintf(mark, sizeof(mark), TR_LOCAL_MARK "=%s", data) + 1;
+	size_t size = (size_t)snprintf(mark, sizeof(mark), TR_LOCAL_MARK "=%s", folder) + 1;
 	DIR *processes = opendir("/proc");
 	struct dirent *entry;
 	int count = 0;
@@ -239,6 +251,63 @@ int tr_local_kill_marked(const char *data)
 	if (processes)
 		closedir(processes);
 	return count;
+}
+
+/* The name in TR_LOCAL_MARK=BEGIN/NAME of a process; "": it has no such mark. */
+static void marked_name(pid_t pid, const char *begin, char into[NAME_MAX + 1])
+{
+	size_t size = strlen(begin);
+	char *text = variable_of(pid, begin, size);
+
+	into[0] = '\0';
+	if (text && strlen(text + size) <= NAME_MAX && !strchr(text + size, '/'))
+		strcpy(into, text + size);
+	free(text);
+}
+
+void tr_local_each_running(const char *data_dir, const char *below, void (*on_name)(void *arg, const char *name), void *arg)
+{
+	char data[PATH_MAX], begin[2 * PATH_MAX], name[NAME_MAX + 1], (*names)[NAME_MAX + 1] = NULL;
+	DIR *processes = realpath(data_dir, data) ? opendir("/proc") : NULL;
+	struct dirent *entry;
+	size_t count = 0, at;
+
+	snprintf(begin, sizeof(begin), TR_LOCAL_MARK "=%s/%s/", processes ? data : "", below);
+	while (processes && (entry = readdir(processes))) {
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (pid < 2 || pid == getpid())
+			continue;
+		marked_name(pid, begin, name);
+		for (at = 0; at < count && strcmp(names[at], name); at++)
+			;
+		if (!*name || at < count)
+			continue;
+		names = tr_realloc(names, (count + 1) * sizeof(*names));
+		strcpy(names[count++], name);
+	}
+	if (processes)
+		closedir(processes);
+	for (at = 0; at < count; at++)
+		on_name(arg, names[at]);
+	free(names);
+}
+
+/* Its files are known; whatever else lies there is not ours, and keeps the folder. */
+void tr_local_remove(const char *data_dir, const char *folder)
+{
+	static const char *const files[] = { "sandbox.json", "sandbox.json.new", "sandbox.log", "sandbox.log.1" };
+	char data[PATH_MAX], path[2 * PATH_MAX], file[2 * PATH_MAX + 32];
+
+	if (!realpath(data_dir, data))
+		return;
+	snprintf(path, sizeof(path), "%s/%s", data, folder);
+	tr_local_kill_marked(path);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(file, sizeof(file), "%s/%s", path, files[i]);
+		unlink(file);
+	}
+	rmdir(path);
 }
 
 /* ---------------------------------------------------------------- where programs are */

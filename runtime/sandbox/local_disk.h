@@ -30,10 +30,10 @@ bool tr_local_start_time(pid_t pid, uint64_t *ret); /* false: there is no such p
 /* The process that was started with this token, the one of the note or, when it was not noted any more, any. 0: none. */
 pid_t tr_local_find_process(const struct tr_local_note *note);
 
-/* What runs in a local sandbox has TR_LOCAL_MARK=DATA in its environment, wherever it wandered. Kills all that has it
- * for this data directory, and says how many processes that were. */
+/* What runs in a local sandbox has TR_LOCAL_MARK=FOLDER in its environment, wherever it wandered. Kills all that has it
+ * for this folder, and says how many processes that were. */
 #define TR_LOCAL_MARK "TROUPE_SANDBOX_OF"
-int tr_local_kill_marked(const char *data);
+int tr_local_kill_marked(const char *folder);
 
 /* ---- files */
 

@@ -1,18 +1,139 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all sessions of a worker share: the outgoing HTTP, and where sessions go that name no sandbox of their own. */
+/* What all sessions of a worker share: the outgoing HTTP, the providers, the places, the debts. */
 #include "runtime/sandbox/session.h"
 
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/sandbox/debts.h"
 
 struct tr_sandbox {
 	struct event_base *base;
 	struct tr_local   *local;
 	char              *agent, *base_url, *token, *cwd;
+	bool               cwd_given;
+	char             **offered; /* ends with NULL */
+	struct tr_provider *own, *boxes;   /* among providers; boxes NULL: no data directory */
+	struct tr_provider *providers[TR_PROVIDERS_MAX];
+	size_t             provider_count;
 	struct tr_http    *http;
+	struct tr_debts   *debts;
+	struct tr_places  *places;
 	struct tr_sessions sessions;
+	struct event      *stopped;
+	void             (*on_stopped)(void *arg);
+	void              *stopped_arg;
 };
+
+/* ------------------------------------------------------------------ the server's own sandbox */
+
+static bool locate_own(void *arg, const char **url, const char **token)
+{
+	struct tr_sandbox *s = arg;
+
+	*url = s->local ? tr_local_url(s->local) : s->base_url;
+	*token = s->local ? tr_local_token(s->local) : s->token;
+	return *url != NULL;
+}
+
+bool tr_sandbox_own(struct tr_sandbox *s, const char **url, const char **name)
+{
+	const char *token;
+
+	*name = s->local ? tr_local_sandbox_id(s->local) : "sandbox";
+	return locate_own(s, url, &token);
+}
+
+bool tr_sandbox_own_is_local(const struct tr_sandbox *s)
+{
+	return s->local != NULL;
+}
+
+/* ------------------------------------------------------------------ providers */
+
+static struct tr_provider *find_provider(struct tr_sandbox *s, const char *name, const char *options)
+{
+	(void)options;
+	for (size_t i = 0; i < s->provider_count; i++) {
+		if (strcmp(s->providers[i]->name, name) == 0)
+			return s->providers[i];
+	}
+	return NULL;
+}
+
+void tr_sandbox_add_provider(struct tr_sandbox *s, struct tr_provider *p)
+{
+	assert(s->provider_count < TR_PROVIDERS_MAX);
+	s->providers[s->provider_count++] = p;
+}
+
+struct tr_provider *tr_sandbox_provider(struct tr_sandbox *s, const char *name, const char *options)
+{
+	return find_provider(s, name, options);
+}
+
+static struct tr_provider *provider_of_debt(void *arg, const char *name, const char *options)
+{
+	return find_provider(arg, name, options);
+}
+
+const char *tr_sandbox_offers(const struct tr_sandbox *s, size_t index)
+{
+	for (size_t i = 0; s->offered[i]; i++) {
+		if (i == index)
+			return s->offered[i];
+	}
+	return NULL;
+}
+
+static char **copy_names(const char *const *names)
+{
+	size_t count = 0;
+	char **copy;
+
+	while (names && names[count])
+		count++;
+	copy = tr_alloc((count + 1) * sizeof *copy);
+	for (size_t i = 0; i < count; i++)
+		copy[i] = tr_strdup(names[i]);
+	return copy;
+}
+
+static bool offers_are_known(struct tr_sandbox *s)
+{
+	for (size_t i = 0; s->offered[i]; i++) {
+		if (!find_provider(s, s->offered[i], NULL)) {
+			tr_error("sandbox.provider", "name=%s reason=\"there is no such provider\"", s->offered[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* ------------------------------------------------------------------ life */
+
+/* Without the slash at its end. */
+static char *trimmed(const char *url)
+{
+	size_t size = url ? strlen(url) : 0;
+
+	return url ? tr_strndup(url, size - (size > 0 && url[size - 1] == '/')) : NULL;
+}
+
+static void make_providers(struct tr_sandbox *s, const struct tr_sandbox_options *o)
+{
+	tr_sandbox_add_provider(s, tr_provider_url_new(s->base, o->private_ok));
+	s->own = tr_provider_own_new(s->base, s->local ? TR_HTTP_THIS_HOST : TR_HTTP_ANYWHERE, s->local != NULL, locate_own, s);
+	tr_sandbox_add_provider(s, s->own);
+	if (!o->data_dir)
+		return;
+	s->boxes = tr_provider_local_new(&(struct tr_local_options){
+		.base = s->base, .data_dir = o->data_dir, .binary = o->binary });
+	tr_sandbox_add_provider(s, s->boxes);
+}
 
 int tr_sandbox_new(struct tr_sandbox **ret, const struct tr_sandbox_options *o)
 {
@@ -24,11 +145,20 @@ int tr_sandbox_new(struct tr_sandbox **ret, const struct tr_sandbox_options *o)
 	s->base = o->base;
 	s->local = o->local;
 	s->agent = tr_strdup(o->agent);
-	s->base_url = tr_strdup(o->base_url);
+	s->base_url = trimmed(o->base_url);
 	s->token = tr_strdup(o->token);
 	s->cwd = tr_strdup(o->cwd);
+	s->cwd_given = o->cwd_given;
+	s->offered = copy_names(o->providers);
 	s->http = tr_http_new(o->base);
+	make_providers(s, o);
+	s->debts = tr_debts_new(&(struct tr_debts_options){ .base = s->base, .http = s->http, .provider = provider_of_debt, .arg = s });
+	s->places = tr_places_new(s->debts);
 	s->sessions = (struct tr_sessions){ &tr_session_ops, s };
+	if (!offers_are_known(s)) {
+		tr_sandbox_free(s);
+		return TROUPE_EINVAL;
+	}
 	*ret = s;
 	return 0;
 }
@@ -37,14 +167,47 @@ struct tr_sandbox *tr_sandbox_free(struct tr_sandbox *s)
 {
 	if (!s)
 		return NULL;
+	tr_places_free(s->places);
+	tr_debts_free(s->debts);
+	for (size_t i = 0; i < s->provider_count; i++)
+		s->providers[i]->ops->free(s->providers[i]);
 	tr_http_free(s->http);
+	for (size_t i = 0; s->offered[i]; i++)
+		free(s->offered[i]);
+	free(s->offered);
 	free(s->agent);
 	free(s->base_url);
 	free(s->token);
 	free(s->cwd);
+	if (s->stopped)
+		event_free(s->stopped);
 	free(s);
 	return NULL;
 }
+
+static void on_stopped(evutil_socket_t fd, short what, void *arg)
+{
+	struct tr_sandbox *s = arg;
+
+	(void)fd, (void)what;
+	s->on_stopped(s->stopped_arg);
+}
+
+void tr_sandbox_stop(struct tr_sandbox *s, bool keep, void (*then)(void *arg), void *arg)
+{
+	struct timeval now = { 0, 0 };
+
+	if (s->boxes) {
+		tr_provider_local_stop(s->boxes, keep, then, arg);
+		return;
+	}
+	s->on_stopped = then;
+	s->stopped_arg = arg;
+	s->stopped = evtimer_new(s->base, on_stopped, s);
+	evtimer_add(s->stopped, &now);
+}
+
+/* ------------------------------------------------------------------ for its sessions */
 
 const struct tr_sessions *tr_sandbox_sessions(struct tr_sandbox *s)
 {
@@ -56,25 +219,27 @@ struct tr_http *tr_sandbox_http(struct tr_sandbox *s)
 	return s->http;
 }
 
+struct tr_places *tr_sandbox_places(struct tr_sandbox *s)
+{
+	return s->places;
+}
+
+struct tr_debts *tr_sandbox_debts(struct tr_sandbox *s)
+{
+	return s->debts;
+}
+
 struct event_base *tr_sandbox_base(struct tr_sandbox *s)
 {
 	return s->base;
 }
 
-const char *tr_sandbox_cwd(const struct tr_sandbox *s)
+const char *tr_sandbox_cwd(const struct tr_sandbox *s, const char *provider_cwd)
 {
-	return s->cwd;
+	return provider_cwd && !s->cwd_given ? provider_cwd : s->cwd;
 }
 
 const char *tr_sandbox_agent(const struct tr_sandbox *s)
 {
 	return s->agent;
-}
-
-bool tr_sandbox_default(const struct tr_sandbox *s, const char **url, const char **token, const char **sandbox_id)
-{
-	*url = s->local ? tr_local_url(s->local) : s->base_url;
-	*token = s->local ? tr_local_token(s->local) : s->token;
-	*sandbox_id = s->local ? tr_local_sandbox_id(s->local) : "sandbox";
-	return *url != NULL;
 }

@@ -13,16 +13,26 @@ struct tr_sandbox;
 
 struct tr_sandbox_options {
 	struct event_base *base;
-	const char        *agent;    /* for sessions that name none */
-	struct tr_local   *local;    /* the server's own sandbox, for sessions that name no URL; NULL: base_url instead */
-	const char        *base_url; /* NULL with local */
-	const char        *token;    /* for base_url; NULL: none */
-	const char        *cwd;      /* working directory of agent sessions, absolute */
+	const char        *agent;     /* for sessions that name none */
+	struct tr_local   *local;     /* the server's own sandbox, for sessions that name none; NULL: base_url instead */
+	const char        *base_url;  /* NULL: with local, or there is none */
+	const char        *token;     /* for base_url; NULL: none */
+	const char        *cwd;       /* working directory of agent sessions, absolute */
+	bool               cwd_given; /* somebody chose it: it is for every sandbox, whatever its provider says */
+	const char        *data_dir;  /* where sandboxes of single actors live; NULL: there are none */
+	const char        *binary;    /* of sandbox-agent; NULL: searched for */
+	const char *const *providers; /* names that people may choose; the first is that of sessions that name none. Ends with
+	                                 NULL; NULL: none */
+	bool               private_ok; /* URLs of sandboxes may lead to private addresses, whoever named them */
 };
 
+/* TROUPE_EINVAL, with the reason in the log. Texts are copied. */
 int tr_sandbox_new(struct tr_sandbox **ret, const struct tr_sandbox_options *o);
 /* For tr_core_new; lent for the sandbox's life. */
 const struct tr_sessions *tr_sandbox_sessions(struct tr_sandbox *s);
+/* All sessions are closed. Once: ends the sandboxes that run on this machine, but for the server's own, or (keep) leaves them for
+ * the next process of this data directory; on_stopped comes from the loop. Then tr_sandbox_free. */
+void tr_sandbox_stop(struct tr_sandbox *s, bool keep, void (*on_stopped)(void *arg), void *arg);
 /* All sessions are closed by then. Takes NULL, returns NULL. */
 struct tr_sandbox *tr_sandbox_free(struct tr_sandbox *s);
 

@@ -9,6 +9,7 @@
 
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/sandbox/debts.h"
 
 int64_t tr_mono_ms(void)
 {
@@ -38,11 +39,11 @@ static void session_free(struct troupe_session *s)
 	free(s->id);
 	free(s->agent);
 	free(s->url);
-	free(s->sandbox_id);
 	free(s->token);
 	free(s->first_mode);
 	free(s->first_model);
 	free(s->first_thought);
+	free(s->where);
 	free(s);
 }
 
@@ -79,6 +80,7 @@ static struct troupe_session *session_close(struct troupe_session *s)
 	if (!s || !s->actor)
 		return NULL;
 	fall_silent(s);
+	tr_place_leave(&s->place);
 	s->actor = NULL;
 	while ((first = tr_list_first(&s->asked)))
 		tr_asked_free(tr_container(first, struct tr_asked, link));
@@ -105,15 +107,6 @@ static bool name_valid(const char *name, size_t max)
 	size_t size = strlen(name);
 
 	return size > 0 && size <= max && strspn(name, good) == size;
-}
-
-static bool token_valid(const char *token)
-{
-	for (const char *c = token; c && *c; c++) {
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			return false;
-	}
-	return true;
 }
 
 static void init_parts(struct troupe_session *s)
@@ -152,13 +145,11 @@ void tr_session_loaded(struct troupe_session *s, int rc)
 static int session_open(void *ctx, struct troupe_session **ret, struct troupe_actor *a,
                         const struct troupe_session_options *o)
 {
-	const char *url = o->base_url, *token = o->token, *sandbox_id = "sandbox";
 	const char *id = o->id ? o->id : "default";
 	struct troupe_session *s;
+	int rc;
 
-	if (!url && !tr_sandbox_default(ctx, &url, &token, &sandbox_id))
-		return TROUPE_EINVAL;
-	if (!name_valid(id, 64) || (o->agent && !name_valid(o->agent, 64)) || !tr_http_url_valid(url) || !token_valid(token))
+	if (!name_valid(id, 64) || (o->agent && !name_valid(o->agent, 64)))
 		return TROUPE_EINVAL;
 	s = tr_alloc(sizeof *s);
 	s->sandbox = ctx;
@@ -166,15 +157,17 @@ static int session_open(void *ctx, struct troupe_session **ret, struct troupe_ac
 	s->refs = 1;
 	s->id = tr_strdup(id);
 	s->agent = tr_strdup(o->agent ? o->agent : tr_sandbox_agent(ctx));
-	s->url = tr_strndup(url, strlen(url) - (url[strlen(url) - 1] == '/'));
-	s->token = tr_strdup(token);
-	s->sandbox_id = tr_strdup(o->sandbox_id ? o->sandbox_id : sandbox_id);
 	s->first_mode = tr_strdup(o->mode);
 	s->first_model = tr_strdup(o->model);
 	s->first_thought = tr_strdup(o->thought_level);
 	s->hooks = o->hooks;
 	s->stall_ms = o->stall_ms > 0 ? o->stall_ms : TR_STALL_MS;
 	init_parts(s);
+	rc = tr_session_place(s, o);
+	if (rc < 0) {
+		session_close(s);
+		return rc;
+	}
 	*ret = s;
 	tr_session_load(s);
 	return 0;
@@ -186,7 +179,7 @@ static void session_info(const struct troupe_session *s, struct troupe_session_i
 
 	*ret = (struct troupe_session_info){
 		.agent      = s->agent,
-		.sandbox_id = s->sandbox_id,
+		.sandbox_id = tr_place_name(&s->place),
 		.session_id = s->id,
 		.status     = s->stopped || s->refusal || (s->loaded && s->link == TR_LINK_DOWN) ? "down"
 		              : !up ? (s->tries >= TR_HEALTH_TRIES ? "down" : "connecting")
@@ -197,7 +190,30 @@ static void session_info(const struct troupe_session *s, struct troupe_session_i
 	};
 }
 
+static void session_start(void *ctx, struct tr_core *core)
+{
+	tr_debts_start(tr_sandbox_debts(ctx), core);
+}
+
+static void session_owed(void *ctx, uint64_t actor)
+{
+	tr_debts_owed(tr_sandbox_debts(ctx), actor);
+}
+
+static bool session_offers(void *ctx, const char *provider)
+{
+	const char *offered;
+
+	for (size_t i = 0; (offered = tr_sandbox_offers(ctx, i)); i++) {
+		if (!provider || strcmp(offered, provider) == 0)
+			return true;
+	}
+	return false;
+}
+
 const struct tr_session_ops tr_session_ops = {
+	.start   = session_start,
+	.owed    = session_owed,
 	.open    = session_open,
 	.close   = session_close,
 	.prompt  = tr_turn_prompt,
@@ -207,6 +223,8 @@ const struct tr_session_ops tr_session_ops = {
 	.queue   = tr_turn_queue,
 	.set     = tr_settings_set,
 	.info    = session_info,
+	.renew   = tr_session_renew,
+	.offers  = session_offers,
 };
 
 /* ------------------------------------------------------------------ turns */
@@ -402,7 +420,7 @@ void tr_session_state(struct troupe_session *s, const char *state, int error, co
 	        message ? message : "");
 	tr_put_map(&value, error ? 3 : 2);
 	put_member(&value, "state", state);
-	put_member(&value, "sandboxId", s->sandbox_id);
+	put_member(&value, "sandboxId", tr_place_name(&s->place));
 	if (error)
 		tr_session_put_error(&value, error, message);
 	tr_session_change(s, "sandbox.state", &value);

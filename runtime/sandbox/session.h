@@ -3,6 +3,7 @@
  *
  *	session.c            the port: open, close, info; turns and what they save; events and changes told
  *	session_store.c      the durable items, and reading them back
+ *	session_place.c      which sandbox, and where: what its provider says (place.c)
  *	session_link.c       is the sandbox there, is our instance in it: health, list, waiting, giving up
  *	session_boot.c       a new instance: initialize, log in, resume or load or new
  *	session_stream.c     the event stream and its reading rule
@@ -32,6 +33,7 @@
 #include "runtime/sandbox/config.h"
 #include "runtime/sandbox/history.h"
 #include "runtime/sandbox/http.h"
+#include "runtime/sandbox/place.h"
 #include "runtime/sandbox/problem.h"
 #include "runtime/sandbox/sandbox.h"
 #include "runtime/sandbox/sse.h"
@@ -181,6 +183,7 @@ struct tr_setting {
 
 enum tr_link {
 	TR_LINK_DOWN,   /* nothing is under way; a prompt makes us connect */
+	TR_LINK_PLACE,  /* its provider is finding, starting or making the sandbox */
 	TR_LINK_HEALTH, /* asking whether the sandbox is there, or waiting to ask again */
 	TR_LINK_LIST,   /* asking which instances it has */
 	TR_LINK_CLEAN,  /* ending instances that we left behind */
@@ -205,7 +208,11 @@ struct troupe_session {
 	bool                 loaded;
 	int                  refusal;  /* this session cannot work, ever: what prompts are told. 0: it can */
 
-	char *id, *agent, *url, *sandbox_id, *token;
+	char *id, *agent;
+	struct tr_place_user place;
+	char                *url, *token;    /* of its sandbox as last found; url NULL: not yet in this life */
+	char                *where;          /* the sandbox's identity when we were last there; NULL: nowhere yet */
+	bool                 asked_token;    /* the provider, since the sandbox refused ours */
 	struct troupe_session_hooks hooks;
 
 	/* durable */
@@ -339,6 +346,7 @@ bool tr_store_read_done(struct troupe_value v, struct tr_prompt *ret);
 
 /* Starts to connect unless that is under way. From anywhere: goes on from the loop. */
 void tr_link_connect(struct troupe_session *s);
+void tr_link_found(struct troupe_session *s); /* from the loop: url and token are good */
 /* From the loop: the way to the sandbox is broken; look again. */
 void tr_link_trouble(struct troupe_session *s, const char *why);
 /* From the loop: what came of a request to the agent means something for the way there, or for the instance, and is dealt with.
@@ -363,6 +371,15 @@ void tr_link_close(struct troupe_session *s);
 struct tr_http_request *tr_session_http(struct troupe_session *s, struct tr_http_options *o, const char *path);
 /* "/v1/acp/SERVER" into `into`. */
 const char *tr_session_path(const struct troupe_session *s, char into[TR_SERVER_ID_MAX + 16]);
+
+/* ---- session_place.c */
+
+/* In wake: which sandbox these options mean. 0, or why not, refused with a sentence. */
+int  tr_session_place(struct troupe_session *s, const struct troupe_session_options *o);
+/* From the loop: finds it, then tr_link_found. mend: it was found, and does not answer. */
+void tr_link_place(struct troupe_session *s, bool mend);
+/* In a turn: gives it up. As troupe_session_renew. */
+int  tr_session_renew(struct troupe_session *s);
 
 /* ---- session_boot.c */
 
@@ -490,9 +507,17 @@ void tr_family_forget(struct troupe_session *s); /* in a turn */
 
 struct tr_http *tr_sandbox_http(struct tr_sandbox *sandbox);
 struct event_base *tr_sandbox_base(struct tr_sandbox *sandbox);
-const char *tr_sandbox_cwd(const struct tr_sandbox *sandbox);
-/* Which server a session without a URL goes to: false, none. Lends. */
-bool tr_sandbox_default(const struct tr_sandbox *sandbox, const char **url, const char **token, const char **sandbox_id);
+struct tr_places *tr_sandbox_places(struct tr_sandbox *sandbox);
+struct tr_debts *tr_sandbox_debts(struct tr_sandbox *sandbox);
+/* provider_cwd: what the sandbox's provider suggests; NULL: nothing. */
+const char *tr_sandbox_cwd(const struct tr_sandbox *sandbox, const char *provider_cwd);
+/* The server's own sandbox: where, without a slash at its end, and what it is called. False: there is none. Lends. */
+bool tr_sandbox_own(struct tr_sandbox *sandbox, const char **url, const char **name);
+bool tr_sandbox_own_is_local(const struct tr_sandbox *sandbox);
+/* NULL: there is none of this name. options: JSON, for it alone; NULL: the server's. */
+struct tr_provider *tr_sandbox_provider(struct tr_sandbox *sandbox, const char *name, const char *options);
+void tr_sandbox_add_provider(struct tr_sandbox *sandbox, struct tr_provider *p); /* it is the sandbox's from here on */
+const char *tr_sandbox_offers(const struct tr_sandbox *sandbox, size_t index); /* NULL: no more */
 const char *tr_sandbox_agent(const struct tr_sandbox *sandbox);
 
 #endif

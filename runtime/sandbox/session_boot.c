@@ -210,7 +210,7 @@ static void restore(struct troupe_session *s, enum tr_boot_step step)
 	s->replayed = 0;
 	tr_session_request_id(s, id);
 	tr_acp_restore(&body, id, step == TR_BOOT_RESUME ? "session/resume" : "session/load", s->instance.agent_session,
-	               tr_sandbox_cwd(s->sandbox));
+	               tr_sandbox_cwd(s->sandbox, tr_place_cwd(&s->place)));
 	tr_session_event(s, TR_CLIENT, (struct troupe_text){ (const char *)body.data, body.size });
 	ask_step(s, step, id, &body);
 	tr_session_after(s, send_restore, s->instance.epoch);
@@ -223,7 +223,7 @@ static void begin_new(struct troupe_session *s)
 	char id[TR_REQUEST_ID_MAX];
 
 	tr_session_request_id(s, id);
-	tr_acp_new(&body, id, tr_sandbox_cwd(s->sandbox));
+	tr_acp_new(&body, id, tr_sandbox_cwd(s->sandbox, tr_place_cwd(&s->place)));
 	hold(s, TR_CLIENT, (struct troupe_text){ (const char *)body.data, body.size });
 	if (s->link != TR_LINK_BOOT) {
 		tr_bytes_free(&body);
@@ -389,7 +389,7 @@ static void start_turn(struct troupe_session *s, void *arg)
 	s->stream.tried_after = s->stream.jumped = false;
 	s->dirty_main = s->dirty_at = true;
 	tr_store_left(s, i->server_id);
-	tr_session_state(s, "connecting", 0, NULL);
+	tr_session_state(s, "starting", 0, NULL);
 	tr_session_request_id(s, id);
 	tr_acp_initialize(&body, id, TROUPE_VERSION);
 	ask_step(s, TR_BOOT_INITIALIZE, id, &body);

@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DELETE_MS 1000
-#define GRACE_MS  500 /* for an agent that obeys the end of its input */
+#include "runtime/sandbox/sweep_script.h"
+
+#define GRACE_MS 500 /* for an agent that obeys the end of its input */
 
 static void clean_next(struct troupe_session *s);
 
@@ -92,7 +93,7 @@ static void clean_next(struct troupe_session *s)
 	if (left) {
 		snprintf(path, sizeof path, "/v1/acp/%s", left->server_id);
 		s->link_request = tr_session_http(s, &(struct tr_http_options){
-			.method = "DELETE", .own_connection = true, .time_ms = DELETE_MS, .body_max = 64 * 1024, .on_end = on_deleted,
+			.method = "DELETE", .own_connection = true, .time_ms = TR_DELETE_MS, .body_max = 64 * 1024, .on_end = on_deleted,
 		}, path);
 	} else if (!tr_list_empty(&s->left)) {
 		tr_sweep(s, TR_SWEEP_HUNG, GRACE_MS, hung_swept);

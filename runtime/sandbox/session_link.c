@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way to the sandbox: is it there (health), is our instance in it (list), and what follows when one is not.
  *
- *	down -> health -> list -> clean -> boot -> up        up -> health again when the way breaks
- *	                            `----(still bound)---> up
+ *	down -> place -> health -> list -> clean -> boot -> up        up -> health again when the way breaks
+ *	                                     `----(still bound)---> up
  *
- * Trying goes on with back-off as long as the session is open. After TR_HEALTH_TRIES failures those who wait are told;
- * whoever prompts next makes it try again at once. */
+ * Trying goes on with back-off as long as the session is open. After TR_HEALTH_TRIES failures those who wait are told, and the
+ * sandbox's provider is asked to start it, and where it is now; whoever prompts next makes us try again at once. */
 #include "runtime/sandbox/session.h"
 
 #include <stdio.h>
@@ -52,6 +52,7 @@ void tr_link_close(struct troupe_session *s)
 	s->link_request = tr_http_cancel(s->link_request);
 	tr_family_drop(s);
 	tr_link_timer(s, -1, NULL);
+	s->place.waits = false;
 	s->link = TR_LINK_DOWN;
 }
 
@@ -63,6 +64,7 @@ struct tr_http_request *tr_session_http(struct troupe_session *s, struct tr_http
 	tr_bytes_put_text(&url, s->url);
 	tr_bytes_put_text(&url, path);
 	o->url = tr_bytes_text(&url);
+	o->reach = tr_place_reach(&s->place);
 	o->token = s->token;
 	if (!o->arg)
 		o->arg = s;
@@ -140,7 +142,7 @@ void tr_link_gone(struct troupe_session *s, int error, const char *reason, const
 	} else if (s->queued > 0 || error == TROUPE_ELOST) {
 		tr_link_connect(s);
 	} else if (booting) {
-		tr_session_state(s, "unreachable", error, message);
+		tr_session_state(s, "unhealthy", error, message);
 	}
 }
 
@@ -159,7 +161,7 @@ void tr_link_give_up(struct troupe_session *s, int error, const char *message)
 	tr_stream_close(s);
 	tr_boot_stop(s);
 	tr_link_close(s);
-	tr_session_state(s, "unreachable", error, message);
+	tr_session_state(s, error == TROUPE_ESANDBOXLOST ? "lost" : "unhealthy", error, message);
 	tr_turn_lost(s, error, "sandbox_lost", message);
 	tr_settings_lost(s, error, message);
 	tr_turn_fail_waiting(s, error, message);
@@ -178,11 +180,22 @@ static void unreachable_turn(struct troupe_session *s, void *arg)
 {
 	const struct failure *f = arg;
 
-	tr_session_state(s, "unreachable", TROUPE_ESANDBOX, f->message);
+	tr_session_state(s, "unhealthy", TROUPE_ESANDBOX, f->message);
 	tr_settings_lost(s, TROUPE_ESANDBOX, f->message);
 	tr_turn_fail_waiting(s, TROUPE_ESANDBOX, f->message);
 	if (s->turn && tr_mono_ms() - s->failing_ms >= TR_LOST_AFTER_MS)
 		tr_link_end_instance(s, TROUPE_ESANDBOX, "sandbox_lost", f->message);
+}
+
+/* Where it was does not answer: perhaps its provider can do something. */
+static void mend(struct troupe_session *s)
+{
+	tr_link_place(s, true);
+}
+
+static void find(struct troupe_session *s)
+{
+	tr_link_place(s, false);
 }
 
 static void try_later(struct troupe_session *s, const char *why)
@@ -199,7 +212,8 @@ static void try_later(struct troupe_session *s, const char *why)
 	if (s->tries >= TR_HEALTH_TRIES && !tr_session_turn(s, unreachable_turn, &f))
 		return;
 	s->link = TR_LINK_HEALTH;
-	tr_link_timer(s, wait < TR_HEALTH_WAIT_MAX_MS ? wait : TR_HEALTH_WAIT_MAX_MS, ask_health);
+	tr_link_timer(s, wait < TR_HEALTH_WAIT_MAX_MS ? wait : TR_HEALTH_WAIT_MAX_MS,
+	              !s->url ? find : s->tries % TR_HEALTH_TRIES == 0 ? mend : ask_health);
 }
 
 void tr_link_trouble(struct troupe_session *s, const char *why)
@@ -250,10 +264,15 @@ static void question_failed(struct troupe_session *s, const struct tr_problem *p
 {
 	struct failure f = { TROUPE_ETOKEN, NULL, p->words };
 
-	if (p->kind == TR_PROBLEM_TOKEN)
+	if (p->kind == TR_PROBLEM_TOKEN && !s->asked_token) {
+		s->asked_token = true; /* the provider may know a newer one */
+		tr_link_place(s, true);
+	} else if (p->kind == TR_PROBLEM_TOKEN) {
+		s->asked_token = false;
 		tr_session_turn(s, give_up_turn, &f);
-	else
+	} else {
 		try_later(s, p->kind == TR_PROBLEM_NONE ? "the answer is not a sandbox-agent's" : p->words);
+	}
 }
 
 /* ------------------------------------------------------------------ health */
@@ -278,16 +297,22 @@ static void connecting_turn(struct troupe_session *s, void *arg)
 {
 	(void)arg;
 	if (strcmp(s->told_state, "ready") != 0 || !s->instance.bound)
-		tr_session_state(s, "connecting", 0, NULL);
+		tr_session_state(s, "starting", 0, NULL);
 }
 
 static void ask_health(struct troupe_session *s)
 {
+	s->link = TR_LINK_HEALTH;
 	if (s->tries == 0 && !tr_session_turn(s, connecting_turn, NULL))
 		return;
 	s->link_request = tr_session_http(s, &(struct tr_http_options){
 		.method = "GET", .time_ms = TR_HEALTH_MS, .body_max = 64 * 1024, .on_end = on_health,
 	}, "/v1/health");
+}
+
+void tr_link_found(struct troupe_session *s)
+{
+	ask_health(s);
 }
 
 void tr_link_connect(struct troupe_session *s)
@@ -298,7 +323,7 @@ void tr_link_connect(struct troupe_session *s)
 		return;
 	s->link = TR_LINK_HEALTH;
 	s->tries = 0;
-	tr_link_timer(s, 0, ask_health);
+	tr_link_timer(s, 0, s->url ? ask_health : find);
 }
 
 /* ------------------------------------------------------------------ is our instance there */
@@ -310,7 +335,7 @@ static void lost_turn(struct troupe_session *s, void *arg)
 	(void)arg;
 	tr_link_end_instance(s, TROUPE_ELOST, "instance_lost", message);
 	tr_session_state(s, "lost", TROUPE_ELOST, message);
-	tr_session_state(s, "connecting", 0, NULL);
+	tr_session_state(s, "starting", 0, NULL);
 }
 
 static void on_clean(struct troupe_session *s)
@@ -353,6 +378,7 @@ static void ask_list(struct troupe_session *s)
 void tr_link_up(struct troupe_session *s)
 {
 	s->link = TR_LINK_UP;
+	s->asked_token = false;
 	s->tries = 0;
 	s->failing_ms = 0;
 	if (!s->stream.get)

@@ -7,11 +7,13 @@
  *	open/config      what the agent lets people choose, and what is still to be set
  *	open/turn/N      a prompt that has not ended, by order of acceptance
  *	open/ask/ID      a permission request that is open, or whose answer may not have been sent
- *	open/left/ID     an instance that was made and not cleaned up
  *	open/family      the sandbox's processes when the newest instance was made
  *	done/ID          what a prompt came to, for ever: the same promptId is the same prompt
  *	resolved/ID      who answered a permission request, for ever
  *	big/N            an envelope that was too large for clients, by event index
+ *
+ * And, beside the sandbox's own item (place.c), under TR_OWED "agent/ID" an instance that was made and not cleaned up: if the actor
+ * is destroyed, the server does that (debts.c).
  *
  * Everything under open/ is read when the actor wakes, so it is bounded; the rest is looked up one by one. */
 #include "runtime/sandbox/session.h"
@@ -23,6 +25,8 @@
 
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/sandbox/debts.h"
+#include "runtime/sandbox/items.h"
 
 static struct troupe_text key_of(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *kind, const char *name)
 {
@@ -45,24 +49,6 @@ static void put_item(struct troupe_session *s, struct troupe_text key, struct tr
 	tr_bytes_free(value);
 }
 
-static void put_text(struct tr_bytes *out, const char *name, const char *text)
-{
-	tr_put_text(out, name);
-	tr_put_text(out, text);
-}
-
-static void put_number(struct tr_bytes *out, const char *name, int64_t n)
-{
-	tr_put_text(out, name);
-	tr_put_int(out, n);
-}
-
-static void put_bytes(struct tr_bytes *out, const char *name, const struct tr_bytes *b)
-{
-	tr_put_text(out, name);
-	tr_put_str(out, (const char *)b->data, b->size);
-}
-
 /* ------------------------------------------------------------------ writing */
 
 void tr_store_main(struct troupe_session *s)
@@ -72,17 +58,17 @@ void tr_store_main(struct troupe_session *s)
 	char key[TR_ITEM_KEY_MAX];
 
 	tr_put_map(&v, 11);
-	put_text(&v, "agent", s->agent);
-	put_text(&v, "state", s->told_state);
-	put_text(&v, "url", s->url);
-	put_number(&v, "createdAt", s->created_at);
-	put_text(&v, "serverId", i->server_id);
-	put_text(&v, "connectionId", i->connection_id);
-	put_text(&v, "agentSessionId", i->agent_session);
-	put_number(&v, "createdAtMs", i->created_ms);
-	put_number(&v, "epoch", (int64_t)i->epoch);
-	put_number(&v, "bound", i->bound);
-	put_number(&v, "replayDue", i->replay_due);
+	tr_item_put_text(&v, "agent", s->agent);
+	tr_item_put_text(&v, "state", s->told_state);
+	tr_item_put_text(&v, "url", s->where);
+	tr_item_put_number(&v, "createdAt", s->created_at);
+	tr_item_put_text(&v, "serverId", i->server_id);
+	tr_item_put_text(&v, "connectionId", i->connection_id);
+	tr_item_put_text(&v, "agentSessionId", i->agent_session);
+	tr_item_put_number(&v, "createdAtMs", i->created_ms);
+	tr_item_put_number(&v, "epoch", (int64_t)i->epoch);
+	tr_item_put_number(&v, "bound", i->bound);
+	tr_item_put_number(&v, "replayDue", i->replay_due);
 	put_item(s, key_of(s, key, "open/", "main"), &v);
 }
 
@@ -92,10 +78,10 @@ void tr_store_at(struct troupe_session *s)
 	char key[TR_ITEM_KEY_MAX];
 
 	tr_put_map(&v, 4);
-	put_number(&v, "streamId", s->instance.bound ? (int64_t)s->stream.last : 0);
-	put_number(&v, "eventIndex", (int64_t)s->event_index);
-	put_number(&v, "nextRequest", (int64_t)s->next_request);
-	put_number(&v, "nextOrder", (int64_t)s->next_order);
+	tr_item_put_number(&v, "streamId", s->instance.bound ? (int64_t)s->stream.last : 0);
+	tr_item_put_number(&v, "eventIndex", (int64_t)s->event_index);
+	tr_item_put_number(&v, "nextRequest", (int64_t)s->next_request);
+	tr_item_put_number(&v, "nextOrder", (int64_t)s->next_order);
 	put_item(s, key_of(s, key, "open/", "at"), &v);
 }
 
@@ -121,11 +107,11 @@ void tr_store_config(struct troupe_session *s)
 		struct tr_setting *w = tr_container(at, struct tr_setting, link);
 
 		tr_put_map(&v, 4);
-		put_number(&v, "kind", w->kind);
-		put_text(&v, "name", w->name);
+		tr_item_put_number(&v, "kind", w->kind);
+		tr_item_put_text(&v, "name", w->name);
 		tr_put_text(&v, "value");
 		tr_put_value(&v, tr_bytes_value(&w->value));
-		put_number(&v, "first", w->first);
+		tr_item_put_number(&v, "first", w->first);
 	}
 	put_item(s, key_of(s, key, "open/", "config"), &v);
 }
@@ -136,17 +122,17 @@ static void store_open_prompt(struct troupe_session *s, const struct tr_prompt *
 	char key[TR_ITEM_KEY_MAX];
 
 	tr_put_map(&v, 11);
-	put_text(&v, "id", p->prompt_id);
-	put_text(&v, "userId", p->user_id);
-	put_text(&v, "text", p->text);
-	put_number(&v, "state", p->state);
-	put_text(&v, "requestId", p->request_id);
-	put_number(&v, "delivered", p->delivered);
-	put_number(&v, "createdAt", p->created_ms);
-	put_number(&v, "since", p->since_ms);
-	put_number(&v, "stalled", p->stalled);
-	put_number(&v, "cancel", p->cancel);
-	put_text(&v, "cancelledBy", p->cancelled_by);
+	tr_item_put_text(&v, "id", p->prompt_id);
+	tr_item_put_text(&v, "userId", p->user_id);
+	tr_item_put_text(&v, "text", p->text);
+	tr_item_put_number(&v, "state", p->state);
+	tr_item_put_text(&v, "requestId", p->request_id);
+	tr_item_put_number(&v, "delivered", p->delivered);
+	tr_item_put_number(&v, "createdAt", p->created_ms);
+	tr_item_put_number(&v, "since", p->since_ms);
+	tr_item_put_number(&v, "stalled", p->stalled);
+	tr_item_put_number(&v, "cancel", p->cancel);
+	tr_item_put_text(&v, "cancelledBy", p->cancelled_by);
 	put_item(s, numbered_key(s, key, "open/turn/", p->order), &v);
 }
 
@@ -157,10 +143,10 @@ static void store_done_prompt(struct troupe_session *s, const struct tr_prompt *
 
 	tr_actor_delete(s->actor, numbered_key(s, key, "open/turn/", p->order));
 	tr_put_map(&v, 4);
-	put_number(&v, "state", p->state);
-	put_text(&v, "stopReason", p->stop_reason);
-	put_number(&v, "error", p->error);
-	put_text(&v, "message", p->message);
+	tr_item_put_number(&v, "state", p->state);
+	tr_item_put_text(&v, "stopReason", p->stop_reason);
+	tr_item_put_number(&v, "error", p->error);
+	tr_item_put_text(&v, "message", p->message);
 	put_item(s, tr_store_done_key(s, key, p->prompt_id), &v);
 }
 
@@ -178,9 +164,9 @@ void tr_store_permission(struct troupe_session *s, const struct tr_permission *p
 	char key[TR_ITEM_KEY_MAX];
 
 	tr_put_map(&v, 3);
-	put_bytes(&v, "requestId", &p->request_id);
-	put_bytes(&v, "options", &p->options);
-	put_bytes(&v, "answer", &p->answer);
+	tr_item_put_bytes(&v, "requestId", &p->request_id);
+	tr_item_put_bytes(&v, "options", &p->options);
+	tr_item_put_bytes(&v, "answer", &p->answer);
 	put_item(s, key_of(s, key, "open/ask/", p->id), &v);
 }
 
@@ -197,26 +183,35 @@ void tr_store_resolved(struct troupe_session *s, const struct tr_permission *p, 
 	char key[TR_ITEM_KEY_MAX];
 
 	tr_put_map(&v, 2);
-	put_text(&v, "reply", reply);
-	put_text(&v, "userId", user_id);
+	tr_item_put_text(&v, "reply", reply);
+	tr_item_put_text(&v, "userId", user_id);
 	put_item(s, tr_store_resolved_key(s, key, p->id), &v);
+}
+
+static struct troupe_text owed_key(char into[TR_ITEM_KEY_MAX], const char *server_id)
+{
+	int size = snprintf(into, TR_ITEM_KEY_MAX, TR_DEBT_AGENT "%s", server_id);
+
+	return (struct troupe_text){ into, (size_t)size };
 }
 
 void tr_store_left(struct troupe_session *s, const char *server_id)
 {
+	struct tr_place_where where = tr_place_where(&s->place);
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	tr_put_map(&v, 1);
-	put_text(&v, "url", s->url);
-	put_item(s, key_of(s, key, "open/left/", server_id), &v);
+	tr_agent_item_put(&v, &(struct tr_agent_item){
+		s->id, where.provider, where.raw_id, where.token, where.options, where.made });
+	put_item(s, owed_key(key, server_id), &v);
 }
 
 void tr_store_cleaned(struct troupe_session *s, const char *server_id)
 {
 	char key[TR_ITEM_KEY_MAX];
 
-	tr_actor_delete(s->actor, key_of(s, key, "open/left/", server_id));
+	tr_actor_delete(s->actor, owed_key(key, server_id));
+	tr_actor_delete(s->actor, key_of(s, key, "open/left/", server_id)); /* as data of 0.1.0's first days has it */
 }
 
 void tr_store_family(struct troupe_session *s)
@@ -228,9 +223,8 @@ void tr_store_family(struct troupe_session *s)
 		tr_actor_delete(s->actor, key_of(s, key, "open/", "family"));
 		return;
 	}
-	tr_put_map(&v, 2);
-	put_text(&v, "url", s->url);
-	put_bytes(&v, "processes", &s->family);
+	tr_put_map(&v, 1);
+	tr_item_put_bytes(&v, "processes", &s->family);
 	put_item(s, key_of(s, key, "open/", "family"), &v);
 }
 
@@ -255,69 +249,33 @@ struct troupe_text tr_store_resolved_key(const struct troupe_session *s, char in
 
 /* ------------------------------------------------------------------ reading */
 
-static void get_text(struct troupe_value v, const char *name, char *into, size_t room)
-{
-	struct troupe_value member;
-	struct troupe_text text;
-
-	into[0] = '\0';
-	if (!tr_value_member(v, name, &member) || !tr_value_text(member, &text) || text.size >= room)
-		return;
-	memcpy(into, text.data, text.size);
-	into[text.size] = '\0';
-}
-
-/* NULL when there is none. */
-static char *get_new_text(struct troupe_value v, const char *name)
-{
-	struct troupe_value member;
-	struct troupe_text text;
-
-	return tr_value_member(v, name, &member) && tr_value_text(member, &text) ? tr_strndup(text.data, text.size) : NULL;
-}
-
-static void get_bytes(struct troupe_value v, const char *name, struct tr_bytes *into)
-{
-	struct troupe_value member;
-	struct troupe_text text;
-
-	if (tr_value_member(v, name, &member) && tr_value_text(member, &text))
-		tr_bytes_put(into, text.data, text.size);
-}
-
-static int64_t get_number(struct troupe_value v, const char *name)
-{
-	struct troupe_value member;
-	int64_t n;
-
-	return tr_value_member(v, name, &member) && tr_value_integer(member, &n) ? n : 0;
-}
-
 static void read_main(struct troupe_session *s, struct troupe_value v)
 {
 	struct tr_instance *i = &s->instance;
 	char agent[TR_ACP_SHORT_MAX];
 
-	s->created_at = get_number(v, "createdAt");
-	get_text(v, "state", s->told_state, sizeof s->told_state);
-	get_text(v, "serverId", i->server_id, sizeof i->server_id);
-	get_text(v, "connectionId", i->connection_id, sizeof i->connection_id);
-	get_text(v, "agentSessionId", i->agent_session, sizeof i->agent_session);
-	get_text(v, "agent", agent, sizeof agent);
+	s->created_at = tr_item_number(v, "createdAt");
+	free(s->where);
+	s->where = tr_item_new_text(v, "url");
+	tr_item_text(v, "state", s->told_state, sizeof s->told_state);
+	tr_item_text(v, "serverId", i->server_id, sizeof i->server_id);
+	tr_item_text(v, "connectionId", i->connection_id, sizeof i->connection_id);
+	tr_item_text(v, "agentSessionId", i->agent_session, sizeof i->agent_session);
+	tr_item_text(v, "agent", agent, sizeof agent);
 	if (*i->agent_session && strcmp(agent, s->agent) != 0)
 		s->refusal = TROUPE_EMISMATCH; /* before the first session is made, another agent may be tried */
-	i->created_ms = get_number(v, "createdAtMs");
-	i->epoch = (uint64_t)get_number(v, "epoch");
-	i->bound = get_number(v, "bound") != 0;
-	i->replay_due = get_number(v, "replayDue") != 0;
+	i->created_ms = tr_item_number(v, "createdAtMs");
+	i->epoch = (uint64_t)tr_item_number(v, "epoch");
+	i->bound = tr_item_number(v, "bound") != 0;
+	i->replay_due = tr_item_number(v, "replayDue") != 0;
 }
 
 static void read_at(struct troupe_session *s, struct troupe_value v)
 {
-	s->stream.last = (uint64_t)get_number(v, "streamId");
-	s->event_index = (uint64_t)get_number(v, "eventIndex");
-	s->next_request = (uint64_t)get_number(v, "nextRequest");
-	s->next_order = (uint64_t)get_number(v, "nextOrder");
+	s->stream.last = (uint64_t)tr_item_number(v, "streamId");
+	s->event_index = (uint64_t)tr_item_number(v, "eventIndex");
+	s->next_request = (uint64_t)tr_item_number(v, "nextRequest");
+	s->next_order = (uint64_t)tr_item_number(v, "nextOrder");
 }
 
 static void read_packed(struct troupe_value v, const char *name, struct tr_bytes *into)
@@ -343,8 +301,8 @@ static void read_config(struct troupe_session *s, struct troupe_value v)
 		return;
 	for (uint32_t i = 0; tr_value_element(list, i, &each); i++) {
 		if (tr_value_member(each, "value", &value))
-			tr_settings_read(s, (enum tr_setting_kind)get_number(each, "kind"), get_new_text(each, "name"), value,
-			                 get_number(each, "first") != 0);
+			tr_settings_read(s, (enum tr_setting_kind)tr_item_number(each, "kind"), tr_item_new_text(each, "name"), value,
+			                 tr_item_number(each, "first") != 0);
 	}
 }
 
@@ -354,17 +312,17 @@ static void read_prompt(struct troupe_session *s, const char *name, struct troup
 
 	tr_list_init(&p->link);
 	p->order = strtoull(name, NULL, 10);
-	p->prompt_id = get_new_text(v, "id");
-	p->user_id = get_new_text(v, "userId");
-	p->text = get_new_text(v, "text");
-	p->state = (enum tr_prompt_state)get_number(v, "state");
-	get_text(v, "requestId", p->request_id, sizeof p->request_id);
-	p->delivered = get_number(v, "delivered") != 0;
-	p->created_ms = get_number(v, "createdAt");
-	p->since_ms = get_number(v, "since");
-	p->stalled = get_number(v, "stalled") != 0;
-	p->cancel = (enum tr_cancel)get_number(v, "cancel");
-	p->cancelled_by = get_new_text(v, "cancelledBy");
+	p->prompt_id = tr_item_new_text(v, "id");
+	p->user_id = tr_item_new_text(v, "userId");
+	p->text = tr_item_new_text(v, "text");
+	p->state = (enum tr_prompt_state)tr_item_number(v, "state");
+	tr_item_text(v, "requestId", p->request_id, sizeof p->request_id);
+	p->delivered = tr_item_number(v, "delivered") != 0;
+	p->created_ms = tr_item_number(v, "createdAt");
+	p->since_ms = tr_item_number(v, "since");
+	p->stalled = tr_item_number(v, "stalled") != 0;
+	p->cancel = (enum tr_cancel)tr_item_number(v, "cancel");
+	p->cancelled_by = tr_item_new_text(v, "cancelledBy");
 	if (!p->prompt_id || !p->text || (p->state == TR_RUNNING && s->turn)) {
 		tr_error("session.item", "session=%s reason=\"not a prompt\" order=%s", s->id, name);
 		tr_prompt_free(p);
@@ -381,34 +339,47 @@ static void read_permission(struct troupe_session *s, const char *name, struct t
 	struct tr_permission *p = tr_alloc(sizeof *p);
 
 	snprintf(p->id, sizeof p->id, "%.*s", (int)sizeof p->id - 1, name);
-	get_bytes(v, "requestId", &p->request_id);
-	get_bytes(v, "options", &p->options);
-	get_bytes(v, "answer", &p->answer);
+	tr_item_bytes(v, "requestId", &p->request_id);
+	tr_item_bytes(v, "options", &p->options);
+	tr_item_bytes(v, "answer", &p->answer);
 	tr_list_push(&s->permissions, &p->link);
 	s->permission_count++;
 }
 
-/* An instance in a sandbox that the session has left is out of our reach. */
-static void read_left(struct troupe_session *s, const char *name, struct troupe_value v)
+static void add_left(struct troupe_session *s, const char *server_id)
 {
 	struct tr_left *left = tr_alloc(sizeof *left);
-	char *url = get_new_text(v, "url");
 
-	snprintf(left->server_id, sizeof left->server_id, "%.*s", (int)sizeof left->server_id - 1, name);
-	if (!url || strcmp(url, s->url) != 0)
-		tr_warn("session.left", "session=%s server=%s reason=\"the session went to another sandbox\"", s->id, name);
-	free(url);
+	snprintf(left->server_id, sizeof left->server_id, "%.*s", (int)sizeof left->server_id - 1, server_id);
 	tr_list_push(&s->left, &left->link);
 }
 
-/* Process numbers mean nothing in another sandbox. */
-static void read_family(struct troupe_session *s, struct troupe_value v)
+static bool member_is(struct troupe_value v, const char *name, const char *wanted)
 {
-	char *url = get_new_text(v, "url");
+	char *text = tr_item_new_text(v, name);
+	bool same = text && wanted && strcmp(text, wanted) == 0;
 
-	if (url && strcmp(url, s->url) == 0)
-		get_bytes(v, "processes", &s->family);
-	free(url);
+	free(text);
+	return same;
+}
+
+/* An instance in a sandbox that the session has left for another is not within our reach: the server ends it. */
+static void read_owed(struct troupe_session *s, const char *server_id, struct troupe_value v)
+{
+	struct tr_place_where where = tr_place_where(&s->place);
+	char key[TR_ITEM_KEY_MAX], name[TR_ITEM_KEY_MAX];
+
+	if (!member_is(v, "session", s->id))
+		return;
+	if (where.made || strcmp(where.provider, "shared") == 0 ||
+	    (member_is(v, "provider", where.provider) && member_is(v, "rawId", where.raw_id))) {
+		add_left(s, server_id);
+		return;
+	}
+	tr_info("session.moved", "session=%s server=%s", s->id, server_id);
+	snprintf(name, sizeof name, "agent/%s", server_id);
+	tr_debts_hand_over(tr_sandbox_debts(s->sandbox), s->actor, name, v);
+	tr_actor_delete(s->actor, owed_key(key, server_id));
 }
 
 static bool after_prefix(const char *name, const char *prefix, const char **rest)
@@ -432,13 +403,13 @@ static void read_item(struct troupe_session *s, const char *name, struct troupe_
 	else if (strcmp(name, "config") == 0)
 		read_config(s, v);
 	else if (strcmp(name, "family") == 0)
-		read_family(s, v);
+		tr_item_bytes(v, "processes", &s->family);
 	else if (after_prefix(name, "turn/", &rest))
 		read_prompt(s, rest, v);
 	else if (after_prefix(name, "ask/", &rest))
 		read_permission(s, rest, v);
 	else if (after_prefix(name, "left/", &rest))
-		read_left(s, rest, v);
+		add_left(s, rest);
 }
 
 /* The living instance is noted as one to clean up as well, from its birth; it is not left behind yet. */
@@ -455,6 +426,26 @@ static void keep_ours(struct troupe_session *s)
 	}
 }
 
+static void on_owed(struct troupe_actor *a, void *arg, int rc, struct troupe_text key, struct troupe_value value)
+{
+	const size_t skip = sizeof TR_DEBT_AGENT - 1;
+	struct troupe_session *s = arg;
+	char name[TR_SERVER_ID_MAX];
+
+	(void)a;
+	if (!s->actor)
+		return;
+	if (rc < 0 || !key.data) {
+		keep_ours(s);
+		tr_session_loaded(s, rc);
+		tr_session_save(s);
+	} else if (key.size > skip && key.size - skip < sizeof name) {
+		memcpy(name, key.data + skip, key.size - skip);
+		name[key.size - skip] = '\0';
+		read_owed(s, name, value);
+	}
+}
+
 static void on_item(struct troupe_actor *a, void *arg, int rc, struct troupe_text key, struct troupe_value value)
 {
 	struct troupe_session *s = arg;
@@ -464,10 +455,12 @@ static void on_item(struct troupe_actor *a, void *arg, int rc, struct troupe_tex
 	(void)a;
 	if (!s->actor)
 		return;
-	if (rc < 0 || !key.data) {
-		keep_ours(s);
+	if (rc < 0) {
 		tr_session_loaded(s, rc);
-		tr_session_save(s);
+		return;
+	}
+	if (!key.data) {
+		tr_actor_scan(s->actor, (struct troupe_text){ TR_DEBT_AGENT, sizeof TR_DEBT_AGENT - 1 }, on_owed, s);
 		return;
 	}
 	if (key.size <= skip || key.size - skip >= sizeof name)
@@ -486,9 +479,9 @@ void tr_session_load(struct troupe_session *s)
 
 bool tr_store_read_done(struct troupe_value v, struct tr_prompt *ret)
 {
-	ret->state = (enum tr_prompt_state)get_number(v, "state");
-	ret->error = (int)get_number(v, "error");
-	ret->message = get_new_text(v, "message");
-	get_text(v, "stopReason", ret->stop_reason, sizeof ret->stop_reason);
+	ret->state = (enum tr_prompt_state)tr_item_number(v, "state");
+	ret->error = (int)tr_item_number(v, "error");
+	ret->message = tr_item_new_text(v, "message");
+	tr_item_text(v, "stopReason", ret->stop_reason, sizeof ret->stop_reason);
 	return ret->state > TR_RUNNING;
 }

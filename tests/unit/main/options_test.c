@@ -307,6 +307,24 @@ TEST(the_environment_lists_origins)
 	unsetenv("TROUPE_ALLOW_ORIGIN");
 }
 
+TEST(providers_are_named_one_by_one)
+{
+	serves("serve");
+	assert_null(got.providers[0]);
+	assert_false(got.private_sandboxes);
+	serves("serve --provider local --provider url --allow-private-sandboxes");
+	assert_string_equal(got.providers[0], "local");
+	assert_string_equal(got.providers[1], "url");
+	assert_null(got.providers[2]);
+	assert_true(got.private_sandboxes);
+	setenv("TROUPE_PROVIDER", "url local", 1);
+	serves("serve");
+	assert_string_equal(got.providers[0], "url");
+	assert_string_equal(got.providers[1], "local");
+	unsetenv("TROUPE_PROVIDER");
+	refuses("serve --provider nowhere", "--provider nowhere: it must be");
+}
+
 TEST(help_and_version_go_to_stdout)
 {
 	static const char *const asks[] = { "--help", "-h", "help", "serve --help", "serve -h", "serve --insecure --help" };
@@ -346,5 +364,5 @@ TESTS(RUN(without_options_it_serves_this_machine_only), RUN(every_option_reaches
       RUN(names_and_words_are_checked), RUN(an_unknown_option_is_answered_with_the_nearest),
       RUN(a_missing_value_is_not_taken_from_the_next_option),
       RUN(the_environment_speaks_when_the_command_line_does_not), RUN(the_environment_lists_origins),
-      RUN(help_and_version_go_to_stdout), RUN(help_fits_a_terminal),
+      RUN(providers_are_named_one_by_one), RUN(help_and_version_go_to_stdout), RUN(help_fits_a_terminal),
       RUN(without_a_command_a_short_help_comes))

@@ -158,12 +158,18 @@ static void on_end(void *arg, const struct tr_http_answer *answer)
 	tr_bytes_put(&t.body, answer->body.data, answer->body.size);
 }
 
-static void get(struct tr_http_options o)
+static void get_within(enum tr_http_reach reach, struct tr_http_options o)
 {
+	o.reach = reach;
 	o.method = o.method ? o.method : "GET";
 	o.url = o.url ? o.url : t.url;
 	o.on_end = o.on_end ? o.on_end : on_end;
 	t.request = tr_http_start(t.http, &o);
+}
+
+static void get(struct tr_http_options o)
+{
+	get_within(TR_HTTP_ANYWHERE, o);
 }
 
 static const char ok[] = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
@@ -275,6 +281,59 @@ TEST(redirects_are_answers)
 	assert_int_equal(t.end.status, 302);
 	settle();
 	assert_null(strstr(tr_bytes_text(&t.got), "elsewhere"));
+	end();
+}
+
+TEST(an_address_out_of_reach_is_not_connected_to)
+{
+	char url[64];
+
+	start(ok);
+	get_within(TR_HTTP_PUBLIC, (struct tr_http_options){ 0 });
+	UNTIL(t.ended == 1);
+	assert_int_equal(t.end.end, TR_HTTP_NOT_SENT);
+	assert_non_null(strstr(t.end.why, "--allow-private-sandboxes"));
+	snprintf(url, sizeof url, "http://localhost:%s", strrchr(t.url, ':') + 1); /* a name, which is resolved first */
+	get_within(TR_HTTP_PUBLIC, (struct tr_http_options){ .url = url });
+	UNTIL(t.ended == 2);
+	assert_int_equal(t.end.end, TR_HTTP_NOT_SENT);
+	assert_non_null(strstr(t.end.why, "--allow-private-sandboxes"));
+	assert_int_equal(t.accepted, 0);
+	get_within(TR_HTTP_THIS_HOST, (struct tr_http_options){ .url = url });
+	UNTIL(t.ended == 3);
+	assert_int_equal(t.end.status, 200);
+	get_within(TR_HTTP_THIS_HOST, (struct tr_http_options){ .url = "http://192.0.2.1/" });
+	UNTIL(t.ended == 4);
+	assert_int_equal(t.end.end, TR_HTTP_NOT_SENT);
+	assert_string_equal(t.end.why, "its address is not this machine's");
+	end();
+}
+
+TEST(a_connection_that_one_may_use_is_not_lent_to_another_who_may_not)
+{
+	start(ok);
+	get((struct tr_http_options){ 0 });
+	UNTIL(t.ended == 1);
+	get_within(TR_HTTP_PUBLIC, (struct tr_http_options){ 0 });
+	UNTIL(t.ended == 2);
+	assert_int_equal(t.end.end, TR_HTTP_NOT_SENT);
+	assert_int_equal(t.end.status, 0);
+	end();
+}
+
+/* Whoever names the proxy would decide where we connect to. */
+TEST(no_proxy_leads_out_of_reach)
+{
+	start(ok);
+	setenv("http_proxy", t.url, 1);
+	get_within(TR_HTTP_PUBLIC, (struct tr_http_options){ .url = "http://name.invalid/x" });
+	UNTIL(t.ended == 1);
+	assert_int_equal(t.end.end, TR_HTTP_NOT_SENT);
+	get_within(TR_HTTP_THIS_HOST, (struct tr_http_options){ 0 });
+	UNTIL(t.ended == 2);
+	assert_int_equal(t.end.status, 200);
+	assert_null(strstr(tr_bytes_text(&t.got), "GET http://")); /* as one asks a proxy */
+	unsetenv("http_proxy");
 	end();
 }
 
@@ -419,6 +478,9 @@ TESTS(
 	RUN(what_is_no_event_stream_is_collected),
 	RUN(how_a_request_failed_is_told_apart),
 	RUN(redirects_are_answers),
+	RUN(an_address_out_of_reach_is_not_connected_to),
+	RUN(a_connection_that_one_may_use_is_not_lent_to_another_who_may_not),
+	RUN(no_proxy_leads_out_of_reach),
 	RUN(a_request_of_its_own_connection_leaves_no_connection_behind),
 	RUN(requests_may_be_ended_and_begun_in_any_callback),
 	RUN(a_cancelled_request_says_nothing_and_closes),

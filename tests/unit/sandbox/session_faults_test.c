@@ -112,13 +112,13 @@ TEST(an_unreachable_sandbox_is_told_once_and_fails_who_waits)
 	call = kit_prompt("p1", "one");
 	UNTIL(call->answered);
 	assert_int_equal(call->error, TROUPE_ESANDBOX);
-	assert_int_equal(told("sandbox.state", "unreachable"), 1);
+	assert_int_equal(told("sandbox.state", "unhealthy"), 1);
 	assert_int_equal(told("turn.state", "\"code\":\"unreachable\""), 1);
 	assert_int_equal(fake.holds, 0);
 	in_listen();
 	call = kit_prompt("p2", "two");
 	UNTIL(in.prompt_id[0]);
-	assert_int_equal(told("sandbox.state", "unreachable"), 1);
+	assert_int_equal(told("sandbox.state", "unhealthy"), 1);
 	assert_int_equal(events("session/prompt"), 1);
 	kit_end();
 }

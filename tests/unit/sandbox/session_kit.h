@@ -22,8 +22,9 @@ static struct {
 	bool                         holds_commits;
 	struct troupe_call           calls[64];
 	int                          call_count;
-	const char                  *agent, *url, *token, *mode, *model, *thought_level;
+	const char                  *agent, *url, *token, *mode, *model, *thought_level, *provider, *sandbox_id;
 	int64_t                      stall_ms;
+	bool                         asks;   /* when its sandbox is lost */
 } kit;
 
 static inline void kit_on_guard(evutil_socket_t fd, short what, void *arg)
@@ -72,13 +73,22 @@ static inline void kit_open(void)
 	snprintf(url, sizeof url, "http://127.0.0.1:%d/", in.port);
 	fake.depth++;
 	rc = kit.ops->open(tr_sandbox_sessions(kit.sandbox)->ctx, &kit.session, &fake, &(struct troupe_session_options){
-		.agent = kit.agent, .base_url = kit.url ? kit.url : url, .token = kit.token, .hooks = fake_hooks,
+		.agent = kit.agent, .base_url = kit.provider ? NULL : kit.url ? kit.url : url, .token = kit.token,
+		.provider = kit.provider, .sandbox_id = kit.sandbox_id, .ask_when_lost = kit.asks, .hooks = fake_hooks,
 		.mode = kit.mode, .model = kit.model, .thought_level = kit.thought_level,
 		.stall_ms = kit.stall_ms,
 	});
 	fake.depth--;
 	assert_int_equal(rc, 0);
 	fake_commit();
+}
+
+static inline void kit_start_sandbox(void)
+{
+	assert_int_equal(tr_sandbox_new(&kit.sandbox, &(struct tr_sandbox_options){
+		.base = kit.base, .agent = "mock", .base_url = "http://127.0.0.1:1", .cwd = "/w",
+		.private_ok = true }), 0);
+	kit.ops = tr_sandbox_sessions(kit.sandbox)->ops;
 }
 
 static inline void kit_start(void)
@@ -91,9 +101,7 @@ static inline void kit_start(void)
 	kit.base = event_base_new();
 	kit.guard = evtimer_new(kit.base, kit_on_guard, NULL);
 	in_start(kit.base);
-	assert_int_equal(tr_sandbox_new(&kit.sandbox, &(struct tr_sandbox_options){
-		.base = kit.base, .agent = "mock", .base_url = "http://127.0.0.1:1", .cwd = "/w" }), 0);
-	kit.ops = tr_sandbox_sessions(kit.sandbox)->ops;
+	kit_start_sandbox();
 }
 
 static inline void kit_close(void)

@@ -227,7 +227,7 @@ TEST(a_change_while_we_slept_is_told)
 	kit_close();
 	in_stop_listening();
 	kit_open();
-	UNTIL(told("sandbox.state", "unreachable") == 1);
+	UNTIL(told("sandbox.state", "unhealthy") == 1);
 	in_listen();
 	UNTIL(told("sandbox.state", "ready") == 2);
 	kit_end();

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each debt is a small machine of its own, with one timer, one request and one errand:
+ *
+ *	a sandbox     destroy -> paid
+ *	an instance   reach -> DELETE -> [hung: sweep, three times] -> paid
+ *
+ * An instance in a sandbox that is destroyed with its actor is paid with that. What fails waits and begins anew. */
+#include "runtime/sandbox/debts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/limits.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/core/actor.h"
+#include "runtime/sandbox/items.h"
+#include "runtime/sandbox/place.h"
+#include "runtime/sandbox/problem.h"
+#include "runtime/sandbox/sweep_script.h"
+
+#define KEY_MAX 401 /* with its NUL */
+
+struct tr_debts {
+	struct tr_debts_options o;
+	struct tr_core *core;    /* NULL: not started */
+	struct tr_list  list;
+	size_t          count, running;
+	bool            more;    /* there are others in the store */
+	struct event   *look;    /* for them */
+};
+
+struct debt {
+	struct tr_list          link;
+	struct tr_debts        *debts;
+	char                   *key;
+	char                   *server_id; /* NULL: it is a sandbox */
+	char                   *provider, *raw_id, *seed, *token, *options;
+	char                   *url;       /* found */
+	enum tr_http_reach      reach;
+	struct event           *timer;
+	struct tr_errand       *errand;
+	struct tr_http_request *request;
+	bool                    runs;
+	unsigned                tries, sweep;
+};
+
+static void pay(struct debt *d);
+static void next_sweep(struct debt *d);
+
+/* ------------------------------------------------------------------ the list */
+
+static void debt_free(struct debt *d)
+{
+	tr_list_remove(&d->link);
+	d->debts->count--;
+	d->debts->running -= d->runs;
+	tr_errand_leave(d->errand);
+	tr_http_cancel(d->request);
+	event_free(d->timer);
+	free(d->key);
+	free(d->server_id);
+	free(d->provider);
+	free(d->raw_id);
+	free(d->seed);
+	free(d->token);
+	free(d->options);
+	free(d->url);
+	free(d);
+}
+
+static void set_timer(struct debt *d, int ms)
+{
+	struct timeval in = { ms / 1000, ms % 1000 * 1000 };
+
+	evtimer_add(d->timer, &in);
+}
+
+static void look_later(struct tr_debts *all, int ms)
+{
+	struct timeval in = { ms / 1000, ms % 1000 * 1000 };
+
+	evtimer_add(all->look, &in);
+}
+
+static void stop_running(struct debt *d)
+{
+	d->debts->running -= d->runs;
+	d->runs = false;
+}
+
+static void paid(struct debt *d, const char *how)
+{
+	struct tr_debts *all = d->debts;
+
+	tr_info("debt.paid", "key=%s sandbox=\"%s/%s\" how=%s tries=%u", d->key, d->provider, d->raw_id ? d->raw_id : "", how,
+	        d->tries + 1);
+	tr_core_delete(all->core, (struct troupe_text){ d->key, strlen(d->key) });
+	debt_free(d);
+	if (all->more && all->count == 0)
+		look_later(all, 0);
+}
+
+/* One that must make room for others is found again with the rest. */
+static void failed(struct debt *d, const char *why)
+{
+	struct tr_debts *all = d->debts;
+	int64_t pause = TR_DEBT_PAUSE_MS;
+
+	d->errand = NULL;
+	d->request = NULL;
+	stop_running(d);
+	for (unsigned i = 0; i < d->tries && pause < TR_DEBT_PAUSE_MAX_MS; i++)
+		pause *= 2;
+	if (pause > TR_DEBT_PAUSE_MAX_MS)
+		pause = TR_DEBT_PAUSE_MAX_MS;
+	d->tries++;
+	tr_warn("debt.unpaid", "key=%s sandbox=\"%s/%s\" tries=%u again_ms=%" PRId64 " reason=\"%s\"", d->key, d->provider,
+	        d->raw_id ? d->raw_id : "", d->tries, pause, why ? why : "");
+	if (all->more && all->count >= TR_DEBTS_MAX) {
+		debt_free(d);
+		look_later(all, TR_DEBT_PAUSE_MS);
+	} else {
+		set_timer(d, (int)pause);
+	}
+}
+
+static void on_time(evutil_socket_t fd, short what, void *arg)
+{
+	struct debt *d = arg;
+
+	(void)fd, (void)what;
+	if (d->sweep > 0) {
+		next_sweep(d);
+	} else if (d->debts->running >= TR_DEBTS_RUNNING_MAX) {
+		set_timer(d, TR_DEBT_PAUSE_MS);
+	} else {
+		d->runs = true;
+		d->debts->running++;
+		pay(d);
+	}
+}
+
+/* ------------------------------------------------------------------ paying */
+
+static struct tr_http_request *ask(struct debt *d, struct tr_http_options *o, const char *path)
+{
+	struct tr_bytes url = { 0 };
+	struct tr_http_request *r;
+
+	tr_bytes_printf(&url, "%s%s", d->url, path);
+	o->url = tr_bytes_text(&url);
+	o->token = d->token;
+	o->reach = d->reach;
+	o->arg = d;
+	r = tr_http_start(d->debts->o.http, o);
+	tr_bytes_free(&url);
+	return r;
+}
+
+static void on_swept(void *arg, const struct tr_http_answer *answer)
+{
+	struct debt *d = arg;
+	struct tr_bytes pids = { 0 };
+	struct tr_problem p;
+	bool some;
+
+	d->request = NULL;
+	tr_sweep_output(answer, &p, &pids);
+	some = pids.size > 0;
+	tr_bytes_free(&pids);
+	if (p.kind == TR_PROBLEM_NOT_SENT || p.kind == TR_PROBLEM_UNSURE) {
+		d->sweep = 0;
+		failed(d, p.words);
+	} else if (some && d->sweep < TR_SWEEP_STEPS) {
+		set_timer(d, tr_sweep_steps[d->sweep - 1].then_ms);
+	} else {
+		d->sweep = 0;
+		paid(d, "swept");
+	}
+}
+
+static void next_sweep(struct debt *d)
+{
+	struct tr_bytes body = { 0 };
+
+	tr_sweep_hung(&body, tr_sweep_steps[d->sweep++].signal);
+	d->request = ask(d, &(struct tr_http_options){
+		.method = "POST", .body = &body, .time_ms = TR_SWEEP_RUN_MS, .body_max = 2 << 20, .on_end = on_swept,
+	}, "/v1/processes/run");
+}
+
+static void on_deleted(void *arg, const struct tr_http_answer *answer)
+{
+	struct debt *d = arg;
+	struct tr_problem p;
+
+	d->request = NULL;
+	tr_problem_read(answer, &p);
+	if (answer->end == TR_HTTP_TIMED_OUT)
+		next_sweep(d);
+	else if (p.kind == TR_PROBLEM_NONE)
+		paid(d, "deleted");
+	else
+		failed(d, p.words);
+}
+
+static void on_reached(void *arg, const struct tr_provider_answer *answer)
+{
+	struct debt *d = arg;
+	char path[256];
+	size_t size;
+
+	d->errand = NULL;
+	if (answer->rc == TROUPE_ESANDBOXLOST) {
+		paid(d, "lost");
+		return;
+	}
+	if (answer->rc < 0 || !answer->url || !tr_http_url_valid(answer->url)) {
+		failed(d, answer->words);
+		return;
+	}
+	size = strlen(answer->url);
+	free(d->url);
+	d->url = tr_strndup(answer->url, size - (answer->url[size - 1] == '/'));
+	if (answer->token) {
+		free(d->token);
+		d->token = tr_strdup(answer->token);
+	}
+	snprintf(path, sizeof path, "/v1/acp/%s", d->server_id);
+	d->request = ask(d, &(struct tr_http_options){
+		.method = "DELETE", .own_connection = true, .time_ms = TR_DELETE_MS, .body_max = 64 * 1024, .on_end = on_deleted,
+	}, path);
+}
+
+static void on_destroyed(void *arg, const struct tr_provider_answer *answer)
+{
+	struct debt *d = arg;
+
+	d->errand = NULL;
+	if (answer->rc == 0 || answer->rc == TROUPE_ESANDBOXLOST)
+		paid(d, answer->rc == 0 ? "destroyed" : "lost");
+	else
+		failed(d, answer->words);
+}
+
+static void pay(struct debt *d)
+{
+	struct tr_debts *all = d->debts;
+	struct tr_provider *p = all->o.provider(all->o.arg, d->provider, d->options);
+
+	if (!p) {
+		failed(d, "this server has no such provider now");
+		return;
+	}
+	d->reach = p->reach;
+	if (d->server_id)
+		d->errand = tr_errand_start(p, p->ops->reach, d->raw_id, NULL, on_reached, d);
+	else
+		d->errand = tr_errand_start(p, p->ops->destroy, d->raw_id, NULL, on_destroyed, d);
+}
+
+/* ------------------------------------------------------------------ what is owed */
+
+void tr_agent_item_put(struct tr_bytes *out, const struct tr_agent_item *item)
+{
+	tr_put_map(out, 6);
+	tr_item_put_text(out, "session", item->session);
+	tr_item_put_text(out, "provider", item->provider);
+	tr_item_put_text(out, "rawId", item->raw_id);
+	tr_item_put_text(out, "token", item->token);
+	tr_item_put_text(out, "options", item->options);
+	tr_item_put_number(out, "made", item->made);
+}
+
+static bool is_known(const struct tr_debts *all, const char *key)
+{
+	for (const struct tr_list *at = all->list.next; at != &all->list; at = at->next) {
+		if (strcmp(tr_container(at, struct debt, link)->key, key) == 0)
+			return true;
+	}
+	return false;
+}
+
+static struct debt *debt_new(struct tr_debts *all, const char *key, struct troupe_value v)
+{
+	const char *agent = strstr(key, "/agent/");
+	struct debt *d = tr_alloc(sizeof *d);
+
+	d->debts = all;
+	d->key = tr_strdup(key);
+	d->server_id = agent ? tr_strdup(agent + strlen("/agent/")) : NULL;
+	d->provider = tr_item_new_text(v, "provider");
+	d->raw_id = tr_item_new_text(v, "rawId");
+	d->seed = tr_item_new_text(v, "seed");
+	d->token = tr_item_new_text(v, "token");
+	d->options = tr_item_new_text(v, "options");
+	d->timer = evtimer_new(all->o.base, on_time, d);
+	tr_list_push(&all->list, &d->link);
+	all->count++;
+	return d;
+}
+
+/* Nothing of these can be done: that is said, once. */
+static bool is_payable(struct debt *d, struct troupe_value v)
+{
+	struct tr_provider *p = d->provider ? d->debts->o.provider(d->debts->o.arg, d->provider, d->options) : NULL;
+
+	if (!d->raw_id && p && p->repeatable) {
+		d->raw_id = d->seed;
+		d->seed = NULL;
+	}
+	if (!d->server_id && d->provider && !d->raw_id)
+		tr_warn("sandbox.unknown", "provider=%s key=%s begun_ms=%" PRId64 " advice=\"a sandbox may have been made that nobody"
+		        " here knows: look for it at the provider\"", d->provider, d->key, tr_item_number(v, "since"));
+	else if (!d->provider || !d->raw_id)
+		tr_error("debt.item", "key=%s reason=\"it names no sandbox\"", d->key);
+	else
+		return true;
+	return false;
+}
+
+static void take(struct tr_debts *all, const char *key, struct troupe_value v)
+{
+	struct debt *d;
+
+	if (is_known(all, key))
+		return;
+	if (all->count >= TR_DEBTS_MAX) {
+		all->more = true;
+		return;
+	}
+	d = debt_new(all, key, v);
+	if (is_payable(d, v) && !(d->server_id && tr_item_number(v, "made"))) {
+		set_timer(d, 0);
+		return;
+	}
+	tr_core_delete(all->core, (struct troupe_text){ key, strlen(key) });
+	debt_free(d);
+}
+
+static void on_item(void *arg, int rc, struct troupe_text key, struct troupe_value value)
+{
+	struct tr_debts *all = arg;
+	char name[KEY_MAX];
+
+	if (rc < 0)
+		tr_error("debt.read", "failed=%s", troupe_error_info(rc)->name);
+	if (rc < 0 || !key.data || key.size >= sizeof name)
+		return;
+	memcpy(name, key.data, key.size);
+	name[key.size] = '\0';
+	take(all, name, value);
+}
+
+static void look(struct tr_debts *all, const char *prefix)
+{
+	if (all->core)
+		tr_core_scan(all->core, (struct troupe_text){ prefix, strlen(prefix) }, on_item, all);
+}
+
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct tr_debts *all = arg;
+
+	(void)fd, (void)what;
+	all->more = false;
+	look(all, TR_OWED);
+}
+
+static void prefix_of(uint64_t actor, char into[KEY_MAX])
+{
+	snprintf(into, KEY_MAX, TR_OWED "%020" PRIu64 "/", actor);
+}
+
+void tr_debts_owed(struct tr_debts *d, uint64_t actor)
+{
+	char prefix[KEY_MAX];
+
+	prefix_of(actor, prefix);
+	look(d, prefix);
+}
+
+/* An actor may give up several sandboxes in its life. */
+static struct troupe_text new_key(uint64_t actor, const char *name, char into[KEY_MAX])
+{
+	char unique[sizeof "sandbox-" + 8] = "sandbox-";
+
+	prefix_of(actor, into);
+	tr_random_id(unique + strlen(unique), 8);
+	snprintf(into + strlen(into), KEY_MAX - strlen(into), "%s", name ? name : unique);
+	return (struct troupe_text){ into, strlen(into) };
+}
+
+void tr_debts_owe(struct tr_debts *d, uint64_t actor, struct troupe_value item)
+{
+	char key[KEY_MAX];
+
+	if (!d->core)
+		return;
+	tr_core_put(d->core, new_key(actor, NULL, key), item.data, item.size);
+	take(d, key, item);
+}
+
+struct handed { struct tr_debts *debts; uint64_t actor; };
+
+static void handed_over(void *arg, int rc)
+{
+	struct handed *h = arg;
+
+	if (rc == 0)
+		tr_debts_owed(h->debts, h->actor);
+	free(h);
+}
+
+void tr_debts_hand_over(struct tr_debts *d, struct troupe_actor *a, const char *name, struct troupe_value item)
+{
+	struct handed *h = tr_alloc(sizeof *h);
+	char key[KEY_MAX];
+
+	*h = (struct handed){ d, tr_actor_num(a) };
+	tr_actor_hand_over(a, new_key(h->actor, name, key), item.data, item.size);
+	tr_actor_after(a, handed_over, h);
+}
+
+/* ------------------------------------------------------------------ life */
+
+struct tr_debts *tr_debts_new(const struct tr_debts_options *o)
+{
+	struct tr_debts *d = tr_alloc(sizeof *d);
+
+	d->o = *o;
+	tr_list_init(&d->list);
+	d->look = evtimer_new(o->base, on_look, d);
+	return d;
+}
+
+void tr_debts_start(struct tr_debts *d, struct tr_core *core)
+{
+	d->core = core;
+	look(d, TR_OWED);
+}
+
+size_t tr_debts_count(const struct tr_debts *d)
+{
+	return d->count;
+}
+
+struct tr_debts *tr_debts_free(struct tr_debts *d)
+{
+	struct tr_list *first;
+
+	if (!d)
+		return NULL;
+	while ((first = tr_list_first(&d->list)))
+		debt_free(tr_container(first, struct debt, link));
+	event_free(d->look);
+	free(d);
+	return NULL;
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Sandboxes of single actors, and what becomes of what actors leave behind: a process for each workspace, ended with it, whatever
+ * died in between; agents in a shared sandbox, ended with their workspace, now or when the sandbox is back. */
+
+import assert from "node:assert/strict";
+import { existsSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { commandOf, isAlive, kill, markedWith } from "./kit/process.mjs";
+import { freePort } from "./kit/sandbox.mjs";
+import { test } from "./kit/stage.mjs";
+import { Gate } from "./kit/gate.mjs";
+import { poll } from "./kit/wait.mjs";
+
+const LOCAL = { sandbox: "none", args: ["--provider", "local"] };
+const codeOf = ({ group, code }) => `${group}.${code}`;
+const failureOf = (promise) => promise.then((answer) => assert.fail(JSON.stringify(answer)), (error) => error);
+
+const matching = (stage, pattern) => markedWith(stage.mark).filter((pid) => isAlive(pid) && pattern.test(commandOf(pid)));
+const serversOf = (stage) => matching(stage, /sandbox-agent.* server /);
+const agentsOf = (stage) => matching(stage, /agent\.mjs/);
+const foldersOf = (troupe) => (existsSync(path.join(troupe.data, "sandboxes")) ? readdirSync(path.join(troupe.data, "sandboxes")) : []);
+
+/* Whoever is connected would come back, and make it anew. */
+async function destroy(stage, troupe, ear, key) {
+	await ear.close();
+	const id = await stage.client(troupe).workspace.get([key]).resolve();
+	const answer = await fetch(`${troupe.url}/actors/${id}`, { method: "DELETE" });
+
+	assert.equal(answer.status, 200, await answer.text());
+}
+
+const says = async (ear, text) => {
+	const before = ear.said.length;
+	const { stopReason } = await ear.conn.prompt({ userId: "ann", text });
+
+	await ear.until(`the answer to ${text}`, () => ear.said.length > before);
+	return stopReason;
+};
+
+/* ------------------------------------------------------------------ a process for each */
+
+test("each workspace has a sandbox of its own, which goes with it; its neighbour's stays", async (stage) => {
+	const troupe = await stage.troupe(LOCAL);
+	const [one, two] = ["one", "two"].map((key) => stage.join(troupe, key, { userId: "ann" }));
+
+	assert.deepEqual(await Promise.all([says(one, "hello"), says(two, "hello")]), ["end_turn", "end_turn"]);
+	const infos = await Promise.all([one, two].map(({ conn }) => conn.getSessionInfo()));
+
+	assert.match(infos[0].sandboxId, /^local\/[0-9a-z]{38}$/);
+	assert.notEqual(infos[0].sandboxId, infos[1].sandboxId);
+	assert.deepEqual(one.of("sandbox.state").map(({ state }) => state), ["creating", "starting", "ready"]);
+	assert.equal(serversOf(stage).length, 2);
+	assert.equal(foldersOf(troupe).length, 2);
+	await destroy(stage, troupe, one, "one");
+	assert.ok(await poll(10, () => serversOf(stage).length === 1 && agentsOf(stage).length === 1 && foldersOf(troupe).length === 1));
+	await troupe.program.line(/debt\.paid .*how=destroyed/);
+	assert.equal(await says(two, "still here?"), "end_turn");
+});
+
+test("a server that was killed finds its sandboxes again, and the turns in them go on", async (stage) => {
+	const troupe = await stage.troupe(LOCAL);
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	await says(ann, "hello");
+	const before = serversOf(stage);
+	const prompt = ann.conn.prompt({ userId: "ann", text: "!slow 1500", promptId: "p" }).catch(() => {});
+
+	await ann.until("the turn", () => ann.said.includes("begun"));
+	await troupe.crash();
+	await ann.turn("p", "done");
+	await prompt;
+	assert.match(ann.said, /begun ended$/);
+	assert.deepEqual(serversOf(stage), before);
+});
+
+test("what a killed server left is ended by the next, even if nobody asks for it", async (stage) => {
+	const troupe = await stage.troupe(LOCAL);
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	await says(ann, "hello");
+	await ann.close();
+	await troupe.crash();
+	assert.equal(serversOf(stage).length, 1);
+	await troupe.stop();
+	assert.deepEqual(serversOf(stage), []);
+	assert.deepEqual(agentsOf(stage), []);
+});
+
+test("a sandbox that slept with its server comes back under its name, and the history with it", async (stage) => {
+	const troupe = stage.unstarted(LOCAL);
+
+	await troupe.start();
+	const first = stage.join(troupe, "w", { userId: "ann" });
+
+	await says(first, "remember me");
+	const { sandboxId } = await first.conn.getSessionInfo();
+
+	await first.close();
+	await troupe.stop();
+	assert.deepEqual(serversOf(stage), []);
+	await troupe.start();
+	const second = stage.join(troupe, "w", { userId: "ann" });
+
+	assert.equal(await says(second, "and now?"), "end_turn");
+	assert.equal((await second.conn.getSessionInfo()).sandboxId, sandboxId);
+	assert.match(second.said, /You said: remember me\..*You said: and now\?\./s);
+});
+
+test("a sandbox that is killed is started again, and the next prompt works", async (stage) => {
+	const troupe = await stage.troupe(LOCAL);
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	await says(ann, "hello");
+	serversOf(stage).forEach((pid) => kill(pid));
+	await troupe.program.line(/sandbox\.exit/);
+	assert.equal(await says(ann, "again"), "end_turn");
+});
+
+test("renewSandbox gives one sandbox up for another, and the agent is told what was said", async (stage) => {
+	const troupe = await stage.troupe(LOCAL);
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	await says(ann, "the word is swordfish");
+	const before = serversOf(stage);
+
+	await ann.conn.renewSandbox();
+	await ann.event("sandbox.state", ({ state }) => state === "destroyed");
+	assert.equal(await says(ann, "!said"), "end_turn");
+	assert.match(ann.said, /swordfish[^]*swordfish/);
+	assert.ok(await poll(10, () => !before.some(isAlive)));
+	assert.equal(serversOf(stage).length, 1);
+});
+
+test("people choose among the providers that are offered, and nothing else", async (stage) => {
+	const sandbox = await stage.sandbox();
+	const troupe = await stage.troupe({ sandbox: `http://127.0.0.1:${await freePort()}`, args: ["--provider", "url"] });
+	const choose = (key, fields) => stage.client(troupe).workspace.getOrCreate([key], { createWithInput: { sandbox: fields } });
+
+	await sandbox.start();
+	for (const fields of [
+		{ provider: "local" }, { provider: "daytona" }, { provider: "url", baseUrl: sandbox.url, sandboxId: "x", extra: 1 },
+	]) {
+		const answer = await choose(`no-${fields.provider}`, fields).getSessionInfo().catch((error) => error);
+
+		if (fields.provider === "url")
+			assert.equal(answer.sandboxId, "x");
+		else
+			assert.equal(codeOf(answer), "auth.forbidden", JSON.stringify(fields));
+	}
+	/* offered, but it leads to this machine */
+	const error = await failureOf(choose("near", { baseUrl: sandbox.url }).prompt({ userId: "ann", text: "hello" }));
+
+	assert.equal(codeOf(error), "sandbox.unreachable");
+	assert.match(error.message, /--allow-private-sandboxes/);
+	for (const baseUrl of ["http://169.254.169.254/", "http://localhost:1/", "http://[::ffff:10.0.0.1]/", "http://0x7f000001/"]) {
+		const refusal = await failureOf(choose(baseUrl, { baseUrl }).prompt({ userId: "ann", text: "hello" }));
+
+		assert.match(refusal.message, /--allow-private-sandboxes/, baseUrl);
+	}
+});
+
+/* ------------------------------------------------------------------ what is left in a shared one */
+
+test("the agent of a destroyed workspace is ended, though it does not obey; its neighbour's is not", async (stage) => {
+	const troupe = await stage.troupe({ sandbox: "local", env: { AGENT_STUBBORN: "1" } });
+	const [one, two] = ["one", "two"].map((key) => stage.join(troupe, key, { userId: "ann" }));
+
+	await Promise.all([says(one, "hello"), says(two, "hello")]);
+	assert.equal(agentsOf(stage).length, 2);
+	await destroy(stage, troupe, one, "one");
+	await troupe.program.line(/debt\.paid .*how=swept/);
+	assert.ok(await poll(6, () => agentsOf(stage).length === 1));
+	assert.equal(await says(two, "still here?"), "end_turn");
+});
+
+test("a sandbox that was away when its workspace was destroyed is cleaned up when it is back, by another server", async (stage) => {
+	const sandbox = await stage.sandbox({ AGENT_STUBBORN: "1" });
+	const gate = await new Gate(sandbox.port).open();
+
+	stage.atEnd(() => gate.close());
+	await sandbox.start();
+	const troupe = await stage.troupe({ sandbox: gate.url });
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	await says(ann, "hello");
+	gate.shut();
+	await destroy(stage, troupe, ann, "w");
+	await troupe.program.line(/debt\.unpaid/);
+	await troupe.crash();
+	assert.equal(agentsOf(stage).length, 1);
+	const listed = async () => (await (await fetch(`${sandbox.url}/v1/acp`)).json()).servers.length;
+
+	assert.equal(await listed(), 1);
+	gate.reopen();
+	await troupe.program.line(/debt\.paid/);
+	assert.equal(await listed(), 0);
+	assert.ok(await poll(6, () => agentsOf(stage).length === 0));
+});
