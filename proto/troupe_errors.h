@@ -37,6 +37,7 @@
 	X(EHEADER,      -24, 400, "guard",    "missing_header",       "The header x-rivet-actor is missing.") \
 	X(EARGS,        -25, 400, "actor",    "validation_error",     "The arguments are not what the action takes.") \
 	X(ENAMESPACE,   -26, 400, "namespace", "not_found",           "There is no such namespace: 1 to 128 of [A-Za-z0-9._-].") \
+	X(EBIGSTATE,    -27, 400, "actor",    "state_too_large",      "The value is larger than an actor keeps.") \
 	X(EGONE,        -29, 400, "request",  "gone",                 "The client has gone.") /* no client hears it */ \
 	/* ours, or the load's */ \
 	X(EINTERNAL,    -40, 500, "rivetkit", "internal_error",       "An internal error occurred") \

@@ -84,7 +84,8 @@ struct troupe_kind {
 	size_t size;                            /* of your struct, which comes zeroed; 0: no struct */
 	size_t peer_size;                       /* of a struct for each connection (troupe_peer_self), zeroed; 0: none */
 	const struct troupe_record *state;      /* the fields that outlive sleep, stored by wire name; NULL: none. Numbers,
-	                                           bool and const char *. One added later must be an option or have a default */
+	                                           bool, const char * and (as an option) struct troupe_value. One added later
+	                                           must be an option or have a default */
 	const void *initial;                    /* what a new actor's struct starts from; NULL: zeroes */
 	int  (*create)(struct troupe_actor *a); /* once ever; fill kept fields; troupe_input() is here. wake follows */
 	int  (*wake)(struct troupe_actor *a);   /* each time it comes to life; those who stayed connected are there already */
@@ -141,6 +142,11 @@ int troupe_read(struct troupe_actor *a, const struct troupe_record *r, void *int
 /* Sets a text field of your struct (kept or not) to a copy that the actor owns, and frees the copy that the field held.
  * NULL clears it. Never assign such a field another way; a text from `initial` or from the store counts as owned. */
 void troupe_set_text(struct troupe_actor *a, const char **field, const char *text);
+
+/* The same for a value of any kind (an object, a list, bytes); size 0 clears it. What is kept is stored again by each turn that
+ * changed something. Returns 0; TROUPE_EBIGSTATE (larger than TR_KEPT_VALUE_BYTES_MAX, 4 MiB) or EBADVALUE (no packed value, or
+ * nested deeper than 64): the field is what it was. */
+int troupe_set_value(struct troupe_actor *a, struct troupe_value *field, struct troupe_value value);
 
 /* A packed array of `count` structs, for a troupe_value field; turn-lived. */
 struct troupe_value troupe_list(struct troupe_actor *a, const struct troupe_record *r, const void *items, size_t count);

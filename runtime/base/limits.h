@@ -30,6 +30,7 @@
 #define TR_NAME_BYTES_MAX             128                /* of actions, events, actor kinds: an error that says so */
 #define TR_PARAMS_BYTES_MAX           (16 * 1024)        /* JSON text: error frame and close request.connection_params_too_large */
 #define TR_INPUT_BYTES_MAX            (4 * 1024 * 1024)  /* base64 text of an actor's input: 400 */
+#define TR_KEPT_VALUE_BYTES_MAX       (4 * 1024 * 1024)  /* one kept troupe_value, packed: EBIGSTATE to troupe_set_value */
 #define TR_SUBSCRIPTIONS_MAX          256                /* names of one connection: closed actor.overloaded */
 
 /* ---- connections and actors */

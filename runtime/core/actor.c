@@ -14,128 +14,8 @@
 
 #include "proto/key.h"
 #include "proto/record.h"
-#include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
-
-/* ------------------------------------------------------------------ texts that the actor owns */
-
-struct owned_text { struct tr_list link; char text[]; };
-
-static const char *text_own(struct troupe_actor *a, const char *text)
-{
-	size_t size = strlen(text) + 1;
-	struct owned_text *o = tr_alloc(sizeof *o + size);
-
-	memcpy(o->text, text, size);
-	tr_list_push(&a->texts, &o->link);
-	return o->text;
-}
-
-static void text_disown(struct troupe_actor *a, const char *text)
-{
-	for (struct tr_list *at = a->texts.next; at != &a->texts; at = at->next) {
-		struct owned_text *o = tr_container(at, struct owned_text, link);
-
-		if (o->text == text) {
-			tr_list_remove(&o->link);
-			free(o);
-			return;
-		}
-	}
-}
-
-void troupe_set_text(struct troupe_actor *a, const char **field, const char *text)
-{
-	const char *old = *field;
-
-	*field = text ? text_own(a, text) : NULL; /* first: text may be the old one */
-	if (old)
-		text_disown(a, old);
-}
-
-/* ------------------------------------------------------------------ kept fields */
-
-static const char **kept_text(struct troupe_actor *a, size_t i)
-{
-	const struct troupe_field *f = &a->kind->state->fields[i];
-
-	return f->type == TROUPE_CSTRING ? (const char **)(void *)((char *)a->self + f->offset) : NULL;
-}
-
-static void each_kept_text(struct troupe_actor *a, void (*what)(struct troupe_actor *, const char **))
-{
-	for (size_t i = 0; a->kind->state && i < a->kind->state->count; i++) {
-		const char **text = kept_text(a, i);
-
-		if (text && *text)
-			what(a, text);
-	}
-}
-
-static void drop_text(struct troupe_actor *a, const char **text)
-{
-	text_disown(a, *text);
-	*text = NULL;
-}
-
-static void adopt_text(struct troupe_actor *a, const char **text)
-{
-	*text = text_own(a, *text);
-}
-
-int tr_actor_load(struct troupe_actor *a, struct troupe_value state)
-{
-	struct tr_pool pool = { 0 };
-	struct tr_arena arena = tr_pool_arena(&pool);
-	char why[256] = "";
-	int rc = 0;
-
-	each_kept_text(a, drop_text);
-	if (state.size == 0 && a->kind->initial)
-		memcpy(a->self, a->kind->initial, a->kind->size);
-	else if (state.size > 0 && a->kind->state)
-		rc = tr_record_decode(a->kind->state, a->self, state, &arena, why, sizeof why);
-	if (rc == 0)
-		each_kept_text(a, adopt_text);
-	else
-		tr_error("actor.state", "kind=%s id=%s reason=\"%s\"", a->kind->name, a->row.id, why);
-	tr_pool_free(&pool);
-	if (rc < 0)
-		return TROUPE_EINTERNAL;
-	tr_bytes_clear(&a->saved);
-	tr_bytes_put(&a->saved, state.data, state.size);
-	return 0;
-}
-
-static void state_save(struct troupe_actor *a)
-{
-	struct tr_core *core = a->core;
-	struct tr_bytes *now = &core->scratch;
-
-	if (!a->kind->state)
-		return;
-	tr_bytes_clear(now);
-	tr_record_encode(a->kind->state, a->self, 0, now);
-	if (now->size == a->saved.size && (now->size == 0 || memcmp(now->data, a->saved.data, now->size) == 0))
-		return;
-	tr_ledger_write(&core->ledger, TR_OP_STATE, a->row.num, 0, NULL, 0, now->data, now->size);
-	tr_bytes_clear(&a->saved);
-	tr_bytes_put(&a->saved, now->data, now->size);
-}
-
-/* The saved bytes are this turn's only if it ended well, so after a bad turn they are still the former. */
-static void state_restore(struct troupe_actor *a)
-{
-	struct tr_bytes saved = a->saved;
-
-	if (!a->kind->state || saved.size == 0)
-		return;
-	a->saved = (struct tr_bytes){ 0 };
-	if (tr_actor_load(a, tr_bytes_value(&saved)) < 0)
-		a->doomed = true; /* our own bytes: a bug, told by load. The next commit failure or sleep ends it */
-	tr_bytes_free(&saved);
-}
 
 /* ------------------------------------------------------------------ life */
 
@@ -160,7 +40,7 @@ struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind
 	};
 	if (kind->size > 0)
 		a->self = tr_alloc(kind->size);
-	tr_list_init(&a->texts);
+	tr_list_init(&a->owned);
 	tr_list_init(&a->timers);
 	tr_list_init(&a->peers);
 	tr_list_init(&a->sockets);
@@ -190,16 +70,10 @@ void tr_actor_free(struct troupe_actor *a)
 		p->actor = NULL;
 		tr_list_remove(&p->link);
 	}
-	while (!tr_list_empty(&a->texts)) {
-		struct owned_text *o = tr_container(a->texts.next, struct owned_text, link);
-
-		tr_list_remove(&o->link);
-		free(o);
-	}
+	tr_state_free(a);
 	tr_list_remove(&a->idle_link);
 	tr_list_remove(&a->link);
 	a->core->actor_count--;
-	tr_bytes_free(&a->saved);
 	tr_fault_clear(&a->refusal);
 	free(a->self);
 	free((char *)(uintptr_t)a->row.id);
@@ -258,7 +132,7 @@ static void turn_undo(struct troupe_actor *a, int rc)
 	a->busy = a->before.busy;
 	a->destroying = a->before.destroying;
 	a->sleeping = a->before.sleeping;
-	state_restore(a);
+	tr_state_restore(a);
 }
 
 static void turn_end(struct troupe_actor *a, int rc)
@@ -268,7 +142,7 @@ static void turn_end(struct troupe_actor *a, int rc)
 	if (rc < 0)
 		turn_undo(a, rc);
 	else
-		state_save(a);
+		tr_state_save(a);
 	tr_queue_turn_end(a, rc >= 0);
 	core->turning = NULL;
 	core->running = NULL;

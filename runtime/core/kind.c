@@ -50,8 +50,10 @@ static const char *state_fault(const struct troupe_kind *kind)
 	if (r->size != kind->size)
 		return "state must describe the kind's own struct";
 	for (size_t i = 0; i < r->count; i++) {
-		if (r->fields[i].type == TROUPE_TEXT || r->fields[i].type == TROUPE_VALUE)
-			return "a kept field must be a number, a bool or a const char *";
+		if (r->fields[i].type == TROUPE_TEXT)
+			return "a kept field must be a number, a bool, a const char * or a struct troupe_value";
+		if (r->fields[i].type == TROUPE_VALUE && !r->fields[i].optional)
+			return "a kept struct troupe_value must be an option: it may be empty";
 	}
 	return record_fault(r, kind->size);
 }

@@ -65,7 +65,7 @@ struct troupe_actor {
 	void                     *self;
 	struct troupe_value       input;     /* during create */
 	struct tr_bytes           saved;     /* kept fields as last written */
-	struct tr_list            texts;     /* that troupe_set_text owns */
+	struct tr_list            owned;     /* what its texts and values point to */
 	struct tr_fault           refusal;   /* why a hook fails */
 	struct tr_list            peers;     /* joined connections, by troupe_peer.link */
 	size_t                    peer_count;
@@ -187,8 +187,6 @@ struct troupe_call {
 /* ---- actor.c */
 struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind *kind, const struct tr_actor_row *row,
                                   uint64_t seq);
-/* Fills kept fields from stored state, or from kind->initial when there is none. */
-int  tr_actor_load(struct troupe_actor *a, struct troupe_value state);
 void tr_actor_free(struct troupe_actor *a);
 /* A turn in which a call runs; then tr_actor_settle, once the call has its answer. */
 int  tr_actor_turn_for(struct troupe_actor *a, const struct troupe_call *running,
@@ -197,6 +195,13 @@ void tr_actor_settle(struct troupe_actor *a); /* does what troupe_destroy or tro
 void tr_actor_touch(struct troupe_actor *a); /* after anything that may have made it idle, or not */
 /* What a failed turn has to say: the refusal that its hook gave, or the list's sentence. Moves it to f. */
 void tr_actor_take_fault(struct troupe_actor *a, int rc, struct tr_fault *f);
+
+/* ---- state.c */
+/* Fills kept fields from stored state, or from kind->initial when there is none. EINTERNAL: the state is not the kind's. */
+int  tr_state_load(struct troupe_actor *a, struct troupe_value state);
+void tr_state_save(struct troupe_actor *a);    /* with the ledger, if they changed */
+void tr_state_restore(struct troupe_actor *a); /* as last saved */
+void tr_state_free(struct troupe_actor *a);
 
 /* ---- call.c */
 struct troupe_call *tr_call_new(struct troupe_actor *a, const struct troupe_action *action, struct troupe_value args);

@@ -184,7 +184,7 @@ static void stillborn(struct seek *s, struct troupe_actor *a, int rc)
 
 static void bring_up(struct seek *s, struct troupe_actor *a, struct troupe_value state, bool created)
 {
-	int rc = tr_actor_load(a, state);
+	int rc = tr_state_load(a, state);
 
 	enter(a);
 	tr_dorm_leave(a);

@@ -14,7 +14,7 @@ void pack_begin(struct pack *p)
 	msgpack_packer_init(&p->out, &p->bytes, msgpack_sbuffer_write);
 }
 
-void pack_part(struct pack *p, const char *text, size_t size)
+static void pack_part(struct pack *p, const char *text, size_t size)
 {
 	msgpack_pack_str(&p->out, size);
 	msgpack_pack_str_body(&p->out, text, size);
@@ -40,6 +40,11 @@ void pack_texts(struct pack *p, const char *list, char between)
 
 		pack_part(p, text, size);
 	}
+}
+
+void pack_kept(struct pack *p, struct troupe_value v)
+{
+	msgpack_sbuffer_write(&p->bytes, v.data, v.size);
 }
 
 struct troupe_value pack_value(const struct pack *p)

@@ -13,8 +13,8 @@ struct pack { msgpack_sbuffer bytes; msgpack_packer out; };
 
 void pack_begin(struct pack *p);
 void pack_text(struct pack *p, const char *text); /* NULL: null */
-void pack_part(struct pack *p, const char *text, size_t size);
 void pack_texts(struct pack *p, const char *list, char between); /* an array of what `list` holds; NULL: none */
+void pack_kept(struct pack *p, struct troupe_value v); /* not none */
 struct troupe_value pack_value(const struct pack *p); /* lent until the end */
 void pack_end(struct pack *p);
 int  pack_reply(struct pack *p, struct troupe_call *c); /* and the end */

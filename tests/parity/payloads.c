@@ -115,53 +115,31 @@ const struct troupe_kind large_payload_conn_kind = {
 	.actions   = large_payload_conn_actions,
 };
 
-/* ------------------------------------------------------------------ inputActor: what its creator gave it
- * A kept field holds no value of any shape, so this one is lost when the actor sleeps. */
-
-struct input { void *data; size_t size; };
-
-static int input_create(struct troupe_actor *a)
-{
-	struct input *self = troupe_self(a);
-	struct troupe_value given_value = troupe_input(a);
-
-	if (!given_value.size)
-		return 0;
-	self->data = malloc(given_value.size);
-	if (!self->data)
-		return TROUPE_ENOMEM;
-	memcpy(self->data, given_value.data, given_value.size);
-	self->size = given_value.size;
-	return 0;
-}
-
-static void input_free(struct troupe_actor *a)
-{
-	struct input *self = troupe_self(a);
-
-	free(self->data);
-	*self = (struct input){ 0 };
-}
+/* ------------------------------------------------------------------ inputActor: what its creator gave it */
 
 struct inputs { struct troupe_value initial, on_create; };
 static const struct troupe_record inputs = TROUPE_RECORD(inputs,
 	TROUPE_OPTION(inputs, initial, "initialInput"),
 	TROUPE_OPTION(inputs, on_create, "onCreateInput"));
 
+static int input_create(struct troupe_actor *a)
+{
+	struct inputs *self = troupe_self(a);
+	int rc = troupe_set_value(a, &self->initial, troupe_input(a));
+
+	return rc < 0 ? rc : troupe_set_value(a, &self->on_create, troupe_input(a));
+}
+
 static int input_get(struct troupe_actor *a, struct troupe_call *call)
 {
-	struct input *self = troupe_self(a);
-	struct troupe_value v = { self->data, self->size };
-
-	return troupe_reply(call, &inputs, &(struct inputs){ v, v });
+	return troupe_reply(call, &inputs, troupe_self(a));
 }
 
 const struct troupe_kind input_kind = {
 	.name    = "inputActor",
-	.size    = sizeof(struct input),
+	.size    = sizeof(struct inputs),
+	.state   = &inputs,
 	.create  = input_create,
-	.sleep   = input_free,
-	.destroy = input_free,
 	.actions = (const struct troupe_action[]){
 		{ .name = "getInputs", .run = input_get },
 		{ 0 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an actor sees of the request by which somebody comes: the suite's request-access.ts. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kit.h"
 
-/* As one hook saw it; headers: a list of names and values (kit.h). */
-struct sight { bool seen; const char *url, *method, *headers; };
+/* As one hook saw it. */
+struct sight { bool seen; const char *url, *method; struct troupe_value headers; };
 struct sights { struct sight before_connect, create_state, request, websocket; };
 
 #define SIGHT(field, wire) \
@@ -19,22 +17,25 @@ static const struct troupe_record sights = TROUPE_RECORD(sights,
 	SIGHT(request, "onRequest"),
 	SIGHT(websocket, "onWebSocket"));
 
-static void look(struct troupe_actor *a, struct sight *s, const struct troupe_request *rq)
+static int look(struct troupe_actor *a, struct sight *s, const struct troupe_request *rq)
 {
-	troupe_set_text(a, &s->headers, NULL);
+	struct pack p;
+	int rc;
+
 	s->seen = rq != NULL;
 	if (!rq)
-		return;
+		return 0;
 	troupe_set_text(a, &s->url, rq->url);
 	troupe_set_text(a, &s->method, rq->method);
+	pack_begin(&p);
+	msgpack_pack_map(&p.out, rq->header_count);
 	for (size_t i = 0; i < rq->header_count; i++) {
-		char *line;
-
-		if (asprintf(&line, "%s%c%s", rq->headers[i].name, FIELD, rq->headers[i].value) < 0)
-			abort();
-		list_push(a, &s->headers, line);
-		free(line);
+		pack_text(&p, rq->headers[i].name);
+		pack_text(&p, rq->headers[i].value);
 	}
+	rc = troupe_set_value(a, &s->headers, pack_value(&p));
+	pack_end(&p);
+	return rc;
 }
 
 struct wish { bool track; };
@@ -51,31 +52,12 @@ static bool is_tracked(struct troupe_actor *a, const struct troupe_peer *p)
 
 static int access_admit(struct troupe_actor *a, struct troupe_peer *p)
 {
-	if (is_tracked(a, p))
-		look(a, &((struct sights *)troupe_self(a))->before_connect, troupe_peer_request(p));
-	return 0;
+	return is_tracked(a, p) ? look(a, &((struct sights *)troupe_self(a))->before_connect, troupe_peer_request(p)) : 0;
 }
 
 static int access_join(struct troupe_actor *a, struct troupe_peer *p)
 {
-	if (is_tracked(a, p))
-		look(a, &((struct sights *)troupe_self(a))->create_state, troupe_peer_request(p));
-	return 0;
-}
-
-static void pack_headers(struct pack *p, const char *list)
-{
-	size_t count = list && *list ? 1 : 0, size;
-
-	for (const char *c = list; c && *c; c++)
-		count += *c == ROW;
-	msgpack_pack_map(&p->out, count);
-	while (count--) {
-		const char *line = list_next(&list, ROW, &size), *value = memchr(line, FIELD, size);
-
-		pack_part(p, line, (size_t)(value - line));
-		pack_part(p, value + 1, (size_t)(line + size - value - 1));
-	}
+	return is_tracked(a, p) ? look(a, &((struct sights *)troupe_self(a))->create_state, troupe_peer_request(p)) : 0;
 }
 
 static void pack_sight(struct pack *p, const char *name, const struct sight *s)
@@ -89,7 +71,10 @@ static void pack_sight(struct pack *p, const char *name, const struct sight *s)
 	pack_text(p, "requestMethod");
 	pack_text(p, s->method);
 	pack_text(p, "requestHeaders");
-	pack_headers(p, s->headers);
+	if (s->headers.size)
+		pack_kept(p, s->headers);
+	else
+		msgpack_pack_map(&p->out, 0);
 }
 
 static int access_get(struct troupe_actor *a, struct troupe_call *call)

@@ -147,12 +147,11 @@ const struct troupe_kind driver_ctx_kind = {
 	.actions = (const struct troupe_action[]){ { .name = "getVars", .run = driver_get }, { 0 } },
 };
 
-/* ------------------------------------------------------------------ metadataActor
- * Tags are texts by name: rows of name, value. */
+/* ------------------------------------------------------------------ metadataActor */
 
 #define METADATA_NAME "metadataActor"
 
-struct metadata { const char *actor_name, *tags, *region; };
+struct metadata { const char *actor_name, *region; struct troupe_value tags; };
 static const struct troupe_record metadata = TROUPE_RECORD(metadata,
 	TROUPE_OPTION(metadata, actor_name, "actorName"),
 	TROUPE_OPTION(metadata, tags, "storedTags"),
@@ -168,95 +167,57 @@ struct tags { struct troupe_value tags; };
 static const struct troupe_record tags = TROUPE_RECORD(tags,
 	TROUPE_FIELD(tags, tags, "tags"));
 
-static void tags_from(struct troupe_actor *a, const msgpack_object_map *map)
-{
-	struct metadata *self = troupe_self(a);
-
-	troupe_set_text(a, &self->tags, NULL);
-	for (uint32_t i = 0; i < map->size; i++) {
-		const msgpack_object *name = &map->ptr[i].key, *value = &map->ptr[i].val;
-		char *row;
-
-		if (name->type != MSGPACK_OBJECT_STR || value->type != MSGPACK_OBJECT_STR)
-			continue;
-		if (asprintf(&row, "%.*s%c%.*s", (int)name->via.str.size, name->via.str.ptr, FIELD,
-		             (int)value->via.str.size, value->via.str.ptr) < 0)
-			abort();
-		list_push(a, &self->tags, row);
-		free(row);
-	}
-}
-
 static int metadata_setup_tags(struct troupe_actor *a, struct troupe_call *call)
 {
 	const struct tags *in = troupe_args(call);
-	msgpack_unpacked got;
-	size_t at = 0;
+	int rc = troupe_set_value(a, &((struct metadata *)troupe_self(a))->tags, in->tags);
 
-	msgpack_unpacked_init(&got);
-	if (msgpack_unpack_next(&got, in->tags.data, in->tags.size, &at) == MSGPACK_UNPACK_SUCCESS &&
-	    got.data.type == MSGPACK_OBJECT_MAP)
-		tags_from(a, &got.data.via.map);
-	msgpack_unpacked_destroy(&got);
-	return troupe_reply_value(call, in->tags);
+	return rc < 0 ? rc : troupe_reply_value(call, in->tags);
 }
 
-static size_t tag_count(const char *list)
+static struct troupe_value tags_or_none(const struct metadata *m)
 {
-	size_t count = list ? 1 : 0;
-
-	for (; list && *list; list++)
-		count += *list == ROW;
-	return count;
-}
-
-static void pack_tags(struct pack *p, const char *list)
-{
-	size_t size;
-
-	msgpack_pack_map(&p->out, tag_count(list));
-	while (list) {
-		const char *row = list_next(&list, ROW, &size), *value = memchr(row, FIELD, size);
-
-		msgpack_pack_str(&p->out, (size_t)(value - row));
-		msgpack_pack_str_body(&p->out, row, (size_t)(value - row));
-		value++;
-		msgpack_pack_str(&p->out, size - (size_t)(value - row));
-		msgpack_pack_str_body(&p->out, value, size - (size_t)(value - row));
-	}
+	return m->tags.size ? m->tags : (struct troupe_value){ "\x80", 1 };
 }
 
 static int metadata_get_tags(struct troupe_actor *a, struct troupe_call *call)
 {
-	struct pack p;
-
-	pack_begin(&p);
-	pack_tags(&p, ((struct metadata *)troupe_self(a))->tags);
-	return pack_reply(&p, call);
+	return troupe_reply_value(call, tags_or_none(troupe_self(a)));
 }
 
 struct word { const char *text; };
 static const struct troupe_record word = TROUPE_RECORD(word,
 	TROUPE_FIELD(word, text, "text"));
 
+static const msgpack_object *tag_of(const msgpack_object *all, const char *name)
+{
+	for (uint32_t i = 0; all->type == MSGPACK_OBJECT_MAP && i < all->via.map.size; i++) {
+		const msgpack_object_kv *tag = &all->via.map.ptr[i];
+
+		if (tag->key.via.str.size == strlen(name) && memcmp(tag->key.via.str.ptr, name, strlen(name)) == 0)
+			return &tag->val;
+	}
+	return NULL;
+}
+
 static int metadata_get_tag(struct troupe_actor *a, struct troupe_call *call)
 {
 	const struct word *in = troupe_args(call);
-	const char *list = ((struct metadata *)troupe_self(a))->tags;
-	size_t size, wanted = strlen(in->text);
+	struct troupe_value all = tags_or_none(troupe_self(a));
+	const msgpack_object *tag = NULL;
+	msgpack_unpacked got;
 	struct pack p;
+	size_t at = 0;
 
+	msgpack_unpacked_init(&got);
+	if (msgpack_unpack_next(&got, all.data, all.size, &at) == MSGPACK_UNPACK_SUCCESS)
+		tag = tag_of(&got.data, in->text);
 	pack_begin(&p);
-	while (list) {
-		const char *row = list_next(&list, ROW, &size);
-
-		if (size <= wanted || strncmp(row, in->text, wanted) != 0 || row[wanted] != FIELD)
-			continue;
-		msgpack_pack_str(&p.out, size - wanted - 1);
-		msgpack_pack_str_body(&p.out, row + wanted + 1, size - wanted - 1);
-		return pack_reply(&p, call);
-	}
-	pack_text(&p, NULL);
+	if (tag)
+		msgpack_pack_object(&p.out, *tag);
+	else
+		msgpack_pack_nil(&p.out);
+	msgpack_unpacked_destroy(&got);
 	return pack_reply(&p, call);
 }
 
@@ -294,7 +255,7 @@ static int metadata_get(struct troupe_actor *a, struct troupe_call *call)
 	pack_text(&p, "name");
 	pack_text(&p, METADATA_NAME);
 	pack_text(&p, "tags");
-	pack_tags(&p, self->tags);
+	pack_kept(&p, tags_or_none(self));
 	pack_text(&p, "region");
 	pack_text(&p, self->region);
 	return pack_reply(&p, call);
