@@ -81,6 +81,7 @@ void tr_acp_refuse(struct tr_bytes *out, struct troupe_text raw_id, int code, co
 
 /* A turn that will get no response. */
 void tr_acp_note_lost(struct tr_bytes *out, const char *id, const char *reason, const char *message);
+/* Messages from..to of the stream are gone; to 0: it is not known how many. */
 void tr_acp_note_gap(struct tr_bytes *out, const char *server_id, int64_t created_ms, uint64_t from, uint64_t to);
 void tr_acp_note_restored(struct tr_bytes *out, const char *how, const char *session, unsigned replayed);
 void tr_acp_note_oversize(struct tr_bytes *out, uint64_t stream_id, uint64_t bytes);

@@ -159,8 +159,11 @@ void tr_acp_note_gap(struct tr_bytes *out, const char *server_id, int64_t create
 {
 	start_note(out, "_troupe/gap");
 	put_member(out, "\"serverId\":", server_id);
-	tr_bytes_printf(out, ",\"createdAtMs\":%lld,\"from\":%llu,\"to\":%llu,\"lost\":%llu", (long long)created_ms,
-	                (unsigned long long)from, (unsigned long long)to, (unsigned long long)(to - from + 1));
+	tr_bytes_printf(out, ",\"createdAtMs\":%lld,\"from\":%llu", (long long)created_ms, (unsigned long long)from);
+	if (to > 0)
+		tr_bytes_printf(out, ",\"to\":%llu,\"lost\":%llu", (unsigned long long)to, (unsigned long long)(to - from + 1));
+	else
+		tr_bytes_put_text(out, ",\"to\":null,\"lost\":null");
 	end_params(out);
 }
 

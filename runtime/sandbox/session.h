@@ -48,6 +48,7 @@
 #define TR_REREAD_MS          100    /* before a broken stream is read again; doubles ... */
 #define TR_REREAD_MAX_MS      5000   /* ... up to this */
 #define TR_KEPT_MS            1000   /* a POST that the sandbox has had so long has reached the agent */
+#define TR_LATE_MS            1000   /* after a response, what comes may still belong to it: it proves nothing of the next prompt */
 #define TR_LINGER_MS          1000   /* for a POST whose response was seen on the stream */
 #define TR_INSTALL_MS         900000 /* for initialize: the sandbox may install the agent first */
 #define TR_BOOT_STEP_MS       180000 /* for session/new, load, resume */
@@ -93,6 +94,7 @@ struct tr_ask {
 	bool                    unsent;   /* it did not get there: to be sent once more when we are connected */
 	bool                    unsure;   /* the POST is gone, and whether the agent got it is unknown */
 	bool                    proved;   /* it did get it */
+	bool                    reread;   /* the stream was read again for it */
 	struct event           *timer;    /* while there is a POST, TR_KEPT_MS; later tr_settle_ms */
 	/* In a turn, once: the response. From the POST only when the stream did not bring it. */
 	void (*on_response)(struct troupe_session *s, struct troupe_text json, const struct tr_acp *e);
@@ -116,6 +118,7 @@ struct tr_stream {
 	bool           tried_after; /* booting: once since initialize was answered */
 	uint64_t       last;     /* the id of the newest event taken */
 	unsigned       attempt;  /* since an event was taken */
+	bool           ending;   /* a POST was told that the agent is dead: the stream has its last words */
 	unsigned       reads;    /* GETs so far: tells whether one was replaced */
 	int64_t        heard_ms;
 	struct event  *timer;    /* the next attempt; while there is a GET, its silence */
@@ -262,6 +265,7 @@ struct troupe_session {
 	size_t            queued;
 	struct tr_prompt *turn;     /* the running one */
 	struct tr_ask     ask;      /* its request */
+	int64_t           ended_ms; /* when the last response came, monotonic; 0: none yet */
 	struct tr_list    settled;  /* ended, not committed yet: tr_prompt */
 	bool              held_awake;
 	bool              cancel_said; /* the sandbox took the running turn's cancel */
@@ -361,6 +365,8 @@ void tr_link_gone(struct troupe_session *s, int error, const char *reason, const
 void tr_link_restart(struct troupe_session *s, int error, const char *reason, const char *message);
 /* The instance is bound, or found again: read its stream. */
 void tr_link_up(struct troupe_session *s);
+/* All of the way is good, its stream too: failures are counted anew. */
+void tr_link_well(struct troupe_session *s);
 /* In a turn: the instance is given up, without a word on what comes then. */
 void tr_link_end_instance(struct troupe_session *s, int error, const char *reason, const char *message);
 /* One timer, one request at a time for all that the link does. ms negative: off. */
@@ -396,6 +402,11 @@ void tr_stream_open(struct troupe_session *s);     /* from the loop: reads on fr
 void tr_stream_close(struct troupe_session *s);
 void tr_stream_again(struct troupe_session *s);    /* from the loop: is all well? Reads on after a moment, longer each time */
 bool tr_stream_healthy(const struct troupe_session *s);
+/* From the loop: the agent is dead, it is said. What it said before is in the server's ring, its exit too: the stream is read
+ * again, and when it does not tell of an exit either, the instance is gone all the same. */
+void tr_stream_last_words(struct troupe_session *s);
+/* In a turn: the instance is gone, and what the stream has not brought of its turn will never be known. */
+void tr_stream_note_end(struct troupe_session *s);
 
 /* ---- session_take.c */
 
@@ -411,6 +422,7 @@ void tr_ask_send(struct tr_ask *ask, bool first);
 void tr_ask_proved(struct tr_ask *ask);    /* the agent has got it */
 void tr_ask_stream_opened(struct tr_ask *ask); /* the stream is healthy (again) */
 void tr_ask_stream_closed(struct tr_ask *ask);
+void tr_ask_take_copy(struct tr_ask *ask); /* in a turn: its copy is the response; the stream will not bring it */
 void tr_ask_end(struct tr_ask *ask);       /* answered: the POST may end by itself, for a moment */
 void tr_ask_drop(struct tr_ask *ask);      /* given up */
 void tr_ask_init(struct tr_ask *ask, struct troupe_session *s);

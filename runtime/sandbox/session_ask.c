@@ -5,7 +5,10 @@
  * next message could be glued to half of it.
  *
  * What proves delivery: something of the turn is seen, or the server has had the whole POST for a while and keeps it
- * open. Without the second, an agent that thinks for long would lose its turn with each restart of ours. */
+ * open. Without the second, an agent that thinks for long would lose its turn with each restart of ours.
+ *
+ * A stream that seems healthy may be one that stalls somewhere on the way. So before its silence is believed it is read again: the
+ * server's ring has what did not get through, and the response is the newest of that. */
 #include "runtime/sandbox/session.h"
 
 #include <stdio.h>
@@ -32,7 +35,7 @@ static void clear(struct tr_ask *ask)
 	tr_bytes_free(&ask->body);
 	ask->id[0] = '\0';
 	ask->sent = 0;
-	ask->unsent = ask->unsure = ask->proved = false;
+	ask->unsent = ask->unsure = ask->proved = ask->reread = false;
 }
 
 void tr_ask_fini(struct tr_ask *ask)
@@ -103,9 +106,9 @@ static void watch(struct tr_ask *ask)
 	evtimer_add(ask->timer, &in);
 }
 
-static void copy_turn(struct troupe_session *s, void *arg)
+void tr_ask_take_copy(struct tr_ask *ask)
 {
-	struct tr_ask *ask = arg;
+	struct troupe_session *s = ask->session;
 	struct tr_bytes copy = ask->copy;
 	struct troupe_text json = { (const char *)copy.data, copy.size };
 	struct tr_acp e;
@@ -118,15 +121,24 @@ static void copy_turn(struct troupe_session *s, void *arg)
 	tr_bytes_free(&copy);
 }
 
+static void copy_turn(struct troupe_session *s, void *arg)
+{
+	(void)s;
+	tr_ask_take_copy(arg);
+}
+
 static void on_settle_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct tr_ask *ask = arg;
+	bool reread = ask->reread;
 
 	(void)fd, (void)what;
 	if (ask->post && !tr_http_sent(ask->post))
 		watch(ask);
 	else if (ask->post)
 		ask->on_kept(ask->session);
+	else if (ask->reread = true, !reread)
+		tr_stream_open(ask->session);
 	else if (ask->copy.size > 0)
 		tr_session_turn(ask->session, copy_turn, ask);
 	else if (ask->unsure)

@@ -103,14 +103,21 @@ static void leave_instance(struct troupe_session *s)
 void tr_link_end_instance(struct troupe_session *s, int error, const char *reason, const char *message)
 {
 	tr_info("agent.end", "actor=%s session=%s server=%s reason=%s", troupe_id(s->actor), s->id, s->instance.server_id, reason);
+	if (s->turn && s->instance.bound && !tr_stream_healthy(s))
+		tr_stream_note_end(s);
 	tr_stream_close(s);
 	tr_boot_stop(s);
 	tr_say_drop(s);
+	if (s->turn && s->ask.copy.size > 0) { /* we have its response: then it is not lost */
+		tr_permissions_expire(s);
+		tr_ask_take_copy(&s->ask);
+	}
 	tr_turn_lost(s, error, reason, message);
 	tr_settings_lost(s, error, message);
 	tr_permissions_expire(s);
 	leave_instance(s);
-	s->instance.bound = s->reattaching = false;
+	s->ask.answered[0] = '\0';
+	s->instance.bound = s->reattaching = s->stream.ending = false;
 	s->dirty_main = s->dirty_at = s->dirty_history = true;
 }
 
@@ -245,8 +252,7 @@ bool tr_link_problem(struct troupe_session *s, const struct tr_problem *p, bool 
 		tr_session_turn(s, give_up_turn, &f);
 		return true;
 	case TR_PROBLEM_DEAD:
-		f = (struct failure){ TROUPE_EEXITED, "agent_exited", p->words };
-		tr_session_turn(s, gone_turn, &f);
+		tr_stream_last_words(s);
 		return true;
 	case TR_PROBLEM_GONE:
 		f = (struct failure){ TROUPE_ELOST, "instance_lost", p->words };
@@ -375,12 +381,18 @@ static void ask_list(struct troupe_session *s)
 	}, "/v1/acp");
 }
 
-void tr_link_up(struct troupe_session *s)
+void tr_link_well(struct troupe_session *s)
 {
-	s->link = TR_LINK_UP;
 	s->asked_token = false;
 	s->tries = 0;
 	s->failing_ms = 0;
-	if (!s->stream.get)
+}
+
+void tr_link_up(struct troupe_session *s)
+{
+	s->link = TR_LINK_UP;
+	if (tr_stream_healthy(s))
+		tr_link_well(s);
+	else if (!s->stream.get)
 		tr_stream_open(s);
 }

@@ -76,11 +76,6 @@ static void unresponsive_turn(struct troupe_session *s, void *arg)
 	tr_link_gone(s, TROUPE_EUNRESPONSIVE, "agent_unresponsive", "The agent does not read what it is sent.");
 }
 
-static void exited_turn(struct troupe_session *s, void *arg)
-{
-	tr_link_gone(s, TROUPE_EEXITED, "agent_exited", arg);
-}
-
 static void on_end(void *arg, const struct tr_http_answer *answer)
 {
 	struct troupe_session *s = arg;
@@ -95,8 +90,8 @@ static void on_end(void *arg, const struct tr_http_answer *answer)
 		tr_session_turn(s, unresponsive_turn, NULL);
 		return;
 	}
-	if (p.kind == TR_PROBLEM_DEAD) {
-		tr_session_turn(s, exited_turn, p.words);
+	if (p.kind == TR_PROBLEM_DEAD && s->instance.bound) {
+		tr_stream_last_words(s);
 		return;
 	}
 	if (p.kind == TR_PROBLEM_NONE) {

@@ -61,6 +61,15 @@ static void note_gap(struct troupe_session *s, uint64_t next)
 	tr_session_note(s, TR_SYNTHETIC, &note);
 }
 
+void tr_stream_note_end(struct troupe_session *s)
+{
+	struct tr_bytes note = { 0 };
+
+	tr_warn("agent.gap", "actor=%s session=%s from=%" PRIu64, troupe_id(s->actor), s->id, s->stream.last + 1);
+	tr_acp_note_gap(&note, s->instance.server_id, s->instance.created_ms, s->stream.last + 1, 0);
+	tr_session_note(s, TR_SYNTHETIC, &note);
+}
+
 /* In a turn. False: the rest of what came is not to be read, the stream is being read again. */
 static bool read_event(struct troupe_session *s, const struct tr_sse_event *event)
 {
@@ -128,6 +137,11 @@ static void opened_turn(struct troupe_session *s, void *arg)
 	tr_turn_pump(s);
 }
 
+static int longest_silence(const struct troupe_session *s)
+{
+	return s->stream.ending ? tr_settle_ms : TR_SILENCE_MS;
+}
+
 static void on_open(void *arg)
 {
 	struct troupe_session *s = arg;
@@ -136,7 +150,9 @@ static void on_open(void *arg)
 	tr_sse_init(&s->stream.sse, TR_STREAM_EVENT_BYTES_MAX);
 	s->stream.open = true;
 	s->stream.heard_ms = tr_mono_ms();
-	set_timer(s, TR_SILENCE_MS);
+	set_timer(s, longest_silence(s));
+	if (s->link == TR_LINK_UP)
+		tr_link_well(s);
 	if (s->link == TR_LINK_UP && !tr_session_turn(s, opened_turn, NULL))
 		return;
 	tr_ask_stream_opened(&s->boot);
@@ -246,14 +262,33 @@ void tr_stream_open(struct troupe_session *s)
 	set_timer(s, TR_OPEN_MS);
 }
 
+void tr_stream_last_words(struct troupe_session *s)
+{
+	if (s->stream.ending)
+		return;
+	s->stream.ending = true;
+	if (s->link == TR_LINK_UP)
+		tr_stream_open(s);
+}
+
+static void exited_turn(struct troupe_session *s, void *arg)
+{
+	(void)arg;
+	tr_link_gone(s, TROUPE_EEXITED, "agent_exited", NULL);
+}
+
 static void on_stream_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct troupe_session *s = arg;
 	int64_t silent = tr_mono_ms() - s->stream.heard_ms;
 
 	(void)fd, (void)what;
-	if (tr_stream_healthy(s) && silent < TR_SILENCE_MS) {
-		set_timer(s, TR_SILENCE_MS - silent);
+	if (tr_stream_healthy(s) && silent < longest_silence(s)) {
+		set_timer(s, longest_silence(s) - silent);
+		return;
+	}
+	if (tr_stream_healthy(s) && s->stream.ending) {
+		tr_session_turn(s, exited_turn, NULL);
 		return;
 	}
 	if (s->stream.get)

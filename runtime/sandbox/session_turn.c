@@ -225,6 +225,7 @@ static void on_response(struct troupe_session *s, struct troupe_text json, const
 {
 	struct tr_prompt *p = tr_turn_take(s);
 
+	s->ended_ms = tr_mono_ms();
 	tr_session_event(s, TR_AGENT, json);
 	tr_permissions_cancel(s);
 	s->crash_count = 0;
@@ -274,21 +275,34 @@ static void on_trouble(struct troupe_session *s, const struct tr_problem *p)
 	tr_session_turn(s, lost_turn, &f);
 }
 
+/* Half of it may lie in the agent's input, where the next message would be glued to it; or it runs, and the next would run
+ * beside it. So that instance is left behind. */
+static void missing_turn(struct troupe_session *s, void *arg)
+{
+	(void)arg;
+	tr_link_end_instance(s, TROUPE_EUNDELIVERED, "delivery_unknown", NULL);
+	tr_link_close(s);
+	if (s->queued > 0)
+		tr_link_connect(s);
+}
+
 static void on_missing(struct troupe_session *s)
 {
-	struct failure f = { TROUPE_EUNDELIVERED, "delivery_unknown", NULL };
-
-	tr_session_turn(s, lost_turn, &f);
+	tr_session_turn(s, missing_turn, NULL);
 }
 
 void tr_turn_seen(struct troupe_session *s)
 {
 	bool waits = s->ask.sent == 0 && s->ask.body.size > 0; /* for its commit: this belongs to the turn before */
+	bool late = s->ended_ms && tr_mono_ms() - s->ended_ms < TR_LATE_MS; /* this may */
 
-	if (!s->turn || s->turn->delivered || !*s->ask.id || waits)
+	if (!s->turn || !*s->ask.id || waits || (late && s->ask.unsure))
+		return;
+	if (!late && !s->ask.proved)
+		tr_ask_proved(&s->ask);
+	if (s->turn->delivered)
 		return;
 	s->turn->delivered = true;
-	tr_ask_proved(&s->ask);
 	tr_store_prompt(s, s->turn);
 	tr_cancel_say(s);
 }
@@ -296,6 +310,7 @@ void tr_turn_seen(struct troupe_session *s)
 static void kept_turn(struct troupe_session *s, void *arg)
 {
 	(void)arg;
+	tr_ask_proved(&s->ask);
 	tr_turn_seen(s);
 }
 

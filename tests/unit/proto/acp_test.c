@@ -271,6 +271,9 @@ TEST(notes_are_built)
 	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"_troupe/gap\",\"params\":{\"serverId\":\"t-1\","
 		"\"createdAtMs\":1795303334935,"
 	             "\"from\":1001,\"to\":3980,\"lost\":2980}}");
+	tr_acp_note_gap(&built, "t-1", 1795303334935, 1001, 0);
+	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"_troupe/gap\",\"params\":{\"serverId\":\"t-1\","
+		"\"createdAtMs\":1795303334935,\"from\":1001,\"to\":null,\"lost\":null}}");
 	tr_acp_note_restored(&built, "load", "s", 12);
 	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"_troupe/restored\",\"params\":{\"how\":\"load\","
 		"\"agentSessionId\":\"s\",\"replayed\":12}}");

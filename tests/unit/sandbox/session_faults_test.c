@@ -100,6 +100,43 @@ TEST(a_cut_in_the_middle_of_an_event_loses_nothing)
 	kit_end();
 }
 
+/* The response is known from its POST, and the stream seems well. */
+TEST(a_stream_that_stalls_is_read_again_before_its_silence_is_believed)
+{
+	struct troupe_call *call;
+
+	kit_start_ready();
+	tr_settle_ms = 50;
+	call = kit_run("p1", "one");
+	in_skip("{\"jsonrpc\":\"2.0\",\"method\":\"stalled\"}");
+	in_finish_aside("end_turn");
+	UNTIL(call->answered);
+	assert_int_equal(call->error, 0);
+	assert_int_equal(in.gets, 2);
+	assert_int_equal(events("stopReason"), 1);
+	assert_true(place("session.event", "stalled") < place("session.event", "stopReason"));
+	assert_int_equal(events("_troupe/"), 0);
+	kit_end();
+}
+
+TEST(a_stream_that_cannot_be_opened_is_an_unreachable_sandbox)
+{
+	struct troupe_call *call;
+
+	kit_start_ready();
+	in.stream = "HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<html></html>";
+	in_cut();
+	kit_settle();
+	call = kit_prompt("p1", "one");
+	UNTIL(call->answered);
+	assert_int_equal(call->error, TROUPE_ESANDBOX);
+	assert_int_equal(told("sandbox.state", "unreachable"), 1);
+	in.stream = NULL;
+	kit_run("p2", "two");
+	assert_int_equal(in.instance_count, 1);
+	kit_end();
+}
+
 /* ------------------------------------------------------------------ the sandbox */
 
 TEST(an_unreachable_sandbox_is_told_once_and_fails_who_waits)
@@ -195,6 +232,8 @@ TEST(a_server_that_restarted_has_lost_the_turn_and_gets_a_new_instance)
 	UNTIL(first->answered);
 	assert_int_equal(first->error, TROUPE_ELOST);
 	assert_int_equal(events("\"data\":{\"reason\":\"instance_lost\"}"), 1);
+	assert_int_equal(events("\"from\":3,\"to\":null,\"lost\":null}"), 1);
+	assert_true(place("session.event", "_troupe/gap") < place("session.event", "instance_lost"));
 	UNTIL(in.prompt_id[0]);
 	in_finish("end_turn");
 	UNTIL(second->answered);
@@ -203,6 +242,40 @@ TEST(a_server_that_restarted_has_lost_the_turn_and_gets_a_new_instance)
 	assert_int_equal(told("sandbox.state", "ready"), 2);
 	assert_int_equal(events("\"how\":\"replay\""), 1);
 	assert_events_whole();
+	kit_end();
+}
+
+TEST(a_response_that_we_have_is_not_lost_with_the_server)
+{
+	struct troupe_call *call;
+
+	kit_start_ready();
+	call = kit_run("p1", "one");
+	in_skip("{\"jsonrpc\":\"2.0\",\"method\":\"never/seen\"}");
+	in_finish_aside("end_turn");
+	kit_settle();
+	assert_false(call->answered);
+	in_restart();
+	UNTIL(call->answered);
+	assert_int_equal(call->error, 0);
+	assert_int_equal(events("stopReason"), 1);
+	assert_true(place("session.event", "\"lost\":null") < place("session.event", "stopReason"));
+	assert_int_equal(events("instance_lost"), 0);
+	in.prompt_id[0] = '\0';
+	kit_run("p2", "two");
+	kit_end();
+}
+
+TEST(a_server_that_knows_our_name_as_another_agents_gets_another_name)
+{
+	kit_start();
+	in.first_post = "conflict";
+	kit_open();
+	kit_prompt("p1", "one");
+	UNTIL(in.deletes == 1);
+	in.first_post = NULL;
+	UNTIL(in.prompt_id[0]);
+	assert_non_null(strstr(in_newest()->id, "-default-2-"));
 	kit_end();
 }
 
@@ -339,11 +412,29 @@ TEST(a_dead_agent_that_nobody_noticed_ends_the_turn)
 	struct troupe_call *call;
 
 	kit_start_ready();
+	tr_settle_ms = 50;
 	in_newest()->dead = true;
 	call = kit_prompt("p1", "one");
 	UNTIL(call->answered);
 	assert_int_equal(call->error, TROUPE_EEXITED);
 	kit_run("p2", "two");
+	kit_end();
+}
+
+TEST(a_dead_agents_last_words_are_read_before_it_is_left)
+{
+	struct troupe_call *call;
+
+	kit_start_ready();
+	in_skip("{\"jsonrpc\":\"2.0\",\"method\":\"last/words\"}");
+	in_skip(IN_EXITED(4));
+	in_newest()->dead = true;
+	call = kit_prompt("p1", "one");
+	UNTIL(call->answered);
+	assert_int_equal(call->error, TROUPE_EEXITED);
+	assert_string_equal(call->text, "The agent's process ended with code 4.");
+	assert_int_equal(events("last/words"), 1);
+	assert_int_equal(events("_troupe/gap"), 0);
 	kit_end();
 }
 
@@ -361,6 +452,28 @@ TEST(a_prompt_that_may_have_been_lost_is_never_sent_twice)
 	assert_int_equal(events("session/prompt"), 1);
 	in.mute_prompts = false;
 	kit_run("p2", "two");
+	assert_int_equal(in.deletes, 1); /* half of it may lie in that agent's input */
+	assert_int_equal(in.instance_count, 2);
+	kit_end();
+}
+
+TEST(a_late_update_is_no_proof_that_the_next_prompt_got_there)
+{
+	struct troupe_call *first, *second;
+
+	kit_start_ready();
+	tr_settle_ms = 50;
+	first = kit_run("p1", "one");
+	in_finish("end_turn");
+	UNTIL(first->answered);
+	in.mute_prompts = true;
+	second = kit_prompt("p2", "two");
+	UNTIL(strstr(in.last_post, "\"two\""));
+	kit_settle();
+	in_say("still of the first");
+	UNTIL(second->answered);
+	assert_int_equal(second->error, TROUPE_EUNDELIVERED);
+	assert_int_equal(events("still of the first"), 1);
 	kit_end();
 }
 
@@ -461,12 +574,16 @@ TESTS(
 	RUN(duplicates_are_dropped),
 	RUN(a_broken_stream_is_read_on_and_the_turn_does_not_notice),
 	RUN(a_cut_in_the_middle_of_an_event_loses_nothing),
+	RUN(a_stream_that_stalls_is_read_again_before_its_silence_is_believed),
+	RUN(a_stream_that_cannot_be_opened_is_an_unreachable_sandbox),
 	RUN(an_unreachable_sandbox_is_told_once_and_fails_who_waits),
 	RUN(a_wrong_token_is_final_until_somebody_asks_again),
 	RUN(the_page_of_a_proxy_is_not_the_server),
 	RUN(redirects_are_not_followed),
 	RUN(an_agent_that_the_sandbox_does_not_have_fails_who_waits),
 	RUN(a_server_that_restarted_has_lost_the_turn_and_gets_a_new_instance),
+	RUN(a_response_that_we_have_is_not_lost_with_the_server),
+	RUN(a_server_that_knows_our_name_as_another_agents_gets_another_name),
 	RUN(an_agent_that_ends_in_mid_turn_ends_the_turn_and_nothing_else),
 	RUN(a_new_instance_is_told_what_was_said),
 	RUN(what_waits_goes_on_with_a_new_instance_at_once),
@@ -474,7 +591,9 @@ TESTS(
 	RUN(turns_that_finish_are_no_crash_loop),
 	RUN(open_permissions_expire_with_their_instance),
 	RUN(a_dead_agent_that_nobody_noticed_ends_the_turn),
+	RUN(a_dead_agents_last_words_are_read_before_it_is_left),
 	RUN(a_prompt_that_may_have_been_lost_is_never_sent_twice),
+	RUN(a_late_update_is_no_proof_that_the_next_prompt_got_there),
 	RUN(a_post_that_breaks_after_its_turn_was_seen_changes_nothing),
 	RUN(an_instance_that_hangs_when_deleted_is_swept_before_the_next_is_made),
 	RUN(orphans_of_a_server_that_died_are_ended_before_the_next_instance_is_made),

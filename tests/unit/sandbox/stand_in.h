@@ -48,6 +48,7 @@ static struct {
 	long                    clock;
 	/* what the test wants of it */
 	const char             *health;        /* raw answer instead of a healthy one */
+	const char             *stream;        /* raw answer to whoever wants to read a stream */
 	const char             *first_post;    /* the problem with POSTs that have ?agent= */
 	const char             *capabilities;  /* agentCapabilities */
 	const char             *fail_method;   /* answered with error -32002 */
@@ -176,6 +177,14 @@ static inline void in_cut(void)
 	}
 }
 
+static inline void in_answer_post(const char *raw_id, const char *json)
+{
+	for (int n = 0; n < IN_CONNS; n++) {
+		if (in.conns[n].held && strcmp(in.conns[n].id, raw_id) == 0 && !in.silent_posts)
+			in_answer(&in.conns[n], "200 OK", "application/json", json);
+	}
+}
+
 /* The response to a request: on the stream, and on its POST if that is still held. */
 static inline void in_respond(struct in_instance *i, const char *raw_id, const char *rest)
 {
@@ -183,10 +192,7 @@ static inline void in_respond(struct in_instance *i, const char *raw_id, const c
 
 	snprintf(json, sizeof json, "{\"id\":%s,\"jsonrpc\":\"2.0\",%s}", raw_id, rest);
 	in_emit_to(i, json);
-	for (int n = 0; n < IN_CONNS; n++) {
-		if (in.conns[n].held && strcmp(in.conns[n].id, raw_id) == 0 && !in.silent_posts)
-			in_answer(&in.conns[n], "200 OK", "application/json", json);
-	}
+	in_answer_post(raw_id, json);
 }
 
 /* The running prompt ends. */
@@ -198,6 +204,21 @@ static inline void in_finish(const char *stop_reason)
 	in_respond(in_newest(), in.prompt_id, rest);
 	in.prompt_id[0] = '\0';
 }
+
+/* The running prompt ends, and the open streams miss it. */
+static inline void in_finish_aside(const char *stop_reason)
+{
+	char json[256];
+
+	snprintf(json, sizeof json, "{\"id\":%s,\"jsonrpc\":\"2.0\",\"result\":{\"stopReason\":\"%s\"}}",
+	         in.prompt_id, stop_reason);
+	in_skip(json);
+	in_answer_post(in.prompt_id, json);
+	in.prompt_id[0] = '\0';
+}
+
+#define IN_EXITED(code) "{\"jsonrpc\":\"2.0\",\"method\":\"_adapter/agent_exited\"," \
+	"\"params\":{\"code\":" #code ",\"success\":false}}"
 
 static inline void in_agent_exits(int code)
 {
@@ -337,6 +358,10 @@ static inline void in_get_stream(struct in_conn *c, const char *server, const ch
 	snprintf(in.last_event_id, sizeof in.last_event_id, "%d", from);
 	if (!i) {
 		in_problem(c, "404 Not Found", "session_not_found");
+		return;
+	}
+	if (in.stream) {
+		in_raw(c, in.stream);
 		return;
 	}
 	in_raw(c, "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n: heartbeat\n\n");
