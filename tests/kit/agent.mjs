@@ -13,12 +13,19 @@
 //   AGENT_PLAIN=1      offers no modes and no options
 //   AGENT_NO_SET_MODE=1   has its mode as an option only
 //   AGENT_BANNER=TEXT  prints this line first
+//   AGENT_WROTE=DIR    every line that it prints is first written there, into one file for each process, as [line, is a replay]
 import fs from "node:fs";
 import path from "node:path";
 import readline from "node:readline";
 
 const env = process.env;
-const out = (line) => { process.stdout.write(line + "\n"); }; // a pipe: written at once, whatever its size
+const kept = env.AGENT_WROTE ? fs.openSync(path.join(env.AGENT_WROTE, `${Date.now()}-${process.pid}.jsonl`), "a") : null;
+let replaying = false;
+const keepLines = (lines) => kept && fs.writeSync(kept, lines.map((line) => JSON.stringify([line, replaying]) + "\n").join(""));
+const out = (...lines) => { // a pipe: written at once, whatever its size
+  keepLines(lines);
+  process.stdout.write(lines.join("\n") + "\n");
+};
 const send = (message) => out(JSON.stringify({ jsonrpc: "2.0", ...message }));
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -113,17 +120,16 @@ async function permission(session, number) {
 
 // ---- what a prompt can make it do; each gets its words and a wait that ends early when the turn is cancelled
 
+const ANSWERED = Symbol("the act has answered by itself");
 const acts = {
   "!chunks": async (session, [count, ms], wait) => {
     for (let i = 1; i <= Number(count); i++) { say(session, `chunk ${i} `); if (ms) await wait(Number(ms)); }
   },
-  "!burst": async (session, [count]) => { // as fast as the pipe takes them
-    let lines = "";
-    for (let i = 1; i <= Number(count); i++) {
-      lines += JSON.stringify({ jsonrpc: "2.0", method: "session/update", params: { sessionId: session.id,
-        update: { sessionUpdate: "agent_message_chunk", content: { type: "text", text: `b${i} ` } } } }) + "\n";
-    }
-    await new Promise((done) => process.stdout.write(lines, done));
+  "!burst": async (session, [count, bytes = 0]) => { // as fast as the pipe takes them
+    const text = (i) => `b${i} ` + "x".repeat(Number(bytes));
+
+    out(...Array.from({ length: Number(count) }, (_, i) => JSON.stringify({ jsonrpc: "2.0", method: "session/update", params: {
+      sessionId: session.id, update: { sessionUpdate: "agent_message_chunk", content: { type: "text", text: text(i + 1) } } } })));
   },
   "!big": async (session, [bytes]) => say(session, "x".repeat(Number(bytes))),
   "!perm": async (session, [count = 1, concurrent]) => {
@@ -140,6 +146,24 @@ const acts = {
     out("this is not json {"); out("[1,2,3]"); out('"text"'); out('{"hello":"world"}');
     out('{"jsonrpc":"2.0","id":"nobody-asked","result":{}}');
   },
+  "!dupresp": async (session, words, wait, id) => { // answers this prompt, and then once more
+    send({ id, result: { stopReason: "end_turn", first: true } });
+    send({ id, result: { stopReason: "refusal" } });
+    return ANSWERED;
+  },
+  "!stderr": async (session, words) => {
+    await new Promise((done) => process.stderr.write(words.join(" ") + "\n", done));
+    await pause(50); // the server reads it beside the answer
+    throw new Refusal(-32603, "look at stderr", { told: true });
+  },
+  "!deep": async (session, [depth]) => out(`{"jsonrpc":"2.0","method":"x/deep","params":${"[".repeat(depth)}${"]".repeat(depth)}}`),
+  "!surrogate": async () => out(`{"jsonrpc":"2.0","method":"x/surrogate","params":{"text":"lone \\ud800 one"}}`),
+  "!infinity": async () => out(`{"jsonrpc":"2.0","method":"x/infinity","params":{"v":1e999}}`),
+  "!blank": async () => out("", "   ", `\t{"jsonrpc":"2.0","method":"x/padded","params":{}}  `),
+  "!unicode": async (session) => say(session, "snowman \u2603 emoji \u{1F600} nul \u0000 ctl \u0007 ls \u2028 \"q\" \\ \r\n tab\t end"),
+  "!pid": async (session) => say(session, String(process.pid)),
+  "!then-deaf": async () => { setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0), 100); },
+  "!then-crash": async (session, [ms = 100]) => { setTimeout(() => process.exit(4), Number(ms)); },
   "!numbers": async (session) => out(`{"jsonrpc":"2.0","method":"x/numbers","params":{"a":9007199254740993,"b":18446744073709551615,"c":-0.0,"d":1.10,"e":1e3}}`),
   "!tool": async (session) => {
     update(session, "tool_call", { toolCallId: "t1", title: "Read a file", kind: "read", status: "pending" });
@@ -168,7 +192,7 @@ const acts = {
   "!said": async (session) => say(session, JSON.stringify(session.said)),
 };
 
-async function prompt({ sessionId, prompt: blocks }) {
+async function prompt({ sessionId, prompt: blocks }, id) {
   const session = sessions.get(sessionId);
   if (!session) throw new Refusal(-32602, "Invalid params", { reason: "no such session" });
   const text = blocks.filter((b) => b.type === "text").map((b) => b.text);
@@ -181,7 +205,8 @@ async function prompt({ sessionId, prompt: blocks }) {
   for (const t of text) session.said.push(["user", t]);
   try {
     const act = acts[word] ?? (async () => { for (const t of ["You said: ", text[text.length - 1], "."]) say(session, t); });
-    return { stopReason: (await act(session, rest, wait)) ?? "end_turn" };
+    const reason = await act(session, rest, wait, id);
+    return reason === ANSWERED ? ANSWERED : { stopReason: reason ?? "end_turn" };
   } catch (error) {
     if (cancelled) return { stopReason: "cancelled" };
     throw error;
@@ -211,7 +236,9 @@ const methods = {
   },
   "session/load": async ({ sessionId }) => {
     const session = restoreSession(sessionId);
+    replaying = true;
     for (const [who, text] of session.said) update(session, `${who}_message_chunk`, { content: { type: "text", text } });
+    replaying = false;
     return chosen(session);
   },
   "session/resume": async ({ sessionId }) => chosen(restoreSession(sessionId)),
@@ -232,8 +259,8 @@ async function serve(message) {
   try {
     if (!methods[method]) throw new Refusal(-32601, "Method not found");
     if (env.AGENT_FAIL === method) throw new Refusal(-32603, "told to fail");
-    const result = await methods[method](params);
-    if (id !== undefined) send({ id, result });
+    const result = await methods[method](params, id);
+    if (id !== undefined && result !== ANSWERED) send({ id, result });
   } catch (error) {
     if (id !== undefined) send({ id, error: { code: error.code ?? -32603, message: error.message, data: error.data } });
   }

@@ -14,6 +14,7 @@ import path from "node:path";
 import { test as nodeTest } from "node:test";
 import { Ear, PUBLISHED, createClient } from "./client.mjs";
 import { commandOf, isAlive, kill, markedWith } from "./process.mjs";
+import { Proxy } from "./proxy.mjs";
 import { Sandbox, freePort } from "./sandbox.mjs";
 import { Troupe } from "./troupe.mjs";
 import { awaited, forgetWaits, poll, within } from "./wait.mjs";
@@ -56,6 +57,7 @@ class Stage {
 	#folder = mkdtempSync(path.join(tmpdir(), "troupe-e2e-"));
 	#mark = path.basename(this.#folder);
 	#troupes = [];
+	#roads = [];
 	#closing = []; /* functions, the last is called first */
 
 	/** A folder of this test's own. */
@@ -91,6 +93,15 @@ class Stage {
 
 		this.atEnd(() => sandbox.stop());
 		return sandbox;
+	}
+
+	/** A road to it that can be made a bad one. */
+	async road(sandbox) {
+		const road = await new Proxy(sandbox.port).start();
+
+		this.#roads.push(road);
+		this.atEnd(() => road.stop());
+		return road;
 	}
 
 	client(troupe, options = {}) {
@@ -151,6 +162,8 @@ class Stage {
 		const logs = this.#troupes.flatMap((troupe) => troupe.lives).map((program) =>
 			["---- troupe's log", ...program.lines.slice(-LOG_LINES)].join("\n"));
 
-		return [...waited.map((what) => `waited for: ${what}`), ...wrong.map((what) => `wrong: ${what}`), ...logs].join("\n");
+		const roads = this.#roads.flatMap((road) => ["---- the road to the sandbox", ...road.story]);
+
+		return [...waited.map((what) => `waited for: ${what}`), ...wrong.map((what) => `wrong: ${what}`), ...roads, ...logs].join("\n");
 	}
 }
