@@ -444,6 +444,45 @@ static int workspace_get_events(struct troupe_actor *a, struct troupe_call *call
 	return troupe_reply_events(call, (uint64_t)in->offset, in->limit);
 }
 
+struct sessions_page { const char *cursor; uint32_t limit; };
+static const struct troupe_record sessions_page = TROUPE_RECORD(sessions_page,
+	TROUPE_OPTION(sessions_page,  cursor, "cursor"),
+	TROUPE_DEFAULT(sessions_page, limit,  "limit", 100));
+
+static int workspace_list_sessions(struct troupe_actor *a, struct troupe_call *call)
+{
+	const struct sessions_page *in = troupe_args(call);
+
+	(void)a;
+	return troupe_reply_sessions(call, in->cursor, in->limit);
+}
+
+struct events_page { const char *session_id, *cursor; uint32_t limit; };
+static const struct troupe_record events_page = TROUPE_RECORD(events_page,
+	TROUPE_OPTION(events_page,  session_id, "sessionId"),
+	TROUPE_OPTION(events_page,  cursor,     "cursor"),
+	TROUPE_DEFAULT(events_page, limit,      "limit", 100));
+
+static int workspace_list_events(struct troupe_actor *a, struct troupe_call *call)
+{
+	const struct events_page *in = troupe_args(call);
+
+	(void)a;
+	return troupe_reply_session_events(call, in->session_id ? in->session_id : DEFAULT_SESSION, in->cursor, in->limit);
+}
+
+struct one_session { const char *session_id; };
+static const struct troupe_record one_session = TROUPE_RECORD(one_session,
+	TROUPE_OPTION(one_session, session_id, "sessionId"));
+
+static int workspace_get_transcript(struct troupe_actor *a, struct troupe_call *call)
+{
+	const struct one_session *in = troupe_args(call);
+
+	(void)a;
+	return troupe_reply_transcript(call, in->session_id ? in->session_id : DEFAULT_SESSION);
+}
+
 /* ------------------------------------------------------------------ the form */
 
 static const struct troupe_action workspace_actions[] = {
@@ -459,6 +498,9 @@ static const struct troupe_action workspace_actions[] = {
 	{ .name = "setConfigOption",   .run = workspace_set_config_option, .takes = &option_choice,  .slow = true },
 	{ .name = "renewSandbox",      .run = workspace_renew_sandbox },
 	{ .name = "getEvents",         .run = workspace_get_events, .takes = &page },
+	{ .name = "listSessions",      .run = workspace_list_sessions,  .takes = &sessions_page },
+	{ .name = "listEvents",        .run = workspace_list_events,    .takes = &events_page },
+	{ .name = "getTranscript",     .run = workspace_get_transcript, .takes = &one_session },
 	{ 0 }
 };
 

@@ -375,7 +375,7 @@ struct troupe_session_hooks {
 	/* A prompt was accepted as new: nothing of it is logged yet. Publish here what people should see of it. */
 	void (*on_prompt)(struct troupe_actor *a, struct troupe_session *s, const struct troupe_prompt *p);
 	/* One envelope, in stream order, exactly once (spec/sandbox-agent.md 4.2: a SessionEvent). Publish it: it is stored
-	 * in the same commit that notes it as received. */
+	 * in the same commit that notes it as received. What is published first here is what listing gives back. */
 	void (*on_event)(struct troupe_actor *a, struct troupe_session *s, struct troupe_value event);
 	void (*on_change)(struct troupe_actor *a, struct troupe_session *s, const char *name, struct troupe_value value);
 };
@@ -453,6 +453,18 @@ int troupe_session_renew(struct troupe_session *s);
 
 /* May people choose this provider? Those that the server's --provider names. NULL: is there any? */
 bool troupe_provider_offered(const struct troupe_actor *a, const char *name);
+
+/* Pages of what has been, whether a session is open or not; limit 1 to TR_GETEVENTS_MAX. Each page costs its own size, at any
+ * length of the history. cursor NULL: from the beginning; one that is none counts as none. Only what is committed is told,
+ * and nextCursor is left out at the end. They return TROUPE_LATER.
+ *
+ * { items: [SessionRecord], nextCursor? }, by createdAt, then id (spec/sandbox-agent.md 4.1). */
+int troupe_reply_sessions(struct troupe_call *call, const char *cursor, uint32_t limit);
+/* { items: [SessionEvent], nextCursor? }, by eventIndex: what on_event published first of each. A cursor is the last eventIndex
+ * that was had, in decimal digits. ENOSESSION. */
+int troupe_reply_session_events(struct troupe_call *call, const char *session_id, const char *cursor, uint32_t limit);
+/* [SessionEvent], all of them; EBIGOUT when that is more than one answer holds (768 KiB): then page. */
+int troupe_reply_transcript(struct troupe_call *call, const char *session_id);
 
 void troupe_session_info(const struct troupe_session *s, struct troupe_session_info *ret);
 

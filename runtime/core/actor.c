@@ -53,9 +53,6 @@ struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind
 	return a;
 }
 
-/* A read of the store that has not come back finds nobody home. */
-struct pending { struct tr_list link; struct troupe_actor *actor; void *callback; void *arg; };
-
 void tr_actor_free(struct troupe_actor *a)
 {
 	assert(tr_list_empty(&a->peers) && tr_list_empty(&a->sockets) && tr_list_empty(&a->calls) && !a->topics);
@@ -64,12 +61,7 @@ void tr_actor_free(struct troupe_actor *a)
 	free(a->sessions);
 	tr_queue_free(a);
 	tr_timers_free(a);
-	while (!tr_list_empty(&a->reads)) {
-		struct pending *p = tr_container(a->reads.next, struct pending, link);
-
-		p->actor = NULL;
-		tr_list_remove(&p->link);
-	}
+	tr_items_forget(a);
 	tr_state_free(a);
 	tr_list_remove(&a->idle_link);
 	tr_list_remove(&a->link);
@@ -192,120 +184,7 @@ void tr_actor_settle(struct troupe_actor *a)
 		tr_roster_retire(a, false);
 }
 
-/* ------------------------------------------------------------------ durable items */
-
-void tr_actor_put(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size)
-{
-	assert(a->core->turning == a);
-	tr_ledger_write(&a->core->ledger, TR_OP_PUT, a->row.num, 0, key.data, key.size, value, size);
-}
-
-void tr_actor_delete(struct troupe_actor *a, struct troupe_text key)
-{
-	assert(a->core->turning == a);
-	tr_ledger_write(&a->core->ledger, TR_OP_DELETE, a->row.num, 0, key.data, key.size, NULL, 0);
-}
-
-void tr_actor_hand_over(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size)
-{
-	assert(a->core->turning == a);
-	tr_ledger_write(&a->core->ledger, TR_OP_PUT, TR_NOBODY, 0, key.data, key.size, value, size);
-}
-
-static struct pending *pending_new(struct troupe_actor *a, void *callback, void *arg)
-{
-	struct pending *p = tr_alloc(sizeof *p);
-
-	p->actor = a;
-	p->callback = callback;
-	p->arg = arg;
-	tr_list_push(&a->reads, &p->link);
-	return p;
-}
-
-static void pending_free(struct pending *p)
-{
-	tr_list_remove(&p->link);
-	free(p);
-}
-
-/* What the store found, on its way into a turn. */
-struct found { struct pending *pending; int rc; struct troupe_text key; struct troupe_value value; };
-
-typedef void on_value(struct troupe_actor *, void *, int, struct troupe_value);
-typedef void on_item(struct troupe_actor *, void *, int, struct troupe_text, struct troupe_value);
-
-static int value_turn(struct troupe_actor *a, void *arg)
-{
-	const struct found *f = arg;
-
-	((on_value *)(uintptr_t)f->pending->callback)(a, f->pending->arg, f->rc, f->value);
-	return 0;
-}
-
-static int item_turn(struct troupe_actor *a, void *arg)
-{
-	const struct found *f = arg;
-
-	((on_item *)(uintptr_t)f->pending->callback)(a, f->pending->arg, f->rc, f->key, f->value);
-	return 0;
-}
-
-static void got_value(void *arg, int rc, struct troupe_value value)
-{
-	struct found f = { .pending = arg, .rc = rc, .value = value };
-
-	if (f.pending->actor)
-		tr_actor_turn(f.pending->actor, value_turn, &f);
-	pending_free(f.pending);
-}
-
-static void got_item(void *arg, int rc, struct troupe_text key, struct troupe_value value)
-{
-	struct found f = { .pending = arg, .rc = rc, .key = key, .value = value };
-
-	if (f.pending->actor)
-		tr_actor_turn(f.pending->actor, item_turn, &f);
-	if (!key.data)
-		pending_free(f.pending);
-}
-
-void tr_actor_get(struct troupe_actor *a, struct troupe_text key,
-                  void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_value value), void *arg)
-{
-	struct tr_store *store = &a->core->o.store;
-
-	store->ops->get(store->ctx, a->row.num, key, got_value, pending_new(a, (void *)(uintptr_t)callback, arg));
-}
-
-void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
-                   void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
-                                    struct troupe_value value), void *arg)
-{
-	struct tr_store *store = &a->core->o.store;
-
-	store->ops->scan(store->ctx, a->row.num, prefix, got_item, pending_new(a, (void *)(uintptr_t)callback, arg));
-}
-
-typedef void on_key(struct troupe_actor *, void *, int, struct troupe_text);
-
-static void got_key(void *arg, int rc, struct troupe_text key)
-{
-	struct pending *p = arg;
-
-	if (p->actor)
-		((on_key *)(uintptr_t)p->callback)(p->actor, p->arg, rc, key);
-	if (!key.data)
-		pending_free(p);
-}
-
-void tr_actor_keys(struct troupe_actor *a, struct troupe_text prefix,
-                   void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key), void *arg)
-{
-	struct tr_store *store = &a->core->o.store;
-
-	store->ops->keys(store->ctx, a->row.num, prefix, got_key, pending_new(a, (void *)(uintptr_t)callback, arg));
-}
+/* ------------------------------------------------------------------ the commit, and staying awake */
 
 void tr_actor_after(struct troupe_actor *a, void (*then)(void *arg, int rc), void *arg)
 {

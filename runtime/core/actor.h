@@ -10,8 +10,9 @@
  * calls run. Returns what run returned; negative: everything that run wrote, published and sent is undone. */
 int tr_actor_turn(struct troupe_actor *a, int (*run)(struct troupe_actor *a, void *arg), void *arg);
 
-/* The actor's own durable items (at most 400 bytes of key). In a turn; written with its commit. Keys beginning "session/" and
- * TR_OWED belong to the session port; the latter (at most 360 bytes) outlive the actor. "queue/" is the queues'. */
+/* The actor's own durable items (at most 400 bytes of key). In a turn; written with its commit. Keys beginning "session/",
+ * "sessions/" and TR_OWED belong to the session port; the latter (at most 360 bytes) outlive the actor. "queue/" is the
+ * queues'. */
 void tr_actor_put(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size);
 void tr_actor_delete(struct troupe_actor *a, struct troupe_text key);
 
@@ -29,6 +30,20 @@ void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
 /* The keys only. on_key comes outside of any turn. */
 void tr_actor_keys(struct troupe_actor *a, struct troupe_text prefix,
                    void (*on_key)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key), void *arg);
+
+/* A part of a scan: keys > after (which begins with prefix; size 0: from the first), at most limit (0: all). */
+void tr_actor_scan_after(struct troupe_actor *a, struct troupe_text prefix, struct troupe_text after, unsigned limit,
+                         void (*on_item)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
+                                         struct troupe_value value), void *arg);
+
+/* A page of what is committed of its log, as of the store's read_log; lent for the callback. */
+struct tr_actor_event { uint64_t seq; struct troupe_text name; int64_t at_ms; struct troupe_value data; };
+void tr_actor_read_log(struct troupe_actor *a, uint64_t after, unsigned max_events, size_t max_bytes,
+                       void (*on_page)(struct troupe_actor *a, void *arg, int rc, const struct tr_actor_event *events,
+                                       size_t count, bool more), void *arg);
+
+/* Zeroed memory that lives as long as the call, aligned for anything: what a read that answers a call needs. */
+void *tr_call_alloc(struct troupe_call *c, size_t size);
 
 /* In a turn: `then` is called from the loop once what this turn wrote is durable (rc 0), in its place among the messages
  * that the turn sends. If the commit fails, or the turn is undone, it is called with rc negative; the actor is then

@@ -177,7 +177,7 @@ void tr_core_delete(struct tr_core *core, struct troupe_text key)
 void tr_core_scan(struct tr_core *core, struct troupe_text prefix,
                   void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg)
 {
-	core->o.store.ops->scan(core->o.store.ctx, TR_NOBODY, prefix, on_item, arg);
+	core->o.store.ops->scan(core->o.store.ctx, TR_NOBODY, prefix, (struct troupe_text){ 0 }, 0, on_item, arg);
 }
 
 void tr_core_count(const struct tr_core *core, struct tr_core_counts *ret)

@@ -203,6 +203,9 @@ void tr_state_save(struct troupe_actor *a);    /* with the ledger, if they chang
 void tr_state_restore(struct troupe_actor *a); /* as last saved */
 void tr_state_free(struct troupe_actor *a);
 
+/* ---- items.c */
+void tr_items_forget(struct troupe_actor *a); /* it goes: nobody waits for what is being read */
+
 /* ---- call.c */
 struct troupe_call *tr_call_new(struct troupe_actor *a, const struct troupe_action *action, struct troupe_value args);
 /* Runs its action as a turn, and answers what can be answered now. */

@@ -75,11 +75,11 @@ struct tr_store_ops {
 	 * there is one. more: there are others behind these. */
 	void (*read_log)(void *ctx, uint64_t actor, uint64_t after, unsigned max_events, size_t max_bytes,
 	                 void (*on_page)(void *arg, int rc, const struct tr_log_entry *entries, size_t count, bool more), void *arg);
-	/* Items of an actor: one (rc TROUPE_ENOTFOUND), or all whose key begins with prefix, in byte order, then once with
-	 * key.data NULL. */
+	/* Items of an actor: one (rc TROUPE_ENOTFOUND), or those whose key begins with prefix and is > after (size 0: all; else it
+	 * begins with prefix, too), at most limit (0: no limit), in byte order, then once with key.data NULL. */
 	void (*get)(void *ctx, uint64_t actor, struct troupe_text key,
 	            void (*on_value)(void *arg, int rc, struct troupe_value value), void *arg);
-	void (*scan)(void *ctx, uint64_t actor, struct troupe_text prefix,
+	void (*scan)(void *ctx, uint64_t actor, struct troupe_text prefix, struct troupe_text after, unsigned limit,
 	             void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg);
 	/* As scan, but the keys only: no value is read. */
 	void (*keys)(void *ctx, uint64_t actor, struct troupe_text prefix,
@@ -173,6 +173,10 @@ struct tr_session_ops {
 	void (*info)(const struct troupe_session *s, struct troupe_session_info *ret);
 	int (*renew)(struct troupe_session *s);
 	bool (*offers)(void *ctx, const char *provider);
+	/* Of the call's actor, whether its sessions are open or not. */
+	int (*list_sessions)(struct troupe_call *call, const char *cursor, uint32_t limit);
+	int (*list_events)(struct troupe_call *call, const char *session_id, uint64_t after, uint32_t limit);
+	int (*transcript)(struct troupe_call *call, const char *session_id);
 };
 
 struct tr_sessions { const struct tr_session_ops *ops; void *ctx; };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An actor's sessions with coding agents: through the port, whoever stands behind it. */
+#include <stdlib.h>
+
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
 
@@ -89,6 +91,36 @@ bool troupe_provider_offered(const struct troupe_actor *a, const char *name)
 	const struct tr_sessions *port = a->core->o.sessions;
 
 	return port && port->ops->offers && port->ops->offers(port->ctx, name);
+}
+
+static int no_port(struct troupe_call *call)
+{
+	return troupe_fail(call, TROUPE_ESANDBOX, "This server runs without a sandbox (--sandbox none).");
+}
+
+int troupe_reply_sessions(struct troupe_call *call, const char *cursor, uint32_t limit)
+{
+	const struct tr_sessions *port = call->actor->core->o.sessions;
+
+	return port ? port->ops->list_sessions(call, cursor, limit) : no_port(call);
+}
+
+int troupe_reply_session_events(struct troupe_call *call, const char *session_id, const char *cursor, uint32_t limit)
+{
+	const struct tr_sessions *port = call->actor->core->o.sessions;
+	char *end = NULL;
+	uint64_t after = cursor && *cursor >= '0' && *cursor <= '9' ? strtoull(cursor, &end, 10) : 0;
+
+	if (end && *end)
+		after = 0;
+	return port ? port->ops->list_events(call, session_id, after, limit) : no_port(call);
+}
+
+int troupe_reply_transcript(struct troupe_call *call, const char *session_id)
+{
+	const struct tr_sessions *port = call->actor->core->o.sessions;
+
+	return port ? port->ops->transcript(call, session_id) : no_port(call);
 }
 
 void troupe_session_info(const struct troupe_session *s, struct troupe_session_info *ret)

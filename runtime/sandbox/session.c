@@ -222,6 +222,9 @@ const struct tr_session_ops tr_session_ops = {
 	.restart = tr_turn_restart,
 	.queue   = tr_turn_queue,
 	.set     = tr_settings_set,
+	.list_sessions = tr_list_sessions,
+	.list_events   = tr_list_events,
+	.transcript    = tr_list_transcript,
 	.info    = session_info,
 	.renew   = tr_session_renew,
 	.offers  = session_offers,
@@ -242,6 +245,11 @@ static void stop(struct troupe_session *s)
 
 void tr_session_save(struct troupe_session *s)
 {
+	if (s->created_at != 0 && (s->dirty_main || s->dirty_config || !s->recorded)) {
+		tr_store_record(s);
+		s->dirty_main = s->dirty_main || !s->recorded;
+		s->recorded = true;
+	}
 	if (s->dirty_main)
 		tr_store_main(s);
 	if (s->dirty_at)
@@ -346,6 +354,7 @@ static void put_truncated(struct troupe_session *s, struct tr_bytes *out, struct
 void tr_session_event(struct troupe_session *s, enum tr_sender sender, struct troupe_text json)
 {
 	struct tr_bytes event = { 0 };
+	uint64_t before;
 	char uuid[37];
 
 	tr_random_uuid(uuid);
@@ -369,8 +378,12 @@ void tr_session_event(struct troupe_session *s, enum tr_sender sender, struct tr
 		put_truncated(s, &event, json);
 	else
 		tr_put_json(&event, json.data, json.size);
+	before = troupe_seq(s->actor);
 	if (s->hooks.on_event)
 		s->hooks.on_event(s->actor, s, tr_bytes_value(&event));
+	s->seqs[(s->event_index - 1) % TR_INDEX_BLOCK] = troupe_seq(s->actor) > before ? (int64_t)before + 1 : TR_SEQ_NONE;
+	if (s->event_index % TR_INDEX_BLOCK == 0)
+		tr_store_block(s);
 	tr_bytes_free(&event);
 }
 

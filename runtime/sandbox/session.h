@@ -16,6 +16,7 @@
  *	session_settings.c   modes, models and the like: set, and set again in a new instance
  *	session_clean.c      instances that we left behind
  *	session_sweep.c      agent processes that were left behind
+ *	session_list.c       pages of what has been: an actor's sessions, a session's events
  *	config.c             what an agent lets people choose, as last known
  *	history.c            what a new agent session is told of the old one
  *	problem.c            what an answer of the sandbox means
@@ -67,6 +68,12 @@
 
 extern int tr_settle_ms; /* 5000, of a healthy stream, before what it does not bring is held to be missing. Tests shorten it */
 extern int tr_cancel_ms; /* TR_CANCEL_MS; so do they here */
+
+/* Where the events of a session lie in the actor's log: seqs, in blocks of so many. One item a block, written when it is full;
+ * until then its seqs are part of open/at. */
+#define TR_INDEX_BLOCK 64
+#define TR_SEQ_NONE    0    /* was not published */
+#define TR_SEQ_UNKNOWN (-1) /* logged before there was an index */
 
 enum tr_sender { TR_CLIENT, TR_AGENT, TR_SYNTHETIC };
 
@@ -222,11 +229,13 @@ struct troupe_session {
 	struct tr_instance instance;
 	int64_t            created_at;   /* of the session */
 	uint64_t           event_index;  /* of the newest event */
+	int64_t            seqs[TR_INDEX_BLOCK]; /* of the events of the block that is not full yet */
 	uint64_t           next_request, next_order;
 	struct tr_history  history;
 	struct tr_config   config;       /* as the agent last had it */
 	struct tr_list     settings;     /* still to be set, in order: tr_setting */
 	bool               dirty_main, dirty_at, dirty_history, dirty_config;
+	bool               recorded;     /* it is among the sessions that listSessions tells */
 
 	/* the link */
 	enum tr_link            link;
@@ -332,6 +341,9 @@ void tr_store_main(struct troupe_session *s);
 void tr_store_at(struct troupe_session *s);
 void tr_store_history(struct troupe_session *s);
 void tr_store_config(struct troupe_session *s);
+void tr_store_record(struct troupe_session *s);                 /* as listSessions tells it */
+void tr_store_forget_record(struct troupe_session *s);          /* it was never made */
+void tr_store_block(struct troupe_session *s);                  /* of the index: it is full */
 void tr_store_prompt(struct troupe_session *s, const struct tr_prompt *p); /* open: whole; ended: what it came to */
 void tr_store_permission(struct troupe_session *s, const struct tr_permission *p);
 void tr_store_resolved(struct troupe_session *s, const struct tr_permission *p, const char *reply, const char *user_id);
@@ -343,8 +355,22 @@ void tr_store_big(struct troupe_session *s, uint64_t event_index, struct troupe_
 /* Keys of items that are looked up one by one. */
 struct troupe_text tr_store_done_key(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *prompt_id);
 struct troupe_text tr_store_resolved_key(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *permission_id);
+/* Keys of sessions that are not open, perhaps: of a block of the index, of where it is. */
+struct troupe_text tr_store_block_key(const char *session_id, char into[TR_ITEM_KEY_MAX], uint64_t block);
+struct troupe_text tr_store_at_key(const char *session_id, char into[TR_ITEM_KEY_MAX]);
+struct troupe_text tr_store_big_key(const char *session_id, char into[TR_ITEM_KEY_MAX], uint64_t event_index);
+/* Reads where it is: the newest event's index, and the seqs of its block that is not full. */
+uint64_t tr_store_read_at(struct troupe_value v, int64_t seqs[TR_INDEX_BLOCK]);
+/* Reads a full block; what is missing in front is unknown. */
+void tr_store_read_seqs(struct troupe_value list, size_t count, int64_t seqs[TR_INDEX_BLOCK]);
 /* What an ended prompt came to: fills state, error, message, stop_reason. */
 bool tr_store_read_done(struct troupe_value v, struct tr_prompt *ret);
+
+/* ---- session_list.c */
+
+int tr_list_sessions(struct troupe_call *call, const char *cursor, uint32_t limit);
+int tr_list_events(struct troupe_call *call, const char *session_id, uint64_t after, uint32_t limit);
+int tr_list_transcript(struct troupe_call *call, const char *session_id);
 
 /* ---- session_link.c */
 

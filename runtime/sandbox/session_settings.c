@@ -163,6 +163,7 @@ static void unmake(struct troupe_session *s, int error, const char *message)
 {
 	tr_link_end_instance(s, error, "not_made", message);
 	s->instance.agent_session[0] = '\0';
+	tr_store_forget_record(s);
 	s->created_at = 0;
 	tr_settings_free(s);
 	tr_config_fini(&s->config);

@@ -11,6 +11,9 @@
  *	done/ID          what a prompt came to, for ever: the same promptId is the same prompt
  *	resolved/ID      who answered a permission request, for ever
  *	big/N            an envelope that was too large for clients, by event index
+ *	events/N         a block of the index: the seqs of TR_INDEX_BLOCK events
+ *
+ * And under "sessions/", by time and id, what listSessions tells of each.
  *
  * And, beside the sandbox's own item (place.c), under TR_OWED "agent/ID" an instance that was made and not cleaned up: if the actor
  * is destroyed, the server does that (debts.c).
@@ -28,19 +31,39 @@
 #include "runtime/sandbox/debts.h"
 #include "runtime/sandbox/items.h"
 
-static struct troupe_text key_of(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *kind, const char *name)
+static struct troupe_text key_in(const char *session_id, char into[TR_ITEM_KEY_MAX], const char *kind, const char *name)
 {
-	int size = snprintf(into, TR_ITEM_KEY_MAX, "session/%s/%s%s", s->id, kind, name);
+	int size = snprintf(into, TR_ITEM_KEY_MAX, "session/%s/%s%s", session_id, kind, name);
 
 	return (struct troupe_text){ into, (size_t)size < TR_ITEM_KEY_MAX ? (size_t)size : TR_ITEM_KEY_MAX - 1 };
 }
 
-static struct troupe_text numbered_key(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *kind, uint64_t n)
+static struct troupe_text key_of(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *kind, const char *name)
+{
+	return key_in(s->id, into, kind, name);
+}
+
+static struct troupe_text numbered_key(const char *session_id, char into[TR_ITEM_KEY_MAX], const char *kind, uint64_t n)
 {
 	char name[24];
 
 	snprintf(name, sizeof name, "%020" PRIu64, n);
-	return key_of(s, into, kind, name);
+	return key_in(session_id, into, kind, name);
+}
+
+struct troupe_text tr_store_block_key(const char *session_id, char into[TR_ITEM_KEY_MAX], uint64_t block)
+{
+	return numbered_key(session_id, into, "events/", block);
+}
+
+struct troupe_text tr_store_at_key(const char *session_id, char into[TR_ITEM_KEY_MAX])
+{
+	return key_in(session_id, into, "open/", "at");
+}
+
+struct troupe_text tr_store_big_key(const char *session_id, char into[TR_ITEM_KEY_MAX], uint64_t event_index)
+{
+	return numbered_key(session_id, into, "big/", event_index);
 }
 
 static void put_item(struct troupe_session *s, struct troupe_text key, struct tr_bytes *value)
@@ -57,7 +80,8 @@ void tr_store_main(struct troupe_session *s)
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	tr_put_map(&v, 11);
+	tr_put_map(&v, 12);
+	tr_item_put_number(&v, "recorded", s->recorded);
 	tr_item_put_text(&v, "agent", s->agent);
 	tr_item_put_text(&v, "state", s->told_state);
 	tr_item_put_text(&v, "url", s->where);
@@ -72,17 +96,72 @@ void tr_store_main(struct troupe_session *s)
 	put_item(s, key_of(s, key, "open/", "main"), &v);
 }
 
+static void put_seqs(struct tr_bytes *out, const int64_t *seqs, size_t count)
+{
+	tr_put_array(out, (uint32_t)count);
+	for (size_t i = 0; i < count; i++)
+		tr_put_int(out, seqs[i]);
+}
+
 void tr_store_at(struct troupe_session *s)
 {
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	tr_put_map(&v, 4);
+	tr_put_map(&v, 5);
 	tr_item_put_number(&v, "streamId", s->instance.bound ? (int64_t)s->stream.last : 0);
 	tr_item_put_number(&v, "eventIndex", (int64_t)s->event_index);
 	tr_item_put_number(&v, "nextRequest", (int64_t)s->next_request);
 	tr_item_put_number(&v, "nextOrder", (int64_t)s->next_order);
-	put_item(s, key_of(s, key, "open/", "at"), &v);
+	tr_put_text(&v, "seqs");
+	put_seqs(&v, s->seqs, s->event_index % TR_INDEX_BLOCK);
+	put_item(s, tr_store_at_key(s->id, key), &v);
+}
+
+void tr_store_block(struct troupe_session *s)
+{
+	struct tr_bytes v = { 0 };
+	char key[TR_ITEM_KEY_MAX];
+
+	put_seqs(&v, s->seqs, TR_INDEX_BLOCK);
+	put_item(s, tr_store_block_key(s->id, key, s->event_index / TR_INDEX_BLOCK - 1), &v);
+}
+
+static struct troupe_text record_key(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX])
+{
+	int size = snprintf(into, TR_ITEM_KEY_MAX, "sessions/%020" PRId64 "/%s", s->created_at, s->id);
+
+	return (struct troupe_text){ into, (size_t)size };
+}
+
+void tr_store_forget_record(struct troupe_session *s)
+{
+	char key[TR_ITEM_KEY_MAX];
+
+	if (s->recorded)
+		tr_actor_delete(s->actor, record_key(s, key));
+	s->recorded = false;
+}
+
+void tr_store_record(struct troupe_session *s)
+{
+	struct tr_bytes v = { 0 };
+	char key[TR_ITEM_KEY_MAX];
+
+	tr_put_map(&v, 9);
+	tr_item_put_text(&v, "id", s->id);
+	tr_item_put_text(&v, "agent", s->agent);
+	tr_item_put_text(&v, "agentSessionId", s->instance.agent_session);
+	tr_item_put_text(&v, "lastConnectionId", s->instance.connection_id);
+	tr_item_put_number(&v, "createdAt", s->created_at);
+	tr_item_put_text(&v, "sandboxId", tr_place_name(&s->place));
+	tr_put_text(&v, "sessionInit");
+	tr_put_map(&v, 2);
+	tr_item_put_text(&v, "cwd", tr_sandbox_cwd(s->sandbox, tr_place_cwd(&s->place)));
+	tr_put_text(&v, "mcpServers");
+	tr_put_array(&v, 0);
+	tr_config_put(&s->config, &v);
+	put_item(s, record_key(s, key), &v);
 }
 
 void tr_store_history(struct troupe_session *s)
@@ -133,7 +212,7 @@ static void store_open_prompt(struct troupe_session *s, const struct tr_prompt *
 	tr_item_put_number(&v, "stalled", p->stalled);
 	tr_item_put_number(&v, "cancel", p->cancel);
 	tr_item_put_text(&v, "cancelledBy", p->cancelled_by);
-	put_item(s, numbered_key(s, key, "open/turn/", p->order), &v);
+	put_item(s, numbered_key(s->id, key, "open/turn/", p->order), &v);
 }
 
 static void store_done_prompt(struct troupe_session *s, const struct tr_prompt *p)
@@ -141,7 +220,7 @@ static void store_done_prompt(struct troupe_session *s, const struct tr_prompt *
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	tr_actor_delete(s->actor, numbered_key(s, key, "open/turn/", p->order));
+	tr_actor_delete(s->actor, numbered_key(s->id, key, "open/turn/", p->order));
 	tr_put_map(&v, 4);
 	tr_item_put_number(&v, "state", p->state);
 	tr_item_put_text(&v, "stopReason", p->stop_reason);
@@ -234,7 +313,7 @@ void tr_store_big(struct troupe_session *s, uint64_t event_index, struct troupe_
 	char key[TR_ITEM_KEY_MAX];
 
 	tr_put_json(&v, json.data, json.size);
-	put_item(s, numbered_key(s, key, "big/", event_index), &v);
+	put_item(s, tr_store_big_key(s->id, key, event_index), &v);
 }
 
 struct troupe_text tr_store_done_key(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *prompt_id)
@@ -255,6 +334,7 @@ static void read_main(struct troupe_session *s, struct troupe_value v)
 	char agent[TR_ACP_SHORT_MAX];
 
 	s->created_at = tr_item_number(v, "createdAt");
+	s->recorded = tr_item_number(v, "recorded") != 0;
 	free(s->where);
 	s->where = tr_item_new_text(v, "url");
 	tr_item_text(v, "state", s->told_state, sizeof s->told_state);
@@ -270,10 +350,32 @@ static void read_main(struct troupe_session *s, struct troupe_value v)
 	i->replay_due = tr_item_number(v, "replayDue") != 0;
 }
 
+void tr_store_read_seqs(struct troupe_value list, size_t count, int64_t seqs[TR_INDEX_BLOCK])
+{
+	struct tr_cursor c = tr_cursor(list);
+	struct tr_item item;
+	size_t known = 0;
+
+	if (list.size > 0 && tr_next(&c, &item) == 0 && item.kind == TR_ARRAY && item.count <= count)
+		known = item.count;
+	for (size_t i = 0; i < count; i++)
+		seqs[i] = i >= count - known && tr_next(&c, &item) == 0 && item.kind == TR_INT ? item.integer : TR_SEQ_UNKNOWN;
+}
+
+uint64_t tr_store_read_at(struct troupe_value v, int64_t seqs[TR_INDEX_BLOCK])
+{
+	uint64_t newest = (uint64_t)tr_item_number(v, "eventIndex");
+	struct troupe_value list = { 0 };
+
+	tr_value_member(v, "seqs", &list);
+	tr_store_read_seqs(list, newest % TR_INDEX_BLOCK, seqs);
+	return newest;
+}
+
 static void read_at(struct troupe_session *s, struct troupe_value v)
 {
 	s->stream.last = (uint64_t)tr_item_number(v, "streamId");
-	s->event_index = (uint64_t)tr_item_number(v, "eventIndex");
+	s->event_index = tr_store_read_at(v, s->seqs);
 	s->next_request = (uint64_t)tr_item_number(v, "nextRequest");
 	s->next_order = (uint64_t)tr_item_number(v, "nextOrder");
 }

@@ -154,7 +154,7 @@ void tr_lmdb_get(void *ctx, uint64_t actor, struct troupe_text key,
                  void (*on_value)(void *arg, int rc, struct troupe_value value), void *arg);
 void tr_lmdb_list(void *ctx, const char *namespace, const char *name, uint64_t after, unsigned limit,
                   void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg);
-void tr_lmdb_scan(void *ctx, uint64_t actor, struct troupe_text prefix,
+void tr_lmdb_scan(void *ctx, uint64_t actor, struct troupe_text prefix, struct troupe_text after, unsigned limit,
                   void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg);
 void tr_lmdb_keys(void *ctx, uint64_t actor, struct troupe_text prefix,
                   void (*on_key)(void *arg, int rc, struct troupe_text key), void *arg);

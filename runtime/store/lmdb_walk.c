@@ -185,8 +185,11 @@ void tr_lmdb_busy(void *ctx, void (*on_row)(void *arg, int rc, const struct tr_a
 
 typedef void on_item_fn(void *arg, int rc, struct troupe_text key, struct troupe_value value);
 
-static void walk_items(struct tr_lmdb *db, struct walk *w, struct troupe_text prefix, on_item_fn *on_item, void *arg)
+static void walk_items(struct tr_lmdb *db, struct walk *w, struct troupe_text prefix, struct troupe_text after,
+                       on_item_fn *on_item, void *arg)
 {
+	struct tr_lmdb_key from;
+	MDB_val last;
 	struct chunk c = { .bytes = tr_lmdb_spare_take(db) };
 	int rc;
 
@@ -195,6 +198,10 @@ static void walk_items(struct tr_lmdb *db, struct walk *w, struct troupe_text pr
 		w->left = 0;
 	}
 	w->prefix = w->next.size;
+	if (after.size > prefix.size && tr_key_item(&from, w->actor, after.data, after.size)) {
+		last = tr_key_val(&from);
+		tr_key_after(&w->next, &last);
+	}
 	do {
 		rc = next_chunk(db, w, &c);
 		for (unsigned i = 0; !rc && i < c.count; i++) {
@@ -209,11 +216,12 @@ static void walk_items(struct tr_lmdb *db, struct walk *w, struct troupe_text pr
 	tr_lmdb_spare_give(db, &c.bytes);
 }
 
-void tr_lmdb_scan(void *ctx, uint64_t actor, struct troupe_text prefix, on_item_fn *on_item, void *arg)
+void tr_lmdb_scan(void *ctx, uint64_t actor, struct troupe_text prefix, struct troupe_text after, unsigned limit,
+                  on_item_fn *on_item, void *arg)
 {
-	struct walk w = { .what = "scan", .table = TR_TABLE_ITEMS, .actor = actor, .left = UINT64_MAX };
+	struct walk w = { .what = "scan", .table = TR_TABLE_ITEMS, .actor = actor, .left = limit ? limit : UINT64_MAX };
 
-	walk_items(ctx, &w, prefix, on_item, arg);
+	walk_items(ctx, &w, prefix, after, on_item, arg);
 }
 
 struct on_key { void (*on_key)(void *arg, int rc, struct troupe_text key); void *arg; };
@@ -231,5 +239,5 @@ void tr_lmdb_keys(void *ctx, uint64_t actor, struct troupe_text prefix,
 {
 	struct walk w = { .what = "keys", .table = TR_TABLE_ITEMS, .actor = actor, .keys = true, .left = UINT64_MAX };
 
-	walk_items(ctx, &w, prefix, tell_key, &(struct on_key){ on_key, arg });
+	walk_items(ctx, &w, prefix, (struct troupe_text){ 0 }, tell_key, &(struct on_key){ on_key, arg });
 }

@@ -164,7 +164,15 @@ void tr_world_read(struct tr_world *w)
 	free(reads);
 }
 
-static void store_scan(void *ctx, uint64_t actor, struct troupe_text prefix,
+static bool is_after(const struct item *it, struct troupe_text after)
+{
+	size_t size = it->key_size < after.size ? it->key_size : after.size;
+	int order = size > 0 ? memcmp(it->key, after.data, size) : 0;
+
+	return order > 0 || (order == 0 && (it->key_size > after.size || after.size == 0));
+}
+
+static void store_scan(void *ctx, uint64_t actor, struct troupe_text prefix, struct troupe_text after, unsigned limit,
                        void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg)
 {
 	struct tr_world_row *r = row_by_num(ctx, actor);
@@ -172,10 +180,12 @@ static void store_scan(void *ctx, uint64_t actor, struct troupe_text prefix,
 	for (size_t i = 0; r && i < r->item_count; i++) {
 		struct item *it = &r->items[i];
 
-		if (it->key_size < prefix.size || memcmp(it->key, prefix.data, prefix.size) != 0)
+		if (it->key_size < prefix.size || memcmp(it->key, prefix.data, prefix.size) != 0 || !is_after(it, after))
 			continue;
 		((struct tr_world *)ctx)->item_reads++;
 		on_item(arg, 0, (struct troupe_text){ it->key, it->key_size }, lend(&it->value));
+		if (limit > 0 && --limit == 0)
+			break;
 	}
 	on_item(arg, 0, (struct troupe_text){ 0 }, (struct troupe_value){ 0 });
 }

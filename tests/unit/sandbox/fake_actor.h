@@ -25,7 +25,8 @@
 struct fake_item { char *key; struct tr_bytes value; };
 struct fake_write { char *key; struct tr_bytes value; bool erase; };
 struct fake_after { void (*then)(void *arg, int rc); void *arg; };
-struct fake_told { char *name, *json; };
+struct fake_told { char *name, *json; struct tr_bytes packed; };
+struct fake_memory { struct fake_memory *next; max_align_t bytes[]; };
 
 struct troupe_call { bool answered; int error; char text[1024]; };
 
@@ -42,6 +43,13 @@ struct troupe_actor {
 	int               depth;
 	int               holds, holds_committed;
 	int               commit_fails;      /* the next commit, with this error */
+	struct fake_memory *memory;          /* of calls */
+	char             *replied;           /* the newest answer, as JSON */
+	unsigned          gets, scanned;     /* items read one by one, and by scans */
+	unsigned          pages, entries;    /* of the log, read */
+	/* in the place of what was written: a history that nobody had to write */
+	bool            (*made_item)(const char *key, struct tr_bytes *into);
+	bool            (*made_entry)(uint64_t seq, struct tr_bytes *into);
 };
 
 static struct troupe_actor fake;
@@ -152,11 +160,17 @@ void tr_actor_get(struct troupe_actor *a, struct troupe_text key,
 {
 	char *name = tr_strndup(key.data, key.size);
 	struct fake_item *item = fake_find(a, name);
+	struct tr_bytes made = { 0 };
 
-	free(name);
+	a->gets++;
 	a->depth++;
-	on_value(a, arg, item ? 0 : TROUPE_ENOTFOUND, item ? tr_bytes_value(&item->value) : (struct troupe_value){ 0 });
+	if (a->made_item && a->made_item(name, &made))
+		on_value(a, arg, 0, tr_bytes_value(&made));
+	else
+		on_value(a, arg, item ? 0 : TROUPE_ENOTFOUND, item ? tr_bytes_value(&item->value) : (struct troupe_value){ 0 });
 	a->depth--;
+	tr_bytes_free(&made);
+	free(name);
 }
 
 static inline int fake_by_key(const void *a, const void *b)
@@ -164,20 +178,92 @@ static inline int fake_by_key(const void *a, const void *b)
 	return strcmp(((const struct fake_item *)a)->key, ((const struct fake_item *)b)->key);
 }
 
-void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
-                   void (*on_item)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
-                                   struct troupe_value value), void *arg)
+void tr_actor_scan_after(struct troupe_actor *a, struct troupe_text prefix, struct troupe_text after, unsigned limit,
+                         void (*on_item)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
+                                         struct troupe_value value), void *arg)
 {
+	char *from = tr_strndup(after.data ? after.data : "", after.size);
+
 	qsort(a->items, a->item_count, sizeof *a->items, fake_by_key);
 	a->depth++;
 	for (size_t i = 0; i < a->item_count; i++) {
 		struct fake_item *item = &a->items[i];
 
-		if (strncmp(item->key, prefix.data, prefix.size) == 0)
-			on_item(a, arg, 0, (struct troupe_text){ item->key, strlen(item->key) }, tr_bytes_value(&item->value));
+		if (strncmp(item->key, prefix.data, prefix.size) != 0 || strcmp(item->key, from) <= 0)
+			continue;
+		a->scanned++;
+		on_item(a, arg, 0, (struct troupe_text){ item->key, strlen(item->key) }, tr_bytes_value(&item->value));
+		if (limit > 0 && --limit == 0)
+			break;
 	}
 	on_item(a, arg, 0, (struct troupe_text){ 0 }, (struct troupe_value){ 0 });
 	a->depth--;
+	free(from);
+}
+
+void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
+                   void (*on_item)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
+                                   struct troupe_value value), void *arg)
+{
+	tr_actor_scan_after(a, prefix, (struct troupe_text){ 0 }, 0, on_item, arg);
+}
+
+/* Everything that was told is the log: the n-th has seq n. */
+uint64_t troupe_seq(const struct troupe_actor *a)
+{
+	return a->told_count;
+}
+
+static inline bool fake_entry(struct troupe_actor *a, uint64_t seq, struct tr_bytes *into)
+{
+	if (a->made_entry)
+		return a->made_entry(seq, into);
+	if (seq > a->told_committed)
+		return false;
+	tr_bytes_put(into, a->told[seq - 1].packed.data, a->told[seq - 1].packed.size);
+	return true;
+}
+
+void tr_actor_read_log(struct troupe_actor *a, uint64_t after, unsigned max_events, size_t max_bytes,
+                       void (*on_page)(struct troupe_actor *a, void *arg, int rc, const struct tr_actor_event *events,
+                                       size_t count, bool more), void *arg)
+{
+	struct tr_actor_event *events = calloc(max_events + 1, sizeof *events);
+	struct tr_bytes *values = calloc(max_events + 1, sizeof *values);
+	size_t count = 0, size = 0;
+
+	a->pages++;
+	while (count < max_events && fake_entry(a, after + count + 1, &values[count])) {
+		size += values[count].size;
+		if (count > 0 && size > max_bytes)
+			break;
+		events[count] = (struct tr_actor_event){ .seq = after + count + 1, .data = tr_bytes_value(&values[count]) };
+		count++;
+	}
+	a->entries += (unsigned)count;
+	a->depth++;
+	on_page(a, arg, 0, events, count, fake_entry(a, after + count + 1, &values[max_events]));
+	a->depth--;
+	for (size_t i = 0; i <= max_events; i++)
+		tr_bytes_free(&values[i]);
+	free(values);
+	free(events);
+}
+
+void *tr_call_alloc(struct troupe_call *c, size_t size)
+{
+	struct fake_memory *m = calloc(1, sizeof *m + size);
+
+	(void)c;
+	m->next = fake.memory;
+	fake.memory = m;
+	return m->bytes;
+}
+
+struct troupe_actor *troupe_call_actor(const struct troupe_call *c)
+{
+	(void)c;
+	return &fake;
 }
 
 void tr_actor_after(struct troupe_actor *a, void (*then)(void *arg, int rc), void *arg)
@@ -237,8 +323,16 @@ int troupe_fail(struct troupe_call *c, int error, const char *format, ...)
 
 int troupe_reply_value(struct troupe_call *c, struct troupe_value v)
 {
-	assert(!c->answered && v.size == 0);
+	struct tr_bytes json = { 0 };
+
+	assert(!c->answered);
 	c->answered = true;
+	if (v.size == 0)
+		return 0;
+	assert(tr_value_check(v, 10) == 0 && tr_json_encode(&json, v, TR_JSON_PLAIN) == 0);
+	free(fake.replied);
+	fake.replied = tr_strdup(tr_bytes_text(&json));
+	tr_bytes_free(&json);
 	return 0;
 }
 
@@ -265,7 +359,8 @@ static inline void fake_tell(struct troupe_actor *a, const char *name, struct tr
 
 	assert(a->depth > 0 && a->told_count < FAKE_MAX);
 	assert(tr_value_check(value, 10) == 0 && tr_json_encode(&json, value, TR_JSON_PLAIN) == 0);
-	a->told[a->told_count++] = (struct fake_told){ tr_strdup(name), tr_strdup(tr_bytes_text(&json)) };
+	a->told[a->told_count] = (struct fake_told){ tr_strdup(name), tr_strdup(tr_bytes_text(&json)), { 0 } };
+	tr_bytes_put(&a->told[a->told_count++].packed, value.data, value.size);
 	tr_bytes_free(&json);
 }
 
@@ -273,7 +368,7 @@ static inline void fake_on_prompt(struct troupe_actor *a, struct troupe_session 
 {
 	(void)s;
 	assert(a->depth > 0);
-	a->told[a->told_count++] = (struct fake_told){ tr_strdup("chat.user"), tr_strdup(p->text) };
+	a->told[a->told_count++] = (struct fake_told){ tr_strdup("chat.user"), tr_strdup(p->text), { 0 } };
 }
 
 static inline void fake_on_event(struct troupe_actor *a, struct troupe_session *s, struct troupe_value event)
@@ -303,6 +398,7 @@ static inline void fake_forget_writes(struct troupe_actor *a)
 		a->told_count--;
 		free(a->told[a->told_count].name);
 		free(a->told[a->told_count].json);
+		tr_bytes_free(&a->told[a->told_count].packed);
 	}
 }
 
@@ -375,6 +471,17 @@ static inline void fake_reset(void)
 		tr_bytes_free(&fake.items[i].value);
 	}
 	fake.item_count = 0;
+	while (fake.memory) {
+		struct fake_memory *m = fake.memory;
+
+		fake.memory = m->next;
+		free(m);
+	}
+	free(fake.replied);
+	fake.replied = NULL;
+	fake.gets = fake.scanned = fake.pages = fake.entries = 0;
+	fake.made_item = NULL;
+	fake.made_entry = NULL;
 	fake.holds = fake.holds_committed = 0;
 	fake.turns = fake.commits = 0;
 	fake.depth = 0;

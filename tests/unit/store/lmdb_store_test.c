@@ -330,6 +330,14 @@ TEST(items_are_scanned_by_prefix_in_byte_order)
 	assert_true(heard_is(&h, "."));
 	h = scan(&k.store, 1, "c");
 	assert_true(heard_is(&h, "c= ."));
+	h = scan_after(&k.store, 1, "b/", "", 2);
+	assert_true(heard_is(&h, "b/1=2 b/2=3 ."));
+	h = scan_after(&k.store, 1, "b/", "b/1", 1);
+	assert_true(heard_is(&h, "b/2=3 ."));
+	h = scan_after(&k.store, 1, "b/", "b/1x", 5);
+	assert_true(heard_is(&h, "b/2=3 b/\xff=4 ."));
+	h = scan_after(&k.store, 1, "b/", "b/\xff", 5);
+	assert_true(heard_is(&h, "."));
 	h = scan(&k.store, 1, "");
 	assert_int_equal(7, h.count);
 	tr_bytes_free(&h.text);

@@ -362,7 +362,7 @@ TEST(callbacks_may_commit_even_when_that_moves_the_map)
 	assert_int_equal(70, n.calls);
 	k.store.ops->read_log(k.store.ctx, 1, 0, 3, SIZE_MAX, on_page_commit, &n);
 	k.store.ops->find(k.store.ctx, "id1", NULL, NULL, NULL, on_found_commit, &n);
-	k.store.ops->scan(k.store.ctx, 1, (struct troupe_text){ "k", 1 }, on_item_commit, &n);
+	k.store.ops->scan(k.store.ctx, 1, (struct troupe_text){ "k", 1 }, (struct troupe_text){ 0 }, 0, on_item_commit, &n);
 	k.store.ops->commit(k.store.ctx, &b, on_done_commit, &n);
 	assert_in_range(n.calls, 74, 75);
 	assert_true(n.map_grown >= 5);

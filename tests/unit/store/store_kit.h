@@ -259,13 +259,20 @@ static inline void kit_on_item(void *arg, int rc, struct troupe_text key, struct
 		tr_bytes_put_text(&h->text, ".");
 }
 
-static inline struct kit_heard scan(const struct tr_store *s, uint64_t num, const char *prefix)
+static inline struct kit_heard scan_after(const struct tr_store *s, uint64_t num, const char *prefix, const char *after,
+                                          unsigned limit)
 {
 	struct kit_heard h = { .rc = KIT_UNANSWERED };
 
-	s->ops->scan(s->ctx, num, (struct troupe_text){ prefix, strlen(prefix) }, kit_on_item, &h);
+	s->ops->scan(s->ctx, num, (struct troupe_text){ prefix, strlen(prefix) }, (struct troupe_text){ after, strlen(after) }, limit,
+	             kit_on_item, &h);
 	assert_true(h.ended);
 	return h;
+}
+
+static inline struct kit_heard scan(const struct tr_store *s, uint64_t num, const char *prefix)
+{
+	return scan_after(s, num, prefix, "", 0);
 }
 
 static inline void kit_on_key(void *arg, int rc, struct troupe_text key)

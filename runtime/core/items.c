@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an actor has in the store beside its kept fields: items of its own, and its log to be read. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "runtime/base/mem.h"
+#include "runtime/core/live.h"
+
+void tr_actor_put(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size)
+{
+	assert(a->core->turning == a);
+	tr_ledger_write(&a->core->ledger, TR_OP_PUT, a->row.num, 0, key.data, key.size, value, size);
+}
+
+void tr_actor_delete(struct troupe_actor *a, struct troupe_text key)
+{
+	assert(a->core->turning == a);
+	tr_ledger_write(&a->core->ledger, TR_OP_DELETE, a->row.num, 0, key.data, key.size, NULL, 0);
+}
+
+void tr_actor_hand_over(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size)
+{
+	assert(a->core->turning == a);
+	tr_ledger_write(&a->core->ledger, TR_OP_PUT, TR_NOBODY, 0, key.data, key.size, value, size);
+}
+
+/* ------------------------------------------------------------------ reading */
+
+/* A read that has not come back finds nobody home when the actor has gone, or is about to. */
+struct pending { struct tr_list link; struct troupe_actor *actor; void *callback; void *arg; };
+
+void tr_items_forget(struct troupe_actor *a)
+{
+	while (!tr_list_empty(&a->reads)) {
+		struct pending *p = tr_container(a->reads.next, struct pending, link);
+
+		p->actor = NULL;
+		tr_list_remove(&p->link);
+	}
+}
+
+static bool is_home(const struct pending *p)
+{
+	return p->actor && p->actor->life == TR_AWAKE;
+}
+
+static struct pending *pending_new(struct troupe_actor *a, void *callback, void *arg)
+{
+	struct pending *p = tr_alloc(sizeof *p);
+
+	p->actor = a;
+	p->callback = callback;
+	p->arg = arg;
+	tr_list_push(&a->reads, &p->link);
+	return p;
+}
+
+static void pending_free(struct pending *p)
+{
+	tr_list_remove(&p->link);
+	free(p);
+}
+
+/* What the store found, on its way into a turn. */
+struct found { struct pending *pending; int rc; struct troupe_text key; struct troupe_value value; };
+
+typedef void on_value(struct troupe_actor *, void *, int, struct troupe_value);
+typedef void on_item(struct troupe_actor *, void *, int, struct troupe_text, struct troupe_value);
+
+static int value_turn(struct troupe_actor *a, void *arg)
+{
+	const struct found *f = arg;
+
+	((on_value *)(uintptr_t)f->pending->callback)(a, f->pending->arg, f->rc, f->value);
+	return 0;
+}
+
+static int item_turn(struct troupe_actor *a, void *arg)
+{
+	const struct found *f = arg;
+
+	((on_item *)(uintptr_t)f->pending->callback)(a, f->pending->arg, f->rc, f->key, f->value);
+	return 0;
+}
+
+static void got_value(void *arg, int rc, struct troupe_value value)
+{
+	struct found f = { .pending = arg, .rc = rc, .value = value };
+
+	if (is_home(f.pending))
+		tr_actor_turn(f.pending->actor, value_turn, &f);
+	pending_free(f.pending);
+}
+
+static void got_item(void *arg, int rc, struct troupe_text key, struct troupe_value value)
+{
+	struct found f = { .pending = arg, .rc = rc, .key = key, .value = value };
+
+	if (is_home(f.pending))
+		tr_actor_turn(f.pending->actor, item_turn, &f);
+	if (!key.data)
+		pending_free(f.pending);
+}
+
+void tr_actor_get(struct troupe_actor *a, struct troupe_text key,
+                  void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_value value), void *arg)
+{
+	struct tr_store *store = &a->core->o.store;
+
+	store->ops->get(store->ctx, a->row.num, key, got_value, pending_new(a, (void *)(uintptr_t)callback, arg));
+}
+
+void tr_actor_scan_after(struct troupe_actor *a, struct troupe_text prefix, struct troupe_text after, unsigned limit,
+                         void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
+                                          struct troupe_value value), void *arg)
+{
+	struct tr_store *store = &a->core->o.store;
+
+	store->ops->scan(store->ctx, a->row.num, prefix, after, limit, got_item, pending_new(a, (void *)(uintptr_t)callback, arg));
+}
+
+void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
+                   void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
+                                    struct troupe_value value), void *arg)
+{
+	tr_actor_scan_after(a, prefix, (struct troupe_text){ 0 }, 0, callback, arg);
+}
+
+typedef void on_key(struct troupe_actor *, void *, int, struct troupe_text);
+
+static void got_key(void *arg, int rc, struct troupe_text key)
+{
+	struct pending *p = arg;
+
+	if (is_home(p))
+		((on_key *)(uintptr_t)p->callback)(p->actor, p->arg, rc, key);
+	if (!key.data)
+		pending_free(p);
+}
+
+void tr_actor_keys(struct troupe_actor *a, struct troupe_text prefix,
+                   void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key), void *arg)
+{
+	struct tr_store *store = &a->core->o.store;
+
+	store->ops->keys(store->ctx, a->row.num, prefix, got_key, pending_new(a, (void *)(uintptr_t)callback, arg));
+}
+
+/* ------------------------------------------------------------------ the log */
+
+typedef void on_entries(struct troupe_actor *, void *, int, const struct tr_actor_event *, size_t, bool);
+
+struct page { struct pending *pending; int rc; const struct tr_log_entry *entries; size_t count; bool more; };
+
+static int page_turn(struct troupe_actor *a, void *arg)
+{
+	const struct page *p = arg;
+	struct tr_actor_event *events = tr_alloc((p->count + 1) * sizeof *events);
+
+	for (size_t i = 0; i < p->count; i++) {
+		struct tr_logged l = tr_event_read(&p->entries[i]);
+
+		events[i] = (struct tr_actor_event){ p->entries[i].seq, l.name, l.at_ms, l.data };
+	}
+	((on_entries *)(uintptr_t)p->pending->callback)(a, p->pending->arg, p->rc, events, p->count, p->more);
+	free(events);
+	return 0;
+}
+
+static void got_page(void *arg, int rc, const struct tr_log_entry *entries, size_t count, bool more)
+{
+	struct page p = { arg, rc, entries, count, more };
+
+	if (is_home(p.pending))
+		tr_actor_turn(p.pending->actor, page_turn, &p);
+	pending_free(p.pending);
+}
+
+void tr_actor_read_log(struct troupe_actor *a, uint64_t after, unsigned max_events, size_t max_bytes,
+                       void (*callback)(struct troupe_actor *a, void *arg, int rc, const struct tr_actor_event *events,
+                                        size_t count, bool more), void *arg)
+{
+	struct tr_store *store = &a->core->o.store;
+
+	store->ops->read_log(store->ctx, a->row.num, after, max_events, max_bytes, got_page,
+	                     pending_new(a, (void *)(uintptr_t)callback, arg));
+}
+
+void *tr_call_alloc(struct troupe_call *c, size_t size)
+{
+	return tr_pool_alloc(&c->pool, size);
+}
