@@ -471,16 +471,27 @@ static int workspace_list_events(struct troupe_actor *a, struct troupe_call *cal
 	return troupe_reply_session_events(call, in->session_id ? in->session_id : DEFAULT_SESSION, in->cursor, in->limit);
 }
 
-struct one_session { const char *session_id; };
-static const struct troupe_record one_session = TROUPE_RECORD(one_session,
-	TROUPE_OPTION(one_session, session_id, "sessionId"));
-
 static int workspace_get_transcript(struct troupe_actor *a, struct troupe_call *call)
 {
-	const struct one_session *in = troupe_args(call);
+	const struct which *in = troupe_args(call);
 
 	(void)a;
 	return troupe_reply_transcript(call, in->session_id ? in->session_id : DEFAULT_SESSION);
+}
+
+/* GET /events/SEQ */
+static int workspace_request(struct troupe_actor *a, struct troupe_call *call, const struct troupe_request *rq)
+{
+	static const char path[] = "/events/";
+	const char *digits = rq->path + sizeof path - 1;
+
+	(void)a;
+	if (strncmp(rq->path, path, sizeof path - 1) != 0 || !*digits || strlen(digits) > 15
+	    || strspn(digits, "0123456789") != strlen(digits))
+		return troupe_respond(call, 404, NULL, 0, NULL, 0);
+	if (strcmp(rq->method, "GET") != 0)
+		return troupe_respond(call, 405, NULL, 0, NULL, 0);
+	return troupe_respond_event(call, strtoull(digits, NULL, 10));
 }
 
 /* ------------------------------------------------------------------ the form */
@@ -500,7 +511,7 @@ static const struct troupe_action workspace_actions[] = {
 	{ .name = "getEvents",         .run = workspace_get_events, .takes = &page },
 	{ .name = "listSessions",      .run = workspace_list_sessions,  .takes = &sessions_page },
 	{ .name = "listEvents",        .run = workspace_list_events,    .takes = &events_page },
-	{ .name = "getTranscript",     .run = workspace_get_transcript, .takes = &one_session },
+	{ .name = "getTranscript",     .run = workspace_get_transcript, .takes = &which },
 	{ 0 }
 };
 
@@ -515,5 +526,6 @@ const struct troupe_kind workspace_kind = {
 	.join      = workspace_join,
 	.leave     = workspace_leave,
 	.subscribe = workspace_subscribe,
+	.request   = workspace_request,
 	.actions   = workspace_actions,
 };

@@ -309,6 +309,11 @@ int troupe_respond_begin(struct troupe_call *c, int status, const struct troupe_
 int troupe_respond_write(struct troupe_call *c, const void *data, size_t size);
 int troupe_respond_end(struct troupe_call *c);
 
+/* Answers a request with one event of the log, whole, however large: { seq, name, data } as JSON, or the part of it that a Range
+ * header asks for ("bytes=A-B", at most 20 MiB at once). 404: there is none. Returns TROUPE_LATER; EINVAL as
+ * troupe_respond. */
+int troupe_respond_event(struct troupe_call *c, uint64_t seq);
+
 /* ------------------------------------------------------------------ connections */
 
 const char         *troupe_peer_id(const struct troupe_peer *p);     /* a UUID, new for each connection */

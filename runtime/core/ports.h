@@ -177,6 +177,8 @@ struct tr_session_ops {
 	int (*list_sessions)(struct troupe_call *call, const char *cursor, uint32_t limit);
 	int (*list_events)(struct troupe_call *call, const char *session_id, uint64_t after, uint32_t limit);
 	int (*transcript)(struct troupe_call *call, const char *session_id);
+	/* Where the envelope of a SessionEvent lies that was too large for it: the key of an item. 0: it has its own, or is none. */
+	size_t (*envelope_key)(struct troupe_value event, char into[400]);
 };
 
 struct tr_sessions { const struct tr_session_ops *ops; void *ctx; };

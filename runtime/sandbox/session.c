@@ -225,6 +225,7 @@ const struct tr_session_ops tr_session_ops = {
 	.list_sessions = tr_list_sessions,
 	.list_events   = tr_list_events,
 	.transcript    = tr_list_transcript,
+	.envelope_key  = tr_list_envelope_key,
 	.info    = session_info,
 	.renew   = tr_session_renew,
 	.offers  = session_offers,

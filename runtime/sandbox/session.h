@@ -371,6 +371,7 @@ bool tr_store_read_done(struct troupe_value v, struct tr_prompt *ret);
 int tr_list_sessions(struct troupe_call *call, const char *cursor, uint32_t limit);
 int tr_list_events(struct troupe_call *call, const char *session_id, uint64_t after, uint32_t limit);
 int tr_list_transcript(struct troupe_call *call, const char *session_id);
+size_t tr_list_envelope_key(struct troupe_value event, char into[TR_ITEM_KEY_MAX]);
 
 /* ---- session_link.c */
 

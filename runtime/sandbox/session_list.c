@@ -14,26 +14,80 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/base/log.h"
+#include "proto/json.h"
 
 #define RUN_SLACK   16  /* entries of others that are read along rather than read around */
 #define WALK_EVENTS 256 /* read at once where there is no index */
 
-struct found { struct found *next; struct troupe_value event; };
+struct found { struct found *next; struct troupe_value value; };
+
+/* What an answer will hold. */
+struct page {
+	struct troupe_call *call;
+	uint32_t            left; /* how many more are wanted */
+	size_t              room; /* and how many bytes of them */
+	bool                full;
+	struct found       *first, **end;
+	uint32_t            count;
+};
+
+static void page_init(struct page *p, struct troupe_call *call, uint32_t limit)
+{
+	*p = (struct page){ .call = call, .left = limit, .room = TR_GETEVENTS_BYTES, .end = &p->first };
+}
+
+/* False: the page is full, though it takes one at least. */
+static bool page_add(struct page *p, struct troupe_value value)
+{
+	struct found *f;
+
+	p->full = p->full || p->left == 0 || (value.size > p->room && p->count > 0);
+	if (p->full)
+		return false;
+	f = tr_call_alloc(p->call, sizeof *f + value.size);
+	memcpy(f + 1, value.data, value.size);
+	f->value = (struct troupe_value){ f + 1, value.size };
+	*p->end = f;
+	p->end = &f->next;
+	p->count++;
+	p->left--;
+	p->room -= value.size < p->room ? value.size : p->room;
+	return true;
+}
+
+static void page_put(const struct page *p, struct tr_bytes *out)
+{
+	tr_put_array(out, p->count);
+	for (const struct found *f = p->first; f; f = f->next)
+		tr_put_value(out, f->value);
+}
+
+/* cursor NULL: there is no more. */
+static void page_reply(const struct page *p, const char *cursor)
+{
+	struct tr_bytes out = { 0 };
+
+	tr_put_map(&out, cursor ? 2 : 1);
+	tr_put_text(&out, "items");
+	page_put(p, &out);
+	if (cursor) {
+		tr_put_text(&out, "nextCursor");
+		tr_put_text(&out, cursor);
+	}
+	troupe_reply_value(p->call, tr_bytes_value(&out));
+	tr_bytes_free(&out);
+}
+
+/* ------------------------------------------------------------------ events */
 
 struct reading {
 	struct troupe_actor *actor;
-	struct troupe_call  *call;
+	struct page          page;
 	char                 session_id[65];
 	bool                 whole;       /* a transcript: all or an error */
 	uint64_t             next;        /* the event wanted next */
 	uint64_t             newest;      /* of the session */
-	uint32_t             left;        /* how many more are wanted */
-	size_t               room;        /* and how many bytes of them */
-	bool                 full;
 	uint64_t             given;       /* the newest event found */
-	struct found        *first, **end;
-	uint32_t             count;
 	int64_t              recent[TR_INDEX_BLOCK]; /* of the block that is not full */
 	int64_t              seqs[TR_INDEX_BLOCK];   /* of `block` */
 	uint64_t             block;       /* UINT64_MAX: none is read */
@@ -58,59 +112,33 @@ static int refuse(struct troupe_call *call, int rc)
 
 /* ------------------------------------------------------------------ the answer */
 
-static void put_found(const struct reading *r, struct tr_bytes *out)
+static void reply_whole(const struct reading *r)
 {
-	tr_put_array(out, r->count);
-	for (const struct found *f = r->first; f; f = f->next)
-		tr_put_value(out, f->event);
-}
+	struct tr_bytes out = { 0 };
 
-static void put_cursor(struct tr_bytes *out, const char *cursor)
-{
-	tr_put_text(out, "nextCursor");
-	tr_put_text(out, cursor);
+	page_put(&r->page, &out);
+	troupe_reply_value(r->page.call, tr_bytes_value(&out));
+	tr_bytes_free(&out);
 }
 
 static void reply(struct reading *r)
 {
 	bool more = r->given < r->newest && r->next <= r->newest;
-	struct tr_bytes out = { 0 };
 	char cursor[24];
 
-	if (r->whole && more) {
-		troupe_fail(r->call, TROUPE_EBIGOUT, "The transcript is larger than one answer. Page it with listEvents.");
-		return;
-	}
-	if (!r->whole) {
-		tr_put_map(&out, more ? 2 : 1);
-		tr_put_text(&out, "items");
-	}
-	put_found(r, &out);
-	if (!r->whole && more) {
-		snprintf(cursor, sizeof cursor, "%" PRIu64, r->given);
-		put_cursor(&out, cursor);
-	}
-	troupe_reply_value(r->call, tr_bytes_value(&out));
-	tr_bytes_free(&out);
+	snprintf(cursor, sizeof cursor, "%" PRIu64, r->given);
+	if (!r->whole)
+		page_reply(&r->page, more ? cursor : NULL);
+	else if (!more)
+		reply_whole(r);
+	else
+		troupe_fail(r->page.call, TROUPE_EBIGOUT, "The transcript is larger than one answer. Page it with listEvents.");
 }
 
-/* False: the page is full. */
 static bool take(struct reading *r, struct troupe_value event)
 {
-	struct found *f;
-
-	if (r->left == 0 || (event.size > r->room && r->count > 0)) {
-		r->full = true;
+	if (!page_add(&r->page, event))
 		return false;
-	}
-	f = tr_call_alloc(r->call, sizeof *f + event.size);
-	memcpy(f + 1, event.data, event.size);
-	f->event = (struct troupe_value){ f + 1, event.size };
-	*r->end = f;
-	r->end = &f->next;
-	r->count++;
-	r->left--;
-	r->room -= event.size < r->room ? event.size : r->room;
 	r->given = r->next++;
 	return true;
 }
@@ -136,7 +164,7 @@ static int64_t seq_of(const struct reading *r, uint64_t event)
 /* In a run: entries that the index names, in order. An entry that is missing is passed over: the log is not ours alone. */
 static void take_run(struct reading *r, const struct tr_actor_event *events, size_t count)
 {
-	for (size_t i = 0; i < count && r->next < r->run_end && !r->full; i++) {
+	for (size_t i = 0; i < count && r->next < r->run_end && !r->page.full; i++) {
 		while (r->next < r->run_end && seq_of(r, r->next) < (int64_t)events[i].seq)
 			r->next++;
 		if (r->next < r->run_end && seq_of(r, r->next) == (int64_t)events[i].seq)
@@ -146,7 +174,7 @@ static void take_run(struct reading *r, const struct tr_actor_event *events, siz
 
 static void take_walked(struct reading *r, const struct tr_actor_event *events, size_t count)
 {
-	for (size_t i = 0; i < count && !r->full; i++) {
+	for (size_t i = 0; i < count && !r->page.full; i++) {
 		if (!is_ours(r, events[i].data) || take(r, events[i].data))
 			r->walked = events[i].seq + 1;
 	}
@@ -158,7 +186,7 @@ static void on_page(struct troupe_actor *a, void *arg, int rc, const struct tr_a
 
 	(void)a;
 	if (rc < 0) {
-		refuse(r->call, rc);
+		refuse(r->page.call, rc);
 		return;
 	}
 	if (r->run_end > 0)
@@ -167,7 +195,7 @@ static void on_page(struct troupe_actor *a, void *arg, int rc, const struct tr_a
 		take_walked(r, events, count);
 	if (r->run_end > 0 && count == 0)
 		r->next = r->run_end; /* there are no such entries */
-	else if (r->run_end == 0 && !more && !r->full && r->left > 0)
+	else if (r->run_end == 0 && !more && !r->page.full && r->page.left > 0)
 		r->next = r->newest + 1;
 	came_on(r);
 }
@@ -178,7 +206,7 @@ static uint64_t run_from(const struct reading *r)
 	uint64_t end = r->next + 1, block_end = (r->block + 1) * TR_INDEX_BLOCK + 1;
 	int64_t first = seq_of(r, r->next);
 
-	while (end <= r->newest && end < block_end && end - r->next < r->left && seq_of(r, end) > 0
+	while (end <= r->newest && end < block_end && end - r->next < r->page.left && seq_of(r, end) > 0
 	       && seq_of(r, end) - first <= 2 * (int64_t)(end - r->next) + RUN_SLACK)
 		end++;
 	return end;
@@ -190,7 +218,7 @@ static void read_run(struct reading *r)
 
 	r->run_end = run_from(r);
 	last = (uint64_t)seq_of(r, r->run_end - 1);
-	tr_actor_read_log(r->actor, first - 1, (unsigned)(last - first + 1), r->room, on_page, r);
+	tr_actor_read_log(r->actor, first - 1, (unsigned)(last - first + 1), r->page.room, on_page, r);
 }
 
 static void walk(struct reading *r)
@@ -198,7 +226,7 @@ static void walk(struct reading *r)
 	r->run_end = 0;
 	if (r->walked < r->next)
 		r->walked = r->next; /* an event's seq is its index at least */
-	tr_actor_read_log(r->actor, r->walked - 1, WALK_EVENTS, r->room, on_page, r);
+	tr_actor_read_log(r->actor, r->walked - 1, WALK_EVENTS, r->page.room, on_page, r);
 }
 
 /* ------------------------------------------------------------------ the index */
@@ -209,7 +237,7 @@ static void on_block(struct troupe_actor *a, void *arg, int rc, struct troupe_va
 
 	(void)a;
 	if (rc < 0 && rc != TROUPE_ENOTFOUND) {
-		refuse(r->call, rc);
+		refuse(r->page.call, rc);
 		return;
 	}
 	tr_store_read_seqs(value, TR_INDEX_BLOCK, r->seqs);
@@ -233,7 +261,7 @@ static void read_block(struct reading *r, uint64_t block)
 
 static bool is_over(const struct reading *r)
 {
-	return r->full || r->left == 0 || r->room == 0 || r->next > r->newest;
+	return r->page.full || r->page.left == 0 || r->page.room == 0 || r->next > r->newest;
 }
 
 static void advance(struct reading *r)
@@ -265,11 +293,11 @@ static void on_at(struct troupe_actor *a, void *arg, int rc, struct troupe_value
 
 	(void)a;
 	if (rc == TROUPE_ENOTFOUND) {
-		troupe_fail(r->call, TROUPE_ENOSESSION, "There is no session with this id.");
+		troupe_fail(r->page.call, TROUPE_ENOSESSION, "There is no session with this id.");
 		return;
 	}
 	if (rc < 0) {
-		refuse(r->call, rc);
+		refuse(r->page.call, rc);
 		return;
 	}
 	r->newest = tr_store_read_at(value, r->recent);
@@ -285,14 +313,11 @@ static int start(struct troupe_call *call, const char *session_id, uint64_t afte
 		return troupe_fail(call, TROUPE_ENOSESSION, "There is no session with this id.");
 	r = tr_call_alloc(call, sizeof *r);
 	r->actor = troupe_call_actor(call);
-	r->call = call;
+	page_init(&r->page, call, limit);
 	snprintf(r->session_id, sizeof r->session_id, "%s", session_id);
 	r->whole = whole;
 	r->next = after < UINT64_MAX ? after + 1 : after;
 	r->given = after;
-	r->left = limit;
-	r->room = TR_GETEVENTS_BYTES;
-	r->end = &r->first;
 	r->block = UINT64_MAX;
 	tr_actor_get(r->actor, tr_store_at_key(r->session_id, key), on_at, r);
 	return TROUPE_LATER;
@@ -315,59 +340,50 @@ int tr_list_transcript(struct troupe_call *call, const char *session_id)
 	return start(call, session_id, 0, UINT32_MAX, true);
 }
 
+/* ------------------------------------------------------------------ an envelope that was too large */
+
+size_t tr_list_envelope_key(struct troupe_value event, char into[TR_ITEM_KEY_MAX])
+{
+	struct troupe_value member;
+	struct troupe_text id, truncated;
+	struct tr_cursor c;
+	struct tr_item json;
+	char session_id[65];
+	int64_t index;
+
+	if (!tr_value_member(event, "sessionId", &member) || !tr_value_text(member, &id) || id.size >= sizeof session_id
+	    || !tr_value_member(event, "eventIndex", &member) || !tr_value_integer(member, &index) || index < 1
+	    || !tr_value_member(event, "payload", &member))
+		return 0;
+	c = tr_cursor(member);
+	if (tr_next(&c, &json) < 0 || json.kind != TR_JSON
+	    || !tr_json_find((struct troupe_text){ json.data, json.size }, &truncated, "truncated", NULL))
+		return 0;
+	snprintf(session_id, sizeof session_id, "%.*s", (int)id.size, id.data);
+	return tr_store_big_key(session_id, into, (uint64_t)index).size;
+}
+
 /* ------------------------------------------------------------------ sessions */
 
 #define SESSIONS "sessions/"
 
 /* Sessions by createdAt, then id: that is their keys' order, and a cursor is the key of the last one given. */
 struct listing {
-	struct troupe_call *call;
-	uint32_t            left;
-	size_t              room;
-	struct found       *first, **end;
-	uint32_t            count;
-	bool                more;
-	char                cursor[TR_ITEM_KEY_MAX];
+	struct page page;
+	char        cursor[TR_ITEM_KEY_MAX];
 };
-
-static void reply_sessions(const struct listing *l)
-{
-	struct tr_bytes out = { 0 };
-
-	tr_put_map(&out, l->more ? 2 : 1);
-	tr_put_text(&out, "items");
-	tr_put_array(&out, l->count);
-	for (const struct found *f = l->first; f; f = f->next)
-		tr_put_value(&out, f->event);
-	if (l->more)
-		put_cursor(&out, l->cursor);
-	troupe_reply_value(l->call, tr_bytes_value(&out));
-	tr_bytes_free(&out);
-}
 
 static void on_session(struct troupe_actor *a, void *arg, int rc, struct troupe_text key, struct troupe_value value)
 {
 	struct listing *l = arg;
-	struct found *f;
 
 	(void)a;
-	if (rc < 0) {
-		refuse(l->call, rc);
-	} else if (!key.data) {
-		reply_sessions(l);
-	} else if (l->more || l->left == 0 || (value.size > l->room && l->count > 0)) {
-		l->more = true;
-	} else {
-		f = tr_call_alloc(l->call, sizeof *f + value.size);
-		memcpy(f + 1, value.data, value.size);
-		f->event = (struct troupe_value){ f + 1, value.size };
-		*l->end = f;
-		l->end = &f->next;
-		l->count++;
-		l->left--;
-		l->room -= value.size < l->room ? value.size : l->room;
+	if (rc < 0)
+		refuse(l->page.call, rc);
+	else if (!key.data)
+		page_reply(&l->page, l->page.full ? l->cursor : NULL);
+	else if (page_add(&l->page, value))
 		snprintf(l->cursor, sizeof l->cursor, "%.*s", (int)(key.size - strlen(SESSIONS)), key.data + strlen(SESSIONS));
-	}
 }
 
 int tr_list_sessions(struct troupe_call *call, const char *cursor, uint32_t limit)
@@ -379,10 +395,7 @@ int tr_list_sessions(struct troupe_call *call, const char *cursor, uint32_t limi
 	if (limit < 1 || limit > TR_GETEVENTS_MAX)
 		return limit_wrong(call, limit);
 	l = tr_call_alloc(call, sizeof *l);
-	l->call = call;
-	l->left = limit;
-	l->room = TR_GETEVENTS_BYTES;
-	l->end = &l->first;
+	page_init(&l->page, call, limit);
 	size = snprintf(after, sizeof after, SESSIONS "%.100s", cursor ? cursor : "");
 	tr_actor_scan_after(troupe_call_actor(call), (struct troupe_text){ SESSIONS, strlen(SESSIONS) },
 	                    (struct troupe_text){ after, (size_t)size }, limit + 1, on_session, l);
