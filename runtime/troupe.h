@@ -227,8 +227,9 @@ int troupe_fail_user(struct troupe_call *c, const char *code, const char *messag
  * response, or when its time is up. From then on a message is lost by nothing but the actor's end: it stays where it is until
  * it is completed or taken for good, and the turn that does so commits both. */
 
-/* From the actor's own code: puts a message into one of its queues, where it is from this turn's commit on. TROUPE_EQUEUEFULL,
- * EQUEUESIZE, EARGS (not what the queue takes), EINVAL (there is no such queue), each with its sentence: return it. */
+/* From the actor's own code: puts a message into one of its queues, where it is from this turn's commit on; what is sent in
+ * sleep waits until somebody or the next start of the server wakes the actor. TROUPE_EQUEUEFULL, EQUEUESIZE, EARGS (not what
+ * the queue takes), EINVAL (there is no such queue), each with its sentence: return it. */
 int troupe_queue_send(struct troupe_actor *a, const char *queue, struct troupe_value body);
 
 /* The same, and on_done comes once, as a turn of its own, unless the present one fails: rc 0, the message was completed

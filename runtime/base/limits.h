@@ -57,7 +57,7 @@
 
 /* ---- queues */
 #define TR_QUEUE_MESSAGES_MAX         1000               /* waiting, of an actor, unless its kind says otherwise: queue.full */
-#define TR_QUEUE_MESSAGES_LIMIT       100000             /* what a kind may say at most: else it is not registered */
+#define TR_QUEUE_MESSAGES_LIMIT       10000              /* what a kind may say at most: else it is not registered */
 #define TR_QUEUE_BYTES_MAX            (64 * 1024)        /* of a body, packed, unless its kind says so: queue.message_too_large */
 #define TR_QUEUE_BYTES_LIMIT          (1024 * 1024)      /* what a kind may say at most: else it is not registered */
 #define TR_QUEUE_TAKES_MAX            256                /* of an actor, waiting for messages: actor.overloaded */
@@ -65,7 +65,7 @@
 #define TR_QUEUE_WAIT_MAX_MS          3600000            /* for a completion, also when nothing or more was said: timedOut */
 #define TR_QUEUE_RETRY_MS             1000               /* before a message whose run failed is tried again; doubles ... */
 #define TR_QUEUE_RETRY_MAX_MS         60000              /* ... up to this */
-#define TR_QUEUE_WORK_MAX             64                 /* steps of one actor's queues in one turn of the loop; then the others' */
+#define TR_QUEUE_WORK_MAX             256                /* steps of one actor's queues in one turn of the loop; then the others' */
 
 /* ---- store */
 #define TR_MAP_BYTES_START            (64 * 1024 * 1024) /* LMDB map: doubles when it is full */

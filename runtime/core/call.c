@@ -174,6 +174,15 @@ void tr_call_release(struct troupe_call *c)
 	call_free(c);
 }
 
+void tr_call_forget(struct troupe_call *c)
+{
+	struct troupe_actor *a = c->actor;
+
+	c->answered = true; /* a turn in which its visitor leaves must not answer it */
+	tr_call_release(c);
+	tr_actor_settle(a);
+}
+
 /* ------------------------------------------------------------------ running it */
 
 static int read_args(struct troupe_call *c)

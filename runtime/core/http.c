@@ -334,6 +334,6 @@ void tr_core_abandon(struct tr_http_call *h)
 		tr_stream_turn(c, false);
 	} else if (c && h->is_message && !c->answered) {
 		tr_queue_forget(c->actor, c);
-		tr_call_release(c); /* the message stays, nobody waits for it */
+		tr_call_forget(c); /* the message stays, nobody waits for it */
 	}
 }

@@ -212,6 +212,7 @@ struct troupe_call *tr_call_new(struct troupe_actor *a, const struct troupe_acti
 void tr_call_run(struct troupe_call *c);
 void tr_call_fail(struct troupe_call *c, struct tr_fault *fault); /* takes the fault; the answer is held in the ledger */
 void tr_call_release(struct troupe_call *c); /* the commit is through: tell, and forget the call */
+void tr_call_forget(struct troupe_call *c); /* its caller has gone, and nobody is going to answer it */
 void tr_call_take_back(struct troupe_call *c); /* its answer was undone */
 void tr_call_spoil(struct troupe_call *c, int rc); /* its answer must not be told: it becomes this error */
 void tr_calls_expire(void *core);

@@ -123,6 +123,8 @@ static void load(struct troupe_actor *a, uint64_t number, struct troupe_text nam
 	const struct troupe_queue *queue = tr_kind_queue(a->kind, name);
 	struct tr_queues *q = a->queues;
 
+	if (q->first && number >= q->first)
+		return; /* sent while this was being read: it is known */
 	if (!queue) {
 		tr_debug("queue.undeclared", "actor=%s queue=%.*s", a->row.id, (int)name.size, name.data);
 		return;
@@ -415,6 +417,7 @@ int tr_queue_send(struct troupe_actor *a, const struct troupe_queue *queue, stru
 	mail->fresh = true;
 	touch(mail);
 	q->newest = mail->m.number;
+	q->first = q->first ? q->first : q->newest;
 	write_mail(a, mail, body);
 	if (queue->run && q->run_count == 1)
 		tr_actor_hold(a);

@@ -68,7 +68,7 @@ struct tr_queues {
 	size_t           run_count; /* of it, for queues with run: they hold the actor */
 	size_t           lent;      /* of it, taken and not completed */
 	uint64_t         stored;    /* up to this number all is on disk */
-	uint64_t         newest;    /* the number of the last that was sent */
+	uint64_t         first, newest; /* numbers of what was sent since the actor woke; 0: nothing was */
 	bool             loaded;    /* what was there is known */
 	int              fault;     /* why it never will be; 0: it will */
 	bool             woken;     /* the turn that wakes the actor was */

@@ -114,12 +114,21 @@ static void store_read_log(void *ctx, uint64_t actor, uint64_t after, unsigned m
 	on_page(arg, 0, entries, count, r && at < r->log_count);
 }
 
+/* One of both is wanted. */
 struct tr_world_read {
 	uint64_t     actor;
 	struct bytes key;
 	void       (*on_value)(void *arg, int rc, struct troupe_value value);
+	void       (*on_key)(void *arg, int rc, struct troupe_text key);
 	void        *arg;
 };
+
+static void hold_read(struct tr_world *w, const struct tr_world_read *read, struct troupe_text key)
+{
+	w->reads = tr_realloc(w->reads, (w->read_count + 1) * sizeof *w->reads);
+	w->reads[w->read_count] = *read;
+	w->reads[w->read_count++].key = bytes_copy(key.data, key.size);
+}
 
 static void read_item(struct tr_world *w, uint64_t actor, struct troupe_text key,
                       void (*on_value)(void *arg, int rc, struct troupe_value value), void *arg)
@@ -141,12 +150,35 @@ static void store_get(void *ctx, uint64_t actor, struct troupe_text key,
 {
 	struct tr_world *w = ctx;
 
-	if (!w->hold_reads) {
+	if (w->hold_reads)
+		hold_read(w, &(struct tr_world_read){ .actor = actor, .on_value = on_value, .arg = arg }, key);
+	else
 		read_item(w, actor, key, on_value, arg);
-		return;
+}
+
+static void read_keys(struct tr_world *w, uint64_t actor, struct troupe_text prefix,
+                      void (*on_key)(void *arg, int rc, struct troupe_text key), void *arg)
+{
+	struct tr_world_row *r = row_by_num(w, actor);
+
+	for (size_t i = 0; r && i < r->item_count; i++) {
+		struct item *it = &r->items[i];
+
+		if (it->key_size >= prefix.size && memcmp(it->key, prefix.data, prefix.size) == 0)
+			on_key(arg, 0, (struct troupe_text){ it->key, it->key_size });
 	}
-	w->reads = tr_realloc(w->reads, (w->read_count + 1) * sizeof *w->reads);
-	w->reads[w->read_count++] = (struct tr_world_read){ actor, bytes_copy(key.data, key.size), on_value, arg };
+	on_key(arg, 0, (struct troupe_text){ 0 });
+}
+
+static void store_keys(void *ctx, uint64_t actor, struct troupe_text prefix,
+                       void (*on_key)(void *arg, int rc, struct troupe_text key), void *arg)
+{
+	struct tr_world *w = ctx;
+
+	if (w->hold_reads)
+		hold_read(w, &(struct tr_world_read){ .actor = actor, .on_key = on_key, .arg = arg }, prefix);
+	else
+		read_keys(w, actor, prefix, on_key, arg);
 }
 
 void tr_world_read(struct tr_world *w)
@@ -157,8 +189,12 @@ void tr_world_read(struct tr_world *w)
 	w->reads = NULL;
 	w->read_count = 0;
 	for (size_t i = 0; i < count; i++) {
-		read_item(w, reads[i].actor, (struct troupe_text){ reads[i].key.data, reads[i].key.size }, reads[i].on_value,
-		          reads[i].arg);
+		struct troupe_text key = { reads[i].key.data, reads[i].key.size };
+
+		if (reads[i].on_value)
+			read_item(w, reads[i].actor, key, reads[i].on_value, reads[i].arg);
+		else
+			read_keys(w, reads[i].actor, key, reads[i].on_key, reads[i].arg);
 		free(reads[i].key.data);
 	}
 	free(reads);
@@ -188,20 +224,6 @@ static void store_scan(void *ctx, uint64_t actor, struct troupe_text prefix, str
 			break;
 	}
 	on_item(arg, 0, (struct troupe_text){ 0 }, (struct troupe_value){ 0 });
-}
-
-static void store_keys(void *ctx, uint64_t actor, struct troupe_text prefix,
-                       void (*on_key)(void *arg, int rc, struct troupe_text key), void *arg)
-{
-	struct tr_world_row *r = row_by_num(ctx, actor);
-
-	for (size_t i = 0; r && i < r->item_count; i++) {
-		struct item *it = &r->items[i];
-
-		if (it->key_size >= prefix.size && memcmp(it->key, prefix.data, prefix.size) == 0)
-			on_key(arg, 0, (struct troupe_text){ it->key, it->key_size });
-	}
-	on_key(arg, 0, (struct troupe_text){ 0 });
 }
 
 static void store_busy(void *ctx, void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg)
@@ -512,8 +534,7 @@ static void close_core(struct tr_world *w)
 	w->hold_commits = false;
 	if (w->pending)
 		tr_world_commit(w);
-	w->hold_reads = false;
-	tr_world_read(w);
+	tr_world_read(w); /* and nobody reads any more */
 	tr_core_drain(w->core, on_drained, w);
 	tr_world_turn(w);
 	tr_world_turn(w);

@@ -18,7 +18,7 @@ struct tr_world {
 	unsigned               commits;       /* that ended well */
 	unsigned               log_reads;     /* pages asked for */
 	unsigned               item_reads;    /* items whose values were read */
-	bool                   hold_reads;    /* single items come with tr_world_read */
+	bool                   hold_reads;    /* single items, and keys, come with tr_world_read */
 	struct tr_world_read  *reads;
 	size_t                 read_count;
 	const struct tr_batch *pending;

@@ -18,6 +18,7 @@
 	X(queue) X(queue_limited) X(many_queue_child) X(many_queue_action_parent) X(many_queue_run_parent) \
 	X(destroy_observer) X(destroy) X(lifecycle_observer) X(start_stop_race) \
 	X(run_ticks) X(run_early_exit) X(run_error) X(run_without) X(run_self_sleep) X(run_self_destroy) X(run_ignores_abort) \
+	X(run_queue_consumer) \
 	X(sleep) X(sleep_never) X(sleep_long_rpc) X(sleep_last_word) X(sleep_wait_in_wake) X(sleep_graceful) X(wait_until_probe) \
 	X(sleep_raw_http) X(sleep_raw_socket) X(sleep_socket_told) X(sleep_socket_told_late) X(sleep_message_listener) \
 	X(sleep_message_property) X(sleep_close_listener) X(sleep_close_property) X(sleep_exceeds_grace) X(sleep_abort) \

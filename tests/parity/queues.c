@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Queues: the suite's queue.ts. There an actor's loop takes its messages; here that is a queue with run. What there is forgotten
  * when an action ends, a message that it took and did not complete, is here given back by it. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,15 @@ static int reply_nil(struct troupe_call *c)
 
 	pack_begin(&p);
 	msgpack_pack_nil(&p.out);
+	return pack_reply(&p, c);
+}
+
+static int reply_true(struct troupe_call *c)
+{
+	struct pack p;
+
+	pack_begin(&p);
+	msgpack_pack_true(&p.out);
 	return pack_reply(&p, c);
 }
 
@@ -203,13 +213,8 @@ static int send_to_self(struct troupe_actor *a, struct troupe_call *call)
 {
 	const struct want *in = troupe_args(call);
 	int rc = troupe_queue_send(a, in->name, in->options);
-	struct pack p;
 
-	if (rc < 0)
-		return rc;
-	pack_begin(&p);
-	msgpack_pack_true(&p.out);
-	return pack_reply(&p, call);
+	return rc < 0 ? rc : reply_true(call);
 }
 
 /* ------------------------------------------------------------------ completing */
@@ -554,6 +559,102 @@ const struct troupe_kind many_queue_run_parent_kind = {
 	.actions = (const struct troupe_action[]){
 		{ .name = "queueSpawn", .run = parent_queue_spawn, .takes = &spawn, .positional = true },
 		{ .name = "getSpawned", .run = parent_get_spawned },
+		{ 0 }
+	},
+};
+
+/* ------------------------------------------------------------------ runWithQueueConsumer, of the suite's run.ts */
+
+struct consumer { const char *received; int64_t wake_count; bool run_started; }; /* received: in hex, one behind the other */
+static const struct troupe_record consumer = TROUPE_RECORD(consumer,
+	TROUPE_OPTION(consumer, received, "received"),
+	TROUPE_FIELD(consumer, wake_count, "wakeCount"),
+	TROUPE_FIELD(consumer, run_started, "runStarted"));
+
+static int consumer_wake(struct troupe_actor *a)
+{
+	struct consumer *self = troupe_self(a);
+
+	self->wake_count++;
+	self->run_started = true;
+	return 0;
+}
+
+static int consumer_run(struct troupe_actor *a, const struct troupe_message *m)
+{
+	struct consumer *self = troupe_self(a);
+	char *hex = NULL;
+	struct pack p;
+	size_t size;
+	FILE *out = open_memstream(&hex, &size);
+
+	if (!out)
+		abort();
+	pack_begin(&p);
+	pack_message(&p, m);
+	for (size_t i = 0; i < p.bytes.size; i++)
+		fprintf(out, "%02x", (unsigned char)p.bytes.data[i]);
+	pack_end(&p);
+	fclose(out);
+	list_push(a, &self->received, hex);
+	free(hex);
+	return 0;
+}
+
+static void pack_hex(struct pack *p, const char *hex, size_t size)
+{
+	unsigned byte;
+
+	for (size_t i = 0; i < size && sscanf(hex + i, "%2x", &byte) == 1; i += 2)
+		msgpack_sbuffer_write(&p->bytes, (char *)&(unsigned char){ (unsigned char)byte }, 1);
+}
+
+static int consumer_get_state(struct troupe_actor *a, struct troupe_call *call)
+{
+	const struct consumer *self = troupe_self(a);
+	size_t count = self->received ? 1 : 0, size;
+	const char *at = self->received;
+	struct pack p;
+
+	for (const char *c = at; c && *c; c++)
+		count += *c == ROW;
+	pack_begin(&p);
+	msgpack_pack_map(&p.out, 3);
+	pack_text(&p, "runStarted");
+	msgpack_pack_true(&p.out);
+	pack_text(&p, "wakeCount");
+	msgpack_pack_int64(&p.out, self->wake_count);
+	pack_text(&p, "messagesReceived");
+	msgpack_pack_array(&p.out, count);
+	while (at) {
+		const char *hex = list_next(&at, ROW, &size);
+
+		pack_hex(&p, hex, size);
+	}
+	return pack_reply(&p, call);
+}
+
+struct body { struct troupe_value body; };
+static const struct troupe_record body = TROUPE_RECORD(body,
+	TROUPE_FIELD(body, body, "body"));
+
+static int consumer_send_message(struct troupe_actor *a, struct troupe_call *call)
+{
+	int rc = troupe_queue_send(a, "messages", ((const struct body *)troupe_args(call))->body);
+
+	return rc < 0 ? rc : reply_true(call);
+}
+
+const struct troupe_kind run_queue_consumer_kind = {
+	.name    = "runWithQueueConsumer",
+	.size    = sizeof(struct consumer),
+	.state   = &consumer,
+	.idle_ms = 1000,
+	.wake    = consumer_wake,
+	.queues  = (const struct troupe_queue[]){ { .name = "messages", .run = consumer_run }, { 0 } },
+	.actions = (const struct troupe_action[]){
+		{ .name = "getState",    .run = consumer_get_state },
+		{ .name = "sendMessage", .run = consumer_send_message, .takes = &body, .positional = true },
 		{ 0 }
 	},
 };

@@ -223,6 +223,21 @@ TEST(who_leaves_changes_nothing_and_keeps_nobody_awake)
 	tr_world_close(&w);
 }
 
+TEST(who_leaves_may_be_the_actors_end)
+{
+	struct tr_http_call *call;
+	struct sent s;
+
+	shop_open();
+	call = shop_sends(&s, &(struct sending){ .queue = "a", .body = "1", .params = "{\"who\":\"last\"}", .wait = true });
+	tr_world_pass(&w, 0);
+	tr_core_abandon(call); /* its leave destroys the actor */
+	tr_world_pass(&w, 0);
+	assert_false(s.came);
+	assert_waiting(0);
+	tr_world_close(&w);
+}
+
 TEST(the_end_of_the_server_is_an_early_time_out_that_of_the_actor_an_abortion)
 {
 	struct sent s, doomed;
@@ -327,6 +342,20 @@ TEST(messages_outlive_the_process_in_their_order_and_waking_reads_no_body)
 	tr_world_close(&w);
 }
 
+TEST(what_is_sent_in_sleep_waits_for_the_next_wake)
+{
+	shop_open();
+	shop_last_word = "jobs";
+	assert_waiting(0);
+	tr_world_pass(&w, TR_IDLE_MS);
+	shop_last_word = NULL;
+	assert_log("sleep;");
+	tr_world_restart(&w, shop_kinds, NULL);
+	tr_world_pass(&w, 0);
+	assert_log("run jobs 9;"); /* the start of the server woke it */
+	tr_world_close(&w);
+}
+
 static const struct troupe_kind bare_shop = { .name = "shop", .size = sizeof(struct shop), .state = &shop_state,
 	.queues = (const struct troupe_queue[]){ { .name = "b" }, { 0 } } };
 
@@ -383,8 +412,10 @@ TESTS(
 	RUN(run_that_just_returns_completes_without_a_response),
 	RUN(a_time_that_is_up_is_told_and_the_message_stays),
 	RUN(who_leaves_changes_nothing_and_keeps_nobody_awake),
+	RUN(who_leaves_may_be_the_actors_end),
 	RUN(the_end_of_the_server_is_an_early_time_out_that_of_the_actor_an_abortion),
 	RUN(an_actor_may_wait_for_its_own_messages),
 	RUN(messages_outlive_the_process_in_their_order_and_waking_reads_no_body),
+	RUN(what_is_sent_in_sleep_waits_for_the_next_wake),
 	RUN(a_queue_that_the_kind_has_no_more_keeps_its_messages),
 	RUN(forms_of_queues_that_make_no_sense_are_refused))

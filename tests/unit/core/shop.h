@@ -95,14 +95,26 @@ static inline int shop_keeps(struct troupe_actor *a, const struct troupe_message
 	return TROUPE_LATER;
 }
 
+static const char *shop_last_word; /* sent to this queue in sleep; NULL: none is */
+
 static void shop_slept(struct troupe_actor *a)
 {
-	(void)a;
 	shop_note("sleep;");
+	if (shop_last_word)
+		assert_int_equal(troupe_queue_send(a, shop_last_word, (struct troupe_value){ "\x09", 1 }), 0);
+}
+
+static void shop_left(struct troupe_actor *a, struct troupe_peer *p)
+{
+	const char *who = troupe_peer_param(p, "who");
+
+	if (who && strcmp(who, "last") == 0)
+		troupe_destroy(a);
 }
 
 static const struct troupe_kind shop_kind = {
 	.name = "shop", .size = sizeof(struct shop), .state = &shop_state, .sleep = shop_slept, .submit = shop_submit,
+	.visitors = true, .leave = shop_left,
 	.actions = (const struct troupe_action[]){
 		{ .name = "act", .run = shop_do, .slow = true },
 		{ .name = "sold", .run = shop_sold },
@@ -122,6 +134,7 @@ static inline void shop_open(void)
 	shop_act = NULL;
 	shop_run = NULL;
 	shop_kept = NULL;
+	shop_last_word = NULL;
 	tr_world_open(&w, shop_kinds, NULL);
 }
 
