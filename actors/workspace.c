@@ -13,7 +13,8 @@
 struct workspace {
 	const char *agent, *provider, *base_url, *sandbox_id, *when_lost; /* from the creator; absent: as the server has it */
 	const char *mode, *model, *thought_level;  /* as well; absent: as the agent has it */
-	int64_t stall_ms;                          /* the same; 0: the runtime's */
+	const char *auto_approve;                  /* as well; absent: the server's */
+	int64_t permission_ms, stall_ms;           /* 0: the server's, the runtime's */
 	struct troupe_session *session;            /* from wake to sleep; NULL: this server has no sandbox */
 };
 static const struct troupe_record workspace = TROUPE_RECORD(workspace,
@@ -24,18 +25,27 @@ static const struct troupe_record workspace = TROUPE_RECORD(workspace,
 	TROUPE_OPTION(workspace, mode,       "mode"),
 	TROUPE_OPTION(workspace, model,      "model"),
 	TROUPE_OPTION(workspace, thought_level, "thoughtLevel"),
+	TROUPE_OPTION(workspace, auto_approve, "autoApprove"),
+	TROUPE_DEFAULT(workspace, permission_ms, "permissionMs", 0),
 	TROUPE_DEFAULT(workspace, stall_ms,  "stallMs", 0),
 	TROUPE_OPTION(workspace, when_lost,  "whenLost"));
 
 /* ------------------------------------------------------------------ how it begins */
 
-struct input { const char *agent; struct troupe_value sandbox; const char *mode, *model, *thought_level; int64_t stall_ms; };
+struct input {
+	const char *agent;
+	struct troupe_value sandbox;
+	const char *mode, *model, *thought_level, *auto_approve;
+	int64_t permission_ms, stall_ms;
+};
 static const struct troupe_record input = TROUPE_RECORD(input,
 	TROUPE_OPTION(input, agent,   "agent"),
 	TROUPE_OPTION(input, sandbox, "sandbox"),
 	TROUPE_OPTION(input, mode,    "mode"),
 	TROUPE_OPTION(input, model,   "model"),
 	TROUPE_OPTION(input, thought_level, "thoughtLevel"),
+	TROUPE_OPTION(input, auto_approve, "autoApprove"),
+	TROUPE_DEFAULT(input, permission_ms, "permissionMs", 0),
 	TROUPE_DEFAULT(input, stall_ms, "stallMs", 0));
 
 struct sandbox { const char *provider, *base_url, *sandbox_id, *when_lost; };
@@ -90,12 +100,14 @@ static int workspace_create(struct troupe_actor *a)
 	rc = troupe_input(a).size ? troupe_read(a, &input, &in, troupe_input(a)) : 0;
 	if (rc < 0)
 		return rc;
-	if (in.stall_ms < 0)
-		return troupe_refuse(a, TROUPE_EINVAL, "input.stallMs: must not be negative");
+	if (in.permission_ms < 0 || in.stall_ms < 0)
+		return troupe_refuse(a, TROUPE_EINVAL, "input: permissionMs and stallMs must not be negative");
 	troupe_set_text(a, &ws->agent, in.agent);
 	troupe_set_text(a, &ws->mode, in.mode);
 	troupe_set_text(a, &ws->model, in.model);
 	troupe_set_text(a, &ws->thought_level, in.thought_level);
+	troupe_set_text(a, &ws->auto_approve, in.auto_approve);
+	ws->permission_ms = in.permission_ms;
 	ws->stall_ms = in.stall_ms;
 	return sandbox_from_input(a, in.sandbox);
 }
@@ -144,6 +156,8 @@ static int workspace_wake(struct troupe_actor *a)
 		.mode       = ws->mode,
 		.model      = ws->model,
 		.thought_level = ws->thought_level,
+		.auto_approve  = ws->auto_approve,
+		.permission_ms = ws->permission_ms,
 		.stall_ms   = ws->stall_ms,
 		.ask_when_lost = ws->when_lost && strcmp(ws->when_lost, "ask") == 0,
 		.hooks      = { .on_prompt = on_prompt, .on_event = on_event, .on_change = on_change },
@@ -325,18 +339,27 @@ struct which { const char *session_id; };
 static const struct troupe_record which = TROUPE_RECORD(which,
 	TROUPE_OPTION(which, session_id, "sessionId"));
 
+static int show(struct troupe_call *call, struct troupe_value v)
+{
+	if (v.size == 0)
+		return troupe_fail(call, TROUPE_ERESTARTING, "The session is restarting. Try again in a moment.");
+	return troupe_reply_value(call, v);
+}
+
 static int workspace_get_queue(struct troupe_actor *a, struct troupe_call *call)
 {
 	const struct which *in = troupe_args(call);
 	struct troupe_session *s = session_of(a, in->session_id);
-	struct troupe_value queue;
 
-	if (!s)
-		return no_session(a, call);
-	queue = troupe_session_queue(s);
-	if (queue.size == 0)
-		return troupe_fail(call, TROUPE_ERESTARTING, "The session is restarting. Try again in a moment.");
-	return troupe_reply_value(call, queue);
+	return s ? show(call, troupe_session_queue(s)) : no_session(a, call);
+}
+
+static int workspace_get_pending_permissions(struct troupe_actor *a, struct troupe_call *call)
+{
+	const struct which *in = troupe_args(call);
+	struct troupe_session *s = session_of(a, in->session_id);
+
+	return s ? show(call, troupe_session_permissions(s)) : no_session(a, call);
 }
 
 struct restart { const char *user_id, *session_id; };
@@ -366,7 +389,7 @@ static int workspace_respond(struct troupe_actor *a, struct troupe_call *call)
 
 	if (!s)
 		return no_session(a, call);
-	return troupe_session_respond(s, call, in->permission_id, in->reply, in->user_id ? in->user_id : "");
+	return troupe_session_respond(s, call, in->permission_id, in->reply, in->user_id);
 }
 
 /* The files in it, and whatever runs there, are gone with it. */
@@ -502,6 +525,7 @@ static const struct troupe_action workspace_actions[] = {
 	{ .name = "cancel",            .run = workspace_cancel,     .takes = &cancel },
 	{ .name = "getQueue",          .run = workspace_get_queue,  .takes = &which },
 	{ .name = "restartAgent",      .run = workspace_restart_agent, .takes = &restart },
+	{ .name = "getPendingPermissions", .run = workspace_get_pending_permissions, .takes = &which },
 	{ .name = "respondPermission", .run = workspace_respond,    .takes = &response },
 	{ .name = "setMode",           .run = workspace_set_mode,          .takes = &mode_choice,    .slow = true },
 	{ .name = "setModel",          .run = workspace_set_model,         .takes = &model_choice,   .slow = true },

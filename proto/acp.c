@@ -251,6 +251,51 @@ unsigned tr_acp_replies(struct troupe_text options)
 
 /* ------------------------------------------------------------------ the list of instances */
 
+/* The next of a list; *at goes behind it. */
+static struct troupe_text next_kind(const char **at)
+{
+	struct troupe_text kind = { *at, strcspn(*at, ",") };
+
+	*at += kind.size + ((*at)[kind.size] == ',');
+	return kind;
+}
+
+static bool is_text(struct troupe_text t, const char *text)
+{
+	return t.size == strlen(text) && memcmp(t.data, text, t.size) == 0;
+}
+
+bool tr_acp_kinds_valid(const char *list)
+{
+	static const char *const kinds[] = { "read", "edit", "delete", "move", "search", "execute", "think", "fetch", "switch_mode",
+		"other", "*" };
+	size_t size = strlen(list);
+
+	if (size == 0 || list[size - 1] == ',')
+		return false;
+	while (*list) {
+		struct troupe_text kind = next_kind(&list);
+		size_t i = 0;
+
+		while (i < sizeof kinds / sizeof *kinds && !is_text(kind, kinds[i]))
+			i++;
+		if (i == sizeof kinds / sizeof *kinds)
+			return false;
+	}
+	return true;
+}
+
+bool tr_acp_kinds_hold(const char *list, const char *kind)
+{
+	while (*list) {
+		struct troupe_text each = next_kind(&list);
+
+		if (is_text(each, kind) || is_text(each, "*"))
+			return true;
+	}
+	return false;
+}
+
 int64_t tr_acp_listed(struct troupe_text list, const char *server_id)
 {
 	struct troupe_text servers;

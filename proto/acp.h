@@ -54,6 +54,11 @@ unsigned tr_acp_replies(struct troupe_text options);
 /* The id of the option that a word chooses. False: the word is unknown or no option serves it. */
 bool tr_acp_option(struct troupe_text options, const char *reply, char *into, size_t room);
 
+/* Kinds of tools, as requests name them: "read", "edit", "delete", "move", "search", "execute", "think", "fetch", "switch_mode",
+ * "other". A list is "read,search"; "*" is all of them. */
+bool tr_acp_kinds_valid(const char *list);
+bool tr_acp_kinds_hold(const char *list, const char *kind);
+
 /* createdAtMs of a server in the answer of GET /v1/acp; 0: it is not there. */
 int64_t tr_acp_listed(struct troupe_text list, const char *server_id);
 

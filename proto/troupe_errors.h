@@ -70,6 +70,7 @@
 	X(ENOPROMPT,    -76, 404, "prompt",   "unknown",              "No prompt has this id.") \
 	X(EUNRESPONSIVE, -77, 502, "agent",   "unresponsive",         "The agent did not react and was ended.") \
 	X(ERESTARTED,   -78, 409, "agent",    "restarted",            "Somebody restarted the agent.") \
+	X(EEXPIRED,     -79, 409, "permission", "expired",            "The agent that asked for this is gone.") \
 	X(ECHOICE,      -80, 400, "agent",    "not_offered",          "The agent does not offer this.") \
 	X(ENOSESSION,   -81, 404, "session",  "unknown",              "There is no such session.") \
 	/* a queue's */ \

@@ -374,8 +374,10 @@ struct troupe_prompt { const char *prompt_id, *user_id, *text; };
  *	                      falls by one with each that leaves before it. With it, where they apply: stalled (the agent has not
  *	                      said anything for stall_ms, which is no error), by (who cancelled), stopReason, error
  *	sandbox.state         { state, sandboxId, error? }. state: "connecting", "ready", "unreachable", "lost"
- *	permission.request    { permissionId, toolCall, options, availableReplies }
- *	permission.resolved   { permissionId, reply, userId? }
+ *	permission.request    { permissionId, toolCall, options, availableReplies, createdAt, expiresAt? }
+ *	permission.resolved   { permissionId, reply, by, reason? }. reply: "once", "always", "reject", "cancelled", "expired" (the
+ *	                      agent is gone). by: who said so, null without a name. reason, when it was nobody's answer: "policy",
+ *	                      "timeout", "cancel" (by whom), "turn_over", "agent_gone"
  *	session.config        { modes, configOptions } */
 struct troupe_session_hooks {
 	/* A prompt was accepted as new: nothing of it is logged yet. Publish here what people should see of it. */
@@ -397,6 +399,10 @@ struct troupe_session_options {
 	/* What a new session begins with, set in this order; NULL: as the agent has it. If one cannot be set there is no session:
 	 * its prompts fail and say why. A session that exists keeps what was last chosen, through every restart. */
 	const char *mode, *model, *thought_level;
+	int64_t     permission_ms; /* an answer of people may take so long, then it is "reject" (or "cancelled", if the agent does
+	                              not offer that); counted on while the server is down. 0: the server's --permission-time */
+	const char *auto_approve;  /* kinds of tools, "read,search", "*" for all, that are answered "once" without asking people.
+	                              The agent says itself of what kind a tool is. NULL: the server's --auto-approve */
 	int64_t     stall_ms;      /* of a turn without a word of the agent, then it is told as stalled; 0: ten minutes */
 	const char *provider;      /* "local": a process of its own on this machine. Never pass on what a client says without
 	                              troupe_provider_offered */
@@ -421,7 +427,8 @@ struct troupe_session *troupe_session_close(struct troupe_session *s);
 int troupe_session_prompt(struct troupe_session *s, struct troupe_call *call, const struct troupe_prompt *p);
 
 /* Answers an open permission request: reply is "once", "always" or "reject". Takes over the call (answered with
- * undefined once it is stored). EPERMISSION, ERESOLVED, EREPLY, EINVAL. */
+ * undefined once it is stored). The first answer counts. "once" chooses what the agent offers for this one time, never more.
+ * EPERMISSION, ERESOLVED, EEXPIRED, EREPLY (the request stays open), EINVAL. */
 int troupe_session_respond(struct troupe_session *s, struct troupe_call *call, const char *permission_id,
                            const char *reply, const char *user_id);
 
@@ -459,6 +466,10 @@ int troupe_session_renew(struct troupe_session *s);
 
 /* May people choose this provider? Those that the server's --provider names. NULL: is there any? */
 bool troupe_provider_offered(const struct troupe_actor *a, const char *name);
+
+/* The requests that wait for an answer, oldest first; turn-lived: { permissions: [as permission.request tells them], more }. more:
+ * there are others, which did not fit. Size 0: as above. */
+struct troupe_value troupe_session_permissions(struct troupe_session *s);
 
 /* Pages of what has been, whether a session is open or not; limit 1 to TR_GETEVENTS_MAX. Each page costs its own size, at any
  * length of the history. cursor NULL: from the beginning; one that is none counts as none. Only what is committed is told,

@@ -227,12 +227,13 @@ export class Transcript {
 		return turn;
 	}
 
-	onPermissionResolved({ permissionId, reply, userId }) {
+	/* userId: what logs of an older server have in the place of `by` */
+	onPermissionResolved({ permissionId, reply, by, userId }) {
 		const { turn, part } = this.#permissions.get(permissionId) ?? {};
 
 		if (!part)
 			return null;
-		this.#changePart(turn, part, { resolved: { reply: textOf(reply), userId: textOf(userId) } });
+		this.#changePart(turn, part, { resolved: { reply: textOf(reply), userId: textOf(by ?? userId) } });
 		return turn;
 	}
 }

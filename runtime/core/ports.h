@@ -170,6 +170,7 @@ struct tr_session_ops {
 	int (*cancel)(struct troupe_session *s, struct troupe_call *call, const char *prompt_id, const char *user_id);
 	int (*restart)(struct troupe_session *s, struct troupe_call *call, const char *user_id);
 	void (*queue)(const struct troupe_session *s, struct tr_bytes *out);
+	void (*permissions)(const struct troupe_session *s, struct tr_bytes *out);
 	void (*info)(const struct troupe_session *s, struct troupe_session_info *ret);
 	int (*renew)(struct troupe_session *s);
 	bool (*offers)(void *ctx, const char *provider);

@@ -70,15 +70,25 @@ int troupe_session_restart(struct troupe_session *s, struct troupe_call *call, c
 	return base_of(s)->port->ops->restart(s, call, user_id);
 }
 
-struct troupe_value troupe_session_queue(struct troupe_session *s)
+static struct troupe_value look(struct troupe_session *s, void (*put)(const struct troupe_session *s, struct tr_bytes *out))
 {
 	struct tr_bytes packed = { 0 };
 	struct troupe_value copy;
 
-	base_of(s)->port->ops->queue(s, &packed);
+	put(s, &packed);
 	copy = tr_pool_value(&base_of(s)->actor->core->turn_pool, tr_bytes_value(&packed));
 	tr_bytes_free(&packed);
 	return copy;
+}
+
+struct troupe_value troupe_session_queue(struct troupe_session *s)
+{
+	return look(s, base_of(s)->port->ops->queue);
+}
+
+struct troupe_value troupe_session_permissions(struct troupe_session *s)
+{
+	return look(s, base_of(s)->port->ops->permissions);
 }
 
 int troupe_session_renew(struct troupe_session *s)

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "proto/acp.h"
 #include "runtime/base/limits.h"
 #include "runtime/main/options.h"
 #include "runtime/troupe.h"
@@ -199,6 +200,21 @@ static const char *set_cwd(struct tr_options *o, const char *text)
 	return NULL;
 }
 
+static const char *set_permission_time(struct tr_options *o, const char *text)
+{
+	char *end;
+	long seconds = strtol(text, &end, 10);
+
+	o->permission_s = seconds;
+	return *text && !*end && seconds >= 0 && seconds <= 31536000 ? NULL : "it is a number of seconds, at most a year";
+}
+
+static const char *set_auto_approve(struct tr_options *o, const char *text)
+{
+	o->auto_approve = text;
+	return tr_acp_kinds_valid(text) ? NULL : "it must be kinds of tools, like read,search, or *";
+}
+
 static const char *set_token(struct tr_options *o, const char *text)
 {
 	o->token = text;
@@ -320,6 +336,17 @@ static const struct option table[] = {
 	{ .name = "sandbox-token", .value = "T", .example = "$(cat token)", .secret = true,
 	  .set = set_sandbox_token,
 	  .help = "Token of the sandbox-agent at --sandbox URL." },
+	{ .name = "permission-time", .value = "SECONDS", .example = "600",
+	  .set = set_permission_time,
+	  .help = "For people to answer what an agent asks; then it is\n"
+		  "rejected (0: for ever)." },
+	{ .name = "auto-approve", .value = "KINDS", .example = "read,search",
+	  .set = set_auto_approve,
+	  .help = "Kinds of tools that agents may use without asking\n"
+		  "people: read, edit, delete, move, search, execute,\n"
+		  "think, fetch, switch_mode, other, with commas between\n"
+		  "them, or * (none). It is the agent that says of what\n"
+		  "kind a tool is." },
 
 	{ .help = "Who may come in" },
 	{ .name = "token", .value = "T", .example = "$(openssl rand -hex 24)", .secret = true,

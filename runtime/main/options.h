@@ -16,6 +16,8 @@ struct tr_options {
 	const char       *sandbox_agent;/* --sandbox-agent PATH; NULL: searched */
 	const char       *providers[17]; /* --provider, several; ends with NULL */
 	const char       *agent;        /* --agent NAME, "mock" */
+	long              permission_s; /* --permission-time; 0: no limit */
+	const char       *auto_approve; /* --auto-approve KINDS; NULL: none */
 	const char       *cwd;          /* --cwd DIR, where agents work; NULL: DATA/work */
 	const char       *token;        /* --token; NULL */
 	char              proxy[48];    /* --trust-proxy, as inet_ntop prints it; "" */

@@ -140,6 +140,7 @@ static int open_sandbox(struct server *s)
 	struct tr_sandbox_options o = {
 		.base = s->base, .agent = s->o->agent, .cwd = s->cwd, .cwd_given = s->o->cwd != NULL, .data_dir = s->o->data,
 		.binary = s->o->sandbox_agent, .providers = s->o->providers, .private_ok = s->o->private_sandboxes,
+		.permission_ms = s->o->permission_s * (int64_t)1000, .auto_approve = s->o->auto_approve,
 	};
 	int rc = 0;
 

@@ -13,7 +13,8 @@
 struct tr_sandbox {
 	struct event_base *base;
 	struct tr_local   *local;
-	char              *agent, *base_url, *token, *cwd;
+	char              *agent, *base_url, *token, *cwd, *auto_approve;
+	int64_t            permission_ms;
 	bool               cwd_given;
 	char             **offered; /* ends with NULL */
 	struct tr_provider *own, *boxes;   /* among providers; boxes NULL: no data directory */
@@ -148,6 +149,8 @@ int tr_sandbox_new(struct tr_sandbox **ret, const struct tr_sandbox_options *o)
 	s->base_url = trimmed(o->base_url);
 	s->token = tr_strdup(o->token);
 	s->cwd = tr_strdup(o->cwd);
+	s->permission_ms = o->permission_ms;
+	s->auto_approve = tr_strdup(o->auto_approve);
 	s->cwd_given = o->cwd_given;
 	s->offered = copy_names(o->providers);
 	s->http = tr_http_new(o->base);
@@ -179,6 +182,7 @@ struct tr_sandbox *tr_sandbox_free(struct tr_sandbox *s)
 	free(s->base_url);
 	free(s->token);
 	free(s->cwd);
+	free(s->auto_approve);
 	if (s->stopped)
 		event_free(s->stopped);
 	free(s);
@@ -237,6 +241,16 @@ struct event_base *tr_sandbox_base(struct tr_sandbox *s)
 const char *tr_sandbox_cwd(const struct tr_sandbox *s, const char *provider_cwd)
 {
 	return provider_cwd && !s->cwd_given ? provider_cwd : s->cwd;
+}
+
+int64_t tr_sandbox_permission_ms(const struct tr_sandbox *s)
+{
+	return s->permission_ms;
+}
+
+const char *tr_sandbox_auto_approve(const struct tr_sandbox *s)
+{
+	return s->auto_approve;
 }
 
 const char *tr_sandbox_agent(const struct tr_sandbox *s)

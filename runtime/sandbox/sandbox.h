@@ -24,6 +24,9 @@ struct tr_sandbox_options {
 	const char *const *providers; /* names that people may choose; the first is that of sessions that name none. Ends with
 	                                 NULL; NULL: none */
 	bool               private_ok; /* URLs of sandboxes may lead to private addresses, whoever named them */
+	/* For sessions that say nothing else (struct troupe_session_options). */
+	int64_t            permission_ms;
+	const char        *auto_approve;
 };
 
 /* TROUPE_EINVAL, with the reason in the log. Texts are copied. */

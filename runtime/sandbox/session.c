@@ -36,6 +36,8 @@ static void session_free(struct troupe_session *s)
 	event_free(s->boot_timer);
 	event_free(s->setting_timer);
 	event_free(s->watch);
+	event_free(s->patience);
+	free(s->auto_approve);
 	free(s->id);
 	free(s->agent);
 	free(s->url);
@@ -63,6 +65,7 @@ static void fall_silent(struct troupe_session *s)
 	tr_settings_silence(s);
 	tr_say_drop(s);
 	evtimer_del(s->watch);
+	evtimer_del(s->patience);
 }
 
 static void free_prompts(struct tr_list *list)
@@ -126,6 +129,7 @@ static void init_parts(struct troupe_session *s)
 	tr_boot_init(s);
 	tr_settings_init(s);
 	tr_cancel_init(s);
+	tr_permissions_init(s);
 	s->next_request = s->next_order = 1;
 }
 
@@ -149,6 +153,8 @@ static int session_open(void *ctx, struct troupe_session **ret, struct troupe_ac
 	struct troupe_session *s;
 	int rc;
 
+	if (o->auto_approve && !tr_acp_kinds_valid(o->auto_approve))
+		return troupe_refuse(a, TROUPE_EINVAL, "autoApprove: must be kinds of tools, like \"read,search\", or \"*\"");
 	if (!name_valid(id, 64) || (o->agent && !name_valid(o->agent, 64)))
 		return TROUPE_EINVAL;
 	s = tr_alloc(sizeof *s);
@@ -162,6 +168,8 @@ static int session_open(void *ctx, struct troupe_session **ret, struct troupe_ac
 	s->first_thought = tr_strdup(o->thought_level);
 	s->hooks = o->hooks;
 	s->stall_ms = o->stall_ms > 0 ? o->stall_ms : TR_STALL_MS;
+	s->permission_ms = o->permission_ms > 0 ? o->permission_ms : tr_sandbox_permission_ms(ctx);
+	s->auto_approve = tr_strdup(o->auto_approve ? o->auto_approve : tr_sandbox_auto_approve(ctx));
 	init_parts(s);
 	rc = tr_session_place(s, o);
 	if (rc < 0) {
@@ -212,23 +220,24 @@ static bool session_offers(void *ctx, const char *provider)
 }
 
 const struct tr_session_ops tr_session_ops = {
-	.start   = session_start,
-	.owed    = session_owed,
-	.open    = session_open,
-	.close   = session_close,
-	.prompt  = tr_turn_prompt,
-	.respond = tr_permission_respond,
-	.cancel  = tr_turn_cancel,
-	.restart = tr_turn_restart,
-	.queue   = tr_turn_queue,
-	.set     = tr_settings_set,
+	.start       = session_start,
+	.owed        = session_owed,
+	.open        = session_open,
+	.close       = session_close,
+	.prompt      = tr_turn_prompt,
+	.respond     = tr_permission_respond,
+	.cancel      = tr_turn_cancel,
+	.restart     = tr_turn_restart,
+	.queue       = tr_turn_queue,
+	.permissions = tr_permissions_list,
+	.set         = tr_settings_set,
 	.list_sessions = tr_list_sessions,
 	.list_events   = tr_list_events,
 	.transcript    = tr_list_transcript,
 	.envelope_key  = tr_list_envelope_key,
-	.info    = session_info,
-	.renew   = tr_session_renew,
-	.offers  = session_offers,
+	.info        = session_info,
+	.renew       = tr_session_renew,
+	.offers      = session_offers,
 };
 
 /* ------------------------------------------------------------------ turns */

@@ -172,6 +172,9 @@ struct tr_permission {
 	char            id[37];
 	struct tr_bytes request_id; /* raw */
 	struct tr_bytes options;    /* raw; empty once answered */
+	struct tr_bytes tool_call;  /* raw, shortened; the same */
+	int64_t         created_ms;
+	int64_t         deadline_ms; /* 0: there is none */
 	struct tr_bytes answer;     /* our reply's envelope; empty: open */
 };
 
@@ -299,6 +302,9 @@ struct troupe_session {
 	struct tr_http_request *saying;
 	struct tr_list          permissions;
 	size_t                  permission_count;
+	int64_t                 permission_ms; /* for an answer of people; 0: for ever */
+	char                   *auto_approve;  /* NULL: nothing */
+	struct event           *patience;      /* the next deadline */
 };
 
 /* ---- session.c */
@@ -364,6 +370,7 @@ uint64_t tr_store_read_at(struct troupe_value v, int64_t seqs[TR_INDEX_BLOCK]);
 /* Reads a full block; what is missing in front is unknown. */
 void tr_store_read_seqs(struct troupe_value list, size_t count, int64_t seqs[TR_INDEX_BLOCK]);
 /* What an ended prompt came to: fills state, error, message, stop_reason. */
+bool tr_store_read_expired(struct troupe_value v); /* an ended permission request: did its agent go away? */
 bool tr_store_read_done(struct troupe_value v, struct tr_prompt *ret);
 
 /* ---- session_list.c */
@@ -521,9 +528,12 @@ void tr_say_drop(struct troupe_session *s);
 void tr_permission_asked(struct troupe_session *s, const struct tr_acp *e); /* in a turn; the event is logged */
 int  tr_permission_respond(struct troupe_session *s, struct troupe_call *call, const char *permission_id,
                            const char *reply, const char *user_id);
+void tr_permissions_list(const struct troupe_session *s, struct tr_bytes *out);
+void tr_permissions_init(struct troupe_session *s);
+void tr_permissions_watch(struct troupe_session *s); /* in a turn: there are deadlines, perhaps */
 bool tr_permissions_open(const struct troupe_session *s); /* does some request wait for an answer? */
 void tr_permissions_expire(struct troupe_session *s); /* in a turn: the instance is gone */
-void tr_permissions_cancel(struct troupe_session *s); /* in a turn: the turn is over */
+void tr_permissions_cancel(struct troupe_session *s, const char *reason, const char *user_id); /* in a turn: answers all */
 void tr_permissions_say_again(struct troupe_session *s); /* in a turn: answers that may not have been sent */
 void tr_permission_said(struct troupe_session *s, const char *permission_id); /* in a turn: the sandbox took it */
 void tr_permission_free(struct troupe_session *s, struct tr_permission *p);
@@ -558,5 +568,7 @@ struct tr_provider *tr_sandbox_provider(struct tr_sandbox *sandbox, const char *
 void tr_sandbox_add_provider(struct tr_sandbox *sandbox, struct tr_provider *p); /* it is the sandbox's from here on */
 const char *tr_sandbox_offers(const struct tr_sandbox *sandbox, size_t index); /* NULL: no more */
 const char *tr_sandbox_agent(const struct tr_sandbox *sandbox);
+int64_t tr_sandbox_permission_ms(const struct tr_sandbox *sandbox);
+const char *tr_sandbox_auto_approve(const struct tr_sandbox *sandbox);
 
 #endif

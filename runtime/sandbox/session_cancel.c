@@ -161,7 +161,7 @@ static void stop_running(struct troupe_session *s)
 	tr_session_note(s, TR_CLIENT, &body);
 	change(s);
 	tr_cancel_say(s);
-	tr_permissions_cancel(s);
+	tr_permissions_cancel(s, "cancel", s->turn->cancelled_by);
 	tr_watch_turn(s);
 }
 

@@ -242,10 +242,13 @@ void tr_store_permission(struct troupe_session *s, const struct tr_permission *p
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	tr_put_map(&v, 3);
+	tr_put_map(&v, 6);
 	tr_item_put_bytes(&v, "requestId", &p->request_id);
 	tr_item_put_bytes(&v, "options", &p->options);
 	tr_item_put_bytes(&v, "answer", &p->answer);
+	tr_item_put_bytes(&v, "toolCall", &p->tool_call);
+	tr_item_put_number(&v, "createdAt", p->created_ms);
+	tr_item_put_number(&v, "deadline", p->deadline_ms);
 	put_item(s, key_of(s, key, "open/ask/", p->id), &v);
 }
 
@@ -444,6 +447,9 @@ static void read_permission(struct troupe_session *s, const char *name, struct t
 	tr_item_bytes(v, "requestId", &p->request_id);
 	tr_item_bytes(v, "options", &p->options);
 	tr_item_bytes(v, "answer", &p->answer);
+	tr_item_bytes(v, "toolCall", &p->tool_call);
+	p->created_ms = tr_item_number(v, "createdAt");
+	p->deadline_ms = tr_item_number(v, "deadline");
 	tr_list_push(&s->permissions, &p->link);
 	s->permission_count++;
 }
@@ -577,6 +583,14 @@ void tr_session_load(struct troupe_session *s)
 	char key[TR_ITEM_KEY_MAX];
 
 	tr_actor_scan(s->actor, key_of(s, key, "open/", ""), on_item, s);
+}
+
+bool tr_store_read_expired(struct troupe_value v)
+{
+	char reply[16];
+
+	tr_item_text(v, "reply", reply, sizeof reply);
+	return strcmp(reply, "expired") == 0;
 }
 
 bool tr_store_read_done(struct troupe_value v, struct tr_prompt *ret)

@@ -227,7 +227,7 @@ static void on_response(struct troupe_session *s, struct troupe_text json, const
 
 	s->ended_ms = tr_mono_ms();
 	tr_session_event(s, TR_AGENT, json);
-	tr_permissions_cancel(s);
+	tr_permissions_cancel(s, "turn_over", NULL);
 	s->crash_count = 0;
 	if (e->error.size > 0) {
 		read_error(p, e);
@@ -379,6 +379,7 @@ void tr_turn_restored(struct troupe_session *s)
 	if (s->turn && s->turn->delivered)
 		tr_ask_proved(&s->ask);
 	tr_watch_begin(s);
+	tr_permissions_watch(s);
 	hold_or_release(s);
 }
 

@@ -8,8 +8,11 @@ import { test } from "./kit/stage.mjs";
 const codeOf = ({ group, code }) => `${group}.${code}`;
 
 /** ann and bob are there, ann's prompt makes the agent ask. */
-async function asked(stage, text = "!perm") {
-	const troupe = await stage.troupe({ sandbox: "local" });
+async function asked(stage, text = "!perm", { input, args } = {}) {
+	const troupe = await stage.troupe({ sandbox: "local", args });
+
+	if (input)
+		await stage.client(troupe).workspace.create(["w"], { input });
 	const [ann, bob] = ["ann", "bob"].map((userId) => stage.join(troupe, "w", { userId }));
 
 	await Promise.all([ann.connected(), bob.connected()]);
@@ -40,9 +43,9 @@ for (const [word, option] of [["once", "yes"], ["always", "ever"], ["reject", "n
 		const { ann, bob, answer, request } = await asked(stage);
 
 		assert.equal(await reply(bob, request, word, "bob"), undefined);
-		const { permissionId, reply: said, userId } = await ann.event("permission.resolved");
+		const { permissionId, reply: said, by } = await ann.event("permission.resolved");
 
-		assert.deepEqual({ permissionId, said, userId }, { permissionId: request.permissionId, said: word, userId: "bob" });
+		assert.deepEqual({ permissionId, said, by }, { permissionId: request.permissionId, said: word, by: "bob" });
 		assert.equal((await answer).stopReason, "end_turn");
 		assert.deepEqual(chosen(ann), [option]);
 		const replies = ann.of("session.event").filter(({ sender, payload }) => sender === "client" && payload.result?.outcome);
@@ -126,6 +129,81 @@ test("a request expires when its agent dies: everybody hears it, and an answer c
 	await sandbox.stop("SIGKILL");
 	await sandbox.start();
 	await answer;
-	assert.equal((await ann.event("permission.resolved")).reply, "expired");
+	const { reply: said, by, reason } = await ann.event("permission.resolved");
+
+	assert.deepEqual({ said, by, reason }, { said: "expired", by: null, reason: "agent_gone" });
+	assert.equal(codeOf(await failureOf(reply(ann, request, "once"))), "permission.expired");
+});
+
+test("who comes without since, or over plain HTTP, can list what waits, also after kill -9", async (stage) => {
+	const { troupe, ann, answer, request } = await asked(stage);
+	const { seq, sessionId, ...listed } = request;
+	const late = stage.listen((options) => stage.client(troupe).workspace.getOrCreate(["w"], options), [], { params: { userId: "cyn" } });
+
+	assert.ok(seq > 0 && sessionId === "default");
+	assert.deepEqual(await late.conn.getPendingPermissions(), { permissions: [listed], more: false });
+	await troupe.crash();
+	assert.deepEqual(await stage.client(troupe).workspace.getOrCreate(["w"]).getPendingPermissions(),
+		{ permissions: [listed], more: false });
+	await reply(late, request, "once", "cyn");
+	assert.deepEqual(await late.conn.getPendingPermissions(), { permissions: [], more: false });
+	await ann.turn("p", "done");
+	await answer.catch(() => {});
+});
+
+test("three requests at once are answered in any order", async (stage) => {
+	const { ann, bob, answer } = await asked(stage, "!perm 3 concurrent");
+	const requestOf = (n) => ann.event("permission.request", ({ toolCall }) => toolCall.title === `Do thing ${n}`);
+
+	await reply(bob, await requestOf(3), "reject", "bob");
+	await reply(ann, await requestOf(1), "always", "ann");
+	await reply(bob, await requestOf(2), "once", "bob");
+	assert.equal((await answer).stopReason, "end_turn");
+	await ann.turn("p", "done");
+	assert.deepEqual(chosen(ann), ["no", "ever", "yes"]);
+});
+
+test("an answer that the agent does not offer is an error, and the request stays open", async (stage) => {
+	const { ann, answer, request } = await asked(stage, "!perm-always");
+
+	assert.deepEqual(request.availableReplies, ["always", "reject"]);
+	assert.equal(codeOf(await failureOf(reply(ann, request, "once"))), "permission.reply_not_offered");
+	assert.equal((await ann.conn.getPendingPermissions()).permissions.length, 1);
+	await reply(ann, request, "always");
+	assert.equal((await answer).stopReason, "end_turn");
+	assert.deepEqual(chosen(ann), ["ever"]);
+});
+
+test("what nobody answers in time is rejected, also when the server was killed meanwhile", async (stage) => {
+	const { troupe, ann, request } = await asked(stage, "!perm", { input: { permissionMs: 2500 } });
+
+	assert.equal(request.expiresAt - request.createdAt, 2500);
+	await troupe.crash();
+	const { reply: said, by, reason } = await ann.event("permission.resolved");
+
+	assert.deepEqual({ said, by, reason }, { said: "reject", by: null, reason: "timeout" });
+	await ann.turn("p", "done");
+	assert.deepEqual(chosen(ann), ["no"]);
 	assert.equal(codeOf(await failureOf(reply(ann, request, "once"))), "permission.already_resolved");
+});
+
+test("kinds of tools that the server allows are answered once by themselves, and everybody sees it", async (stage) => {
+	const { ann, answer, request } = await asked(stage, "!perm", { args: ["--auto-approve", "read,execute"] });
+
+	assert.equal((await answer).stopReason, "end_turn");
+	const { permissionId, reply: said, by, reason } = await ann.event("permission.resolved");
+
+	assert.deepEqual({ permissionId, said, by, reason }, { permissionId: request.permissionId, said: "once", by: null, reason: "policy" });
+	await ann.turn("p", "done");
+	assert.deepEqual(chosen(ann), ["yes"]);
+});
+
+test("a workspace with a policy or a time that makes no sense is refused with the reason", async (stage) => {
+	const { workspace } = stage.client(await stage.troupe({ sandbox: "local" }));
+
+	for (const [key, input, reason] of [["a", { autoApprove: "everything" }, /autoApprove/], ["b", { permissionMs: -1 }, /permissionMs/]]) {
+		const error = await failureOf(workspace.getOrCreate([key], { createWithInput: input }).getSessionInfo());
+
+		assert.match(error.message, reason);
+	}
 });

@@ -111,9 +111,9 @@ const permissionOptions = [
   { optionId: "no", name: "No", kind: "reject_once" },
 ];
 
-async function permission(session, number) {
+async function permission(session, number, options = permissionOptions) {
   const toolCall = { toolCallId: `tool-${number}`, title: `Do thing ${number}`, kind: "execute", status: "pending" };
-  const answer = await ask("session/request_permission", { sessionId: session.id, toolCall, options: permissionOptions });
+  const answer = await ask("session/request_permission", { sessionId: session.id, toolCall, options });
   say(session, `permission ${number}: ${JSON.stringify(answer.result?.outcome ?? answer.error)}`);
   return answer.result?.outcome;
 }
@@ -136,6 +136,7 @@ const acts = {
     if (concurrent) { await Promise.all(Array.from({ length: Number(count) }, (_, i) => permission(session, i + 1))); return; }
     for (let i = 1; i <= Number(count); i++) if ((await permission(session, i))?.outcome === "cancelled") return "cancelled";
   },
+  "!perm-always": async (session) => { await permission(session, 1, permissionOptions.filter(({ kind }) => kind !== "allow_once")); },
   "!slow": async (session, [ms], wait) => { say(session, "begun "); await wait(Number(ms)); say(session, "ended"); },
   "!silent": async (session, [ms], wait) => wait(Number(ms)),
   "!hang": async (session, words, wait) => { say(session, "hanging"); await wait(2 ** 30); },

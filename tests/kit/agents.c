@@ -122,6 +122,17 @@ static void agent_queue(const struct troupe_session *s, struct tr_bytes *out)
 		put_id(out, s, i);
 }
 
+/* It asks nobody. */
+static void agent_permissions(const struct troupe_session *s, struct tr_bytes *out)
+{
+	(void)s;
+	tr_put_map(out, 2);
+	tr_put_text(out, "permissions");
+	tr_put_array(out, 0);
+	tr_put_text(out, "more");
+	tr_put_bool(out, false);
+}
+
 static void agent_info(const struct troupe_session *s, struct troupe_session_info *ret)
 {
 	*ret = (struct troupe_session_info){
@@ -134,7 +145,7 @@ const struct tr_sessions *tr_agents(void)
 {
 	static const struct tr_session_ops ops = {
 		.open = agent_open, .close = agent_close, .prompt = agent_prompt, .respond = agent_respond, .cancel = agent_cancel,
-		.restart = agent_restart, .queue = agent_queue, .info = agent_info,
+		.restart = agent_restart, .queue = agent_queue, .permissions = agent_permissions, .info = agent_info,
 	};
 	static const struct tr_sessions port = { .ops = &ops };
 

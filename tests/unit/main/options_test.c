@@ -186,6 +186,21 @@ TEST(a_token_is_never_empty_and_never_printed)
 	unsetenv("TROUPE_TOKEN");
 }
 
+TEST(what_people_need_not_be_asked_and_how_long_they_may_think)
+{
+	serves("serve");
+	assert_int_equal(got.permission_s, 0);
+	assert_null(got.auto_approve);
+	serves("serve --permission-time 600 --auto-approve read,search");
+	assert_int_equal(got.permission_s, 600);
+	assert_string_equal(got.auto_approve, "read,search");
+	serves("serve --permission-time 0 --auto-approve *");
+	refuses("serve --permission-time -1", "number of seconds");
+	refuses("serve --permission-time 10m", "number of seconds");
+	refuses("serve --permission-time 99999999999999999999", "number of seconds");
+	refuses("serve --auto-approve reading", "like read,search, or *");
+}
+
 TEST(a_sandbox_is_local_none_or_a_url)
 {
 	serves("serve --sandbox none");
@@ -359,6 +374,7 @@ TESTS(RUN(without_options_it_serves_this_machine_only), RUN(every_option_reaches
       RUN(an_address_is_taken_apart), RUN(a_bad_address_is_refused_with_one_that_would_do),
       RUN(an_address_longer_than_its_room_is_refused),
       RUN(other_machines_come_in_by_token_or_by_word_only), RUN(a_token_is_never_empty_and_never_printed),
+      RUN(what_people_need_not_be_asked_and_how_long_they_may_think),
       RUN(a_sandbox_is_local_none_or_a_url), RUN(agents_work_in_a_directory_that_is_there),
       RUN(an_origin_has_a_scheme_and_no_path), RUN(sixteen_origins_fit_and_not_one_more),
       RUN(names_and_words_are_checked), RUN(an_unknown_option_is_answered_with_the_nearest),

@@ -162,6 +162,23 @@ static void assert_option(const char *options, const char *reply, const char *ex
 		assert_string_equal(option, expected);
 }
 
+TEST(lists_of_kinds_of_tools)
+{
+	assert_true(tr_acp_kinds_valid("read"));
+	assert_true(tr_acp_kinds_valid("read,switch_mode,other"));
+	assert_true(tr_acp_kinds_valid("*"));
+	assert_false(tr_acp_kinds_valid(""));
+	assert_false(tr_acp_kinds_valid(","));
+	assert_false(tr_acp_kinds_valid("read,"));
+	assert_false(tr_acp_kinds_valid("read,,edit"));
+	assert_false(tr_acp_kinds_valid("rea"));
+	assert_true(tr_acp_kinds_hold("read,edit", "edit"));
+	assert_false(tr_acp_kinds_hold("read,edit", "ed"));
+	assert_false(tr_acp_kinds_hold("read,edit", "edits"));
+	assert_true(tr_acp_kinds_hold("*", "anything"));
+	assert_false(tr_acp_kinds_hold("read", ""));
+}
+
 TEST(words_choose_options_as_the_specification_maps_them)
 {
 	assert_option(all_options, "once", "O");
@@ -303,6 +320,7 @@ TESTS(
 	RUN(integers_that_are_none_give_the_other_value),
 	RUN(capabilities_of_agents),
 	RUN(only_api_key_logins_are_tried_in_the_agents_order),
+	RUN(lists_of_kinds_of_tools),
 	RUN(words_choose_options_as_the_specification_maps_them),
 	RUN(available_replies_are_those_that_some_option_serves),
 	RUN(instances_are_found_in_the_list),

@@ -43,6 +43,7 @@ struct troupe_actor {
 	int               depth;
 	int               holds, holds_committed;
 	int               commit_fails;      /* the next commit, with this error */
+	int64_t           later_ms;          /* its clock stands still, but for this */
 	struct fake_memory *memory;          /* of calls */
 	char             *replied;           /* the newest answer, as JSON */
 	unsigned          gets, scanned;     /* items read one by one, and by scans */
@@ -296,16 +297,15 @@ const char *troupe_id(const struct troupe_actor *a)
 	return getenv("FAKE_ACTOR_ID") ? getenv("FAKE_ACTOR_ID") : "0123456789abcdefghijklmnopqrst";
 }
 
+int64_t troupe_now_ms(const struct troupe_actor *a)
+{
+	return 1795303334935 + a->later_ms;
+}
+
 int troupe_refuse(struct troupe_actor *a, int error, const char *format, ...)
 {
 	(void)a, (void)format;
 	return error;
-}
-
-int64_t troupe_now_ms(const struct troupe_actor *a)
-{
-	(void)a;
-	return 1795303334935;
 }
 
 int troupe_fail(struct troupe_call *c, int error, const char *format, ...)
@@ -485,6 +485,7 @@ static inline void fake_reset(void)
 	fake.holds = fake.holds_committed = 0;
 	fake.turns = fake.commits = 0;
 	fake.depth = 0;
+	fake.later_ms = 0;
 }
 
 #endif

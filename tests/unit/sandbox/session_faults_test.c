@@ -403,7 +403,7 @@ TEST(open_permissions_expire_with_their_instance)
 	UNTIL(told("permission.resolved", "\"reply\":\"expired\"") == 1);
 	assert_int_equal(events("_troupe/permission_expired\",\"params\":{\"permissionId\":"), 1);
 	assert_int_equal(events("\"requestId\":7"), 1);
-	assert_int_equal(kit_respond(id, "once")->error, TROUPE_ERESOLVED);
+	assert_int_equal(kit_respond(id, "once")->error, TROUPE_EEXPIRED);
 	kit_end();
 }
 

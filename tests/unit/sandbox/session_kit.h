@@ -22,8 +22,8 @@ static struct {
 	bool                         holds_commits;
 	struct troupe_call           calls[64];
 	int                          call_count;
-	const char                  *agent, *url, *token, *mode, *model, *thought_level, *provider, *sandbox_id;
-	int64_t                      stall_ms;
+	const char                  *agent, *url, *token, *mode, *model, *thought_level, *provider, *sandbox_id, *auto_approve;
+	int64_t                      stall_ms, permission_ms;
 	bool                         asks;   /* when its sandbox is lost */
 } kit;
 
@@ -76,7 +76,7 @@ static inline void kit_open(void)
 		.agent = kit.agent, .base_url = kit.provider ? NULL : kit.url ? kit.url : url, .token = kit.token,
 		.provider = kit.provider, .sandbox_id = kit.sandbox_id, .ask_when_lost = kit.asks, .hooks = fake_hooks,
 		.mode = kit.mode, .model = kit.model, .thought_level = kit.thought_level,
-		.stall_ms = kit.stall_ms,
+		.auto_approve = kit.auto_approve, .stall_ms = kit.stall_ms, .permission_ms = kit.permission_ms,
 	});
 	fake.depth--;
 	assert_int_equal(rc, 0);
@@ -200,18 +200,28 @@ static inline struct troupe_call *kit_restart_agent(void)
 	return call;
 }
 
-/* The queue as JSON, until the next call. */
-static inline const char *kit_queue(void)
+/* What a look at the session shows, as JSON, until the next call. */
+static inline const char *kit_look(void (*look)(const struct troupe_session *s, struct tr_bytes *out))
 {
 	static struct tr_bytes json;
 	struct tr_bytes packed = { 0 };
 
 	tr_bytes_free(&json);
-	kit.ops->queue(kit.session, &packed);
+	look(kit.session, &packed);
 	if (packed.size > 0)
 		assert_int_equal(tr_json_encode(&json, tr_bytes_value(&packed), TR_JSON_PLAIN), 0);
 	tr_bytes_free(&packed);
 	return tr_bytes_text(&json);
+}
+
+static inline const char *kit_queue(void)
+{
+	return kit_look(kit.ops->queue);
+}
+
+static inline const char *kit_pending(void)
+{
+	return kit_look(kit.ops->permissions);
 }
 
 /* How many of what was told, under this name and with this in it. Only what is committed counts. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A session while all is well: its first events, prompts in their queue, permissions, what is told and when. */
+/* A session while all is well: its first events, prompts in their queue, what is told and when. */
 #include "tests/unit/sandbox/session_kit.h"
 
 TEST(the_first_prompt_makes_the_session_and_is_answered)
@@ -356,138 +356,6 @@ TEST(an_envelope_too_large_for_clients_is_kept_and_told_of)
 	kit_end();
 }
 
-/* ------------------------------------------------------------------ permissions */
-
-static const char question[] = "{\"id\":%s,\"jsonrpc\":\"2.0\",\"method\":\"session/request_permission\","
-	"\"params\":{\"sessionId\":\"s\","
-	"\"toolCall\":{\"toolCallId\":\"t\",\"title\":\"Run\"},\"options\":[{\"optionId\":\"A\",\"kind\":"
-		"\"allow_always\"},"
-	"{\"optionId\":\"O\",\"kind\":\"allow_once\"},{\"optionId\":\"R\",\"kind\":\"reject_once\"}]}}";
-
-/* The agent asks; the permission's id. */
-static const char *ask(const char *raw_id)
-{
-	static char permission_id[40];
-	int before = told("permission.request", "");
-	char json[1024];
-
-	snprintf(json, sizeof json, question, raw_id);
-	in_emit(json);
-	UNTIL(told("permission.request", "") > before);
-	sscanf(strstr(newest("permission.request"), "permissionId\":\"") + 15, "%36s", permission_id);
-	return permission_id;
-}
-
-TEST(a_permission_request_is_told_with_what_may_be_answered)
-{
-	char expected[1024];
-	const char *id;
-
-	kit_start_ready();
-	kit_run("p1", "one");
-	id = ask("0");
-	snprintf(expected, sizeof expected, "{\"permissionId\":\"%s\",\"toolCall\":{\"toolCallId\":\"t\","
-		"\"title\":\"Run\"},"
-	         "\"options\":[{\"optionId\":\"A\",\"kind\":\"allow_always\"},{\"optionId\":\"O\",\"kind\":"
-		"\"allow_once\"},"
-	         "{\"optionId\":\"R\",\"kind\":\"reject_once\"}],\"availableReplies\":[\"once\",\"always\","
-		"\"reject\"],\"sessionId\":\"default\"}", id);
-	assert_string_equal(newest("permission.request"), expected);
-	kit_end();
-}
-
-TEST(the_first_answer_wins_and_is_logged_before_it_is_sent)
-{
-	struct troupe_call *call;
-	const char *id;
-	int posts;
-
-	kit_start_ready();
-	kit_run("p1", "one");
-	id = ask("\"q-1\"");
-	posts = in.posts;
-	kit.holds_commits = true;
-	call = kit_respond(id, "once");
-	kit_settle();
-	assert_int_equal(in.posts, posts);
-	kit.holds_commits = false;
-	UNTIL(in.posts == posts + 1);
-	assert_int_equal(call->error, 0);
-	assert_string_equal(in.last_post, "{\"jsonrpc\":\"2.0\",\"id\":\"q-1\",\"result\":{\"outcome\":{"
-		"\"outcome\":\"selected\",\"optionId\":\"O\"}}}");
-	assert_int_equal(events(in.last_post), 1);
-	assert_int_equal(told("permission.resolved", "\"reply\":\"once\",\"userId\":\"bob\""), 1);
-	assert_int_equal(kit_respond(id, "reject")->error, TROUPE_ERESOLVED);
-	kit_settle();
-	assert_int_equal(kit_respond(id, "reject")->error, TROUPE_ERESOLVED);
-	assert_int_equal(in.posts, posts + 1);
-	kit_end();
-}
-
-TEST(answers_that_do_not_fit_leave_the_request_open)
-{
-	const char *id;
-
-	kit_start_ready();
-	kit_run("p1", "one");
-	in_emit("{\"id\":1,\"method\":\"session/request_permission\",\"params\":{\"options\":[{\"optionId\":"
-		"\"A\",\"kind\":\"allow_always\"}]}}");
-	UNTIL(told("permission.request", "\"toolCall\":null") == 1);
-	assert_int_equal(told("permission.request", "\"availableReplies\":[\"always\"]"), 1);
-	id = strdup(strstr(newest("permission.request"), "permissionId\":\"") + 15);
-	((char *)(uintptr_t)id)[36] = '\0';
-	assert_int_equal(kit_respond(id, "once")->error, TROUPE_EREPLY);
-	assert_int_equal(kit_respond(id, "maybe")->error, TROUPE_EINVAL);
-	assert_int_equal(kit_respond("no-such-id", "once")->error, TROUPE_EPERMISSION);
-	assert_int_equal(kit_respond(id, "always")->error, 0);
-	free((char *)(uintptr_t)id);
-	kit_end();
-}
-
-TEST(a_request_without_a_usable_option_is_refused)
-{
-	kit_start_ready();
-	kit_run("p1", "one");
-	in_emit("{\"id\":1,\"method\":\"session/request_permission\",\"params\":{\"options\":[{\"optionId\":"
-		"\"A\",\"kind\":\"other\"}]}}");
-	UNTIL(strstr(in.last_post, "-32602") != NULL);
-	in_emit("{\"id\":2,\"method\":\"session/request_permission\"}");
-	UNTIL(strstr(in.last_post, "\"id\":2") != NULL);
-	assert_int_equal(told("permission.request", ""), 0);
-	kit_end();
-}
-
-TEST(requests_still_open_when_the_turn_ends_are_cancelled)
-{
-	struct troupe_call *call;
-
-	kit_start_ready();
-	call = kit_run("p1", "one");
-	ask("5");
-	in_finish("end_turn");
-	UNTIL(call->answered && strstr(in.last_post, "\"id\":5"));
-	assert_string_equal(in.last_post, "{\"jsonrpc\":\"2.0\",\"id\":5,\"result\":{\"outcome\":{\"outcome\":"
-		"\"cancelled\"}}}");
-	assert_int_equal(told("permission.resolved", "\"reply\":\"cancelled\""), 1);
-	kit_end();
-}
-
-TEST(an_agents_request_with_our_id_is_still_a_request)
-{
-	struct troupe_call *call;
-	char json[1024];
-
-	kit_start_ready();
-	call = kit_run("p1", "one");
-	snprintf(json, sizeof json, question, in.prompt_id);
-	in_emit(json);
-	UNTIL(told("permission.request", "") == 1);
-	assert_false(call->answered);
-	in_finish("end_turn");
-	UNTIL(call->answered);
-	kit_end();
-}
-
 /* ------------------------------------------------------------------ options */
 
 TEST(options_that_make_no_sense_are_refused)
@@ -562,12 +430,6 @@ TESTS(
 	RUN(what_the_agent_asks_and_we_do_not_do_is_refused),
 	RUN(what_is_no_envelope_is_logged_all_the_same),
 	RUN(an_envelope_too_large_for_clients_is_kept_and_told_of),
-	RUN(a_permission_request_is_told_with_what_may_be_answered),
-	RUN(the_first_answer_wins_and_is_logged_before_it_is_sent),
-	RUN(answers_that_do_not_fit_leave_the_request_open),
-	RUN(a_request_without_a_usable_option_is_refused),
-	RUN(requests_still_open_when_the_turn_ends_are_cancelled),
-	RUN(an_agents_request_with_our_id_is_still_a_request),
 	RUN(options_that_make_no_sense_are_refused),
 	RUN(the_token_is_sent_with_every_request),
 	RUN(what_a_session_tells_of_itself))
