@@ -5,8 +5,9 @@
 
 import assert from "node:assert/strict";
 import { Agent, get } from "node:http";
+import path from "node:path";
 import { ENCODINGS, failureOf } from "./kit/client.mjs";
-import { PARITY, kill } from "./kit/process.mjs";
+import { PARITY, Program, ROOT, kill, node22 } from "./kit/process.mjs";
 import { test } from "./kit/stage.mjs";
 import { Tap } from "./kit/tap.mjs";
 import { Wire, addressOf, wire } from "./kit/wire.mjs";
@@ -39,10 +40,12 @@ testEach("[1] bodies come in chunks, on every route below the gateway", async (s
 	const answer = await client.rawHttpActor.getOrCreate(["k"]).fetch("/api/echo", { method: "POST", body: text });
 
 	assert.equal(await client.statelessActor.getOrCreate(["k"]).echo(text), text);
+	assert.equal(await client.queueActor.getOrCreate(["k"]).send("one", text), undefined);
+	assert.equal((await client.queueActor.getOrCreate(["k"]).receiveOne("one")).body, text);
 	assert.equal(await answer.text(), text);
 	const heads = tap.sent.match(/POST [^]*?\r\n\r\n/g);
 
-	assert.equal(heads.length, 2);
+	assert.equal(heads.length, 4);
 	for (const head of heads)
 		assert.match(head, /\r\ntransfer-encoding: chunked\r\n/i);
 });
@@ -73,6 +76,18 @@ testEach("[3] a WebSocket may begin on a connection that has served requests", a
 	stage.atEnd(() => late.socket.terminate());
 	await late.frame();
 	assert.equal(late.socket._socket, used);
+});
+
+testEach("[3] Node.js 22 does so, and all is well", async (stage, _, encoding, troupe) => {
+	const tap = await Tap.open(stage, troupe);
+	const program = new Program(node22(), [path.join(ROOT, "tests/e2e/kit/node22.mjs"), tap.url, encoding]);
+	const { code } = await program.end();
+	const { version, ...came } = JSON.parse(program.lines.at(-1));
+
+	assert.equal(code, 0, program.text);
+	assert.match(version, /^22\./);
+	assert.deepEqual(came, { counts: [1, 2, 3, 4, 5, 5], heard: [4, 5], failed: "actor.action_not_found", status: "idle" });
+	assert.ok(tap.connections.some((sent) => /^(?!GET \/gateway)[^]*\r\nupgrade: websocket\r\n/i.test(sent)), "it began on a used connection");
 });
 
 /* Calls `ran`, whose answer is 0. */

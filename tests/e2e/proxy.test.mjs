@@ -71,8 +71,11 @@ for (const encoding of ENCODINGS)
 			const raw = await client.rawHttpActor.getOrCreate(["k"]).fetch("/api/echo", {
 				method: "POST", body: "words", headers: { "content-type": "text/plain" } });
 			const failed = await client.doorActor.getOrCreate(["k"], { params: { refuse: "closed" } }).ran().catch((error) => error);
+			const queue = client.queueActor.getOrCreate(["k"]);
 			const conn = client.counter.getOrCreate(["k"]).connect();
 			const heard = [];
+
+			await queue.send("one", { some: "thing" });
 
 			conn.on("newCount", (n) => heard.push(n));
 			const live = await conn.increment(4);
@@ -81,14 +84,14 @@ for (const encoding of ENCODINGS)
 			await conn.getCount();
 			await conn.dispose();
 			return {
-				first, live, heard, words: await raw.text(), status: raw.status, id: await handle.resolve(),
+				first, live, heard, queued: (await queue.receiveOne("one")).body, words: await raw.text(), status: raw.status, id: await handle.resolve(),
 				failed: [failed.group, failed.code, failed.metadata],
 			};
 		}, { endpoint: proxy.url, encoding });
 
 		assert.match(got.id, /^[0-9a-z]{30}$/);
 		assert.deepEqual({ ...got, id: 0 }, {
-			first: [1, 3, 3], live: 7, heard: [7, 8], words: "words", status: 200, id: 0,
+			first: [1, 3, 3], live: 7, heard: [7, 8], queued: { some: "thing" }, words: "words", status: 200, id: 0,
 			failed: ["door", "closed", { until: "morning" }],
 		});
 		assert.ok(protocols["POST h2"] >= 5 && protocols["GET h2"] >= 1, JSON.stringify(protocols));

@@ -2,12 +2,11 @@
 /* Queues, with the official client's send (spec/rivetkit-client.md 5.1): the kinds of tests/parity/queues.c. */
 
 import assert from "node:assert/strict";
-import { ENCODINGS } from "./kit/client.mjs";
+import { ENCODINGS, failureOf } from "./kit/client.mjs";
 import { PARITY, kill } from "./kit/process.mjs";
 import { test } from "./kit/stage.mjs";
 import { Values, assertSame, heard, sent } from "./kit/values.mjs";
 
-const failureOf = (promise) => promise.then(() => assert.fail("it did not fail"), (error) => error);
 const nameOf = ({ group, code }) => `${group}.${code}`;
 
 /** The test once in each encoding: act(stage, client, troupe, encoding). */

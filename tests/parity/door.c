@@ -143,6 +143,13 @@ static int door_fail(struct troupe_actor *a, struct troupe_call *call)
 	return troupe_fail_user(call, in->text, "As you wish.", (struct troupe_value){ 0 });
 }
 
+static int door_hang(struct troupe_actor *a, struct troupe_call *call)
+{
+	(void)a;
+	(void)call;
+	return TROUPE_LATER; /* and never again */
+}
+
 static int door_ran(struct troupe_actor *a, struct troupe_call *call)
 {
 	struct door *self = troupe_self(a);
@@ -166,6 +173,7 @@ static const struct troupe_action door_actions[] = {
 	{ .name = "leaveMe",    .run = door_leave_me,    .takes = &word, .positional = true },
 	{ .name = "gather",     .run = door_gather },
 	{ .name = "failWith",   .run = door_fail,        .takes = &word, .positional = true, .timeout_ms = 50 },
+	{ .name = "hang",       .run = door_hang, .slow = true },
 	{ .name = "ran",        .run = door_ran },
 	{ .name = "destroy",    .run = door_destroy },
 	{ 0 }

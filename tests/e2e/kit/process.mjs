@@ -26,6 +26,14 @@ export function sandboxAgent() {
 	return path.join(scope, folder, "bin/sandbox-agent");
 }
 
+/** Whatever runs the tests. */
+export function node22() {
+	const folder = fromRoot("tests/e2e/node_modules");
+	const name = readdirSync(folder).find((entry) => entry.startsWith("node-linux-"));
+
+	return path.join(folder, name, "bin/node");
+}
+
 export function chromium() {
 	const names = ["chromium", "chromium-browser", "google-chrome"];
 	const files = process.env.PATH.split(":").flatMap((folder) => names.map((name) => path.join(folder, name)));
