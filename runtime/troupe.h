@@ -54,6 +54,7 @@ struct troupe_action {
 	                                       (none at all counts as {}) */
 	uint32_t timeout_ms;                /* how long it may keep its call; 0: 60 s (TR_ACTION_TIME_MS) */
 	bool slow;                          /* may keep it for ever */
+	bool hidden;                        /* not for clients, who hear that there is no such action: for troupe_schedule */
 };
 
 /* A message in a queue: a text, a value. Numbers grow, also over restarts, and none is used twice. */
@@ -350,6 +351,35 @@ struct troupe_timer;
 struct troupe_timer *troupe_timer_new(struct troupe_actor *a, void (*fire)(struct troupe_actor *a, void *arg), void *arg);
 void troupe_timer_set(struct troupe_timer *t, int64_t delay_ms);   /* again: replaces; negative: off */
 struct troupe_timer *troupe_timer_free(struct troupe_timer *t);    /* takes NULL, returns NULL */
+
+/* ------------------------------------------------------------------ schedules */
+
+/* One of this actor's own actions, to be run at a time. Lent until the turn ends. */
+struct troupe_alarm {
+	int64_t             id;     /* never given twice; < 2^53 */
+	int64_t             at_ms;  /* since 1970 */
+	const char         *action;
+	struct troupe_value args;   /* a packed array */
+};
+
+/* Has an action of this actor run at `at_ms` (what is past: at once) with these arguments (a packed array, as troupe_list makes
+ * one; size 0: none), as if it had been called: troupe_caller is NULL, and nobody hears the answer. `hidden` keeps clients
+ * from it.
+ *
+ * Durable with this turn's commit, through sleep and kill -9. When it is due it wakes the actor; what became due while no
+ * server ran runs when one does. Exactly once: the turn that runs it takes it away, in one commit with all that the turn
+ * does. If the action fails, that is logged and its effects are undone as ever, but it is not run again. Those of one actor
+ * run in order of time, and in the order in which they were set where that is the same. Time is the system's clock: if that
+ * is set, what waits runs by the new time, noticed within a minute (TR_ALARM_LOOK_MS). An alarm that waits does not keep an
+ * actor awake.
+ *
+ * *id: its number (NULL: not wanted). TROUPE_EINVAL (no such action; arguments larger than TR_ALARM_ARGS_BYTES_MAX),
+ * TROUPE_EARGS (it does not take these), TROUPE_EOVERLOADED (TR_ALARMS_MAX wait), each with a sentence for a hook to return. */
+int troupe_schedule(struct troupe_actor *a, int64_t at_ms, const char *action, struct troupe_value args, int64_t *id);
+/* Takes it away; undone with a failed turn, like setting it. False: it has run, or was taken away. */
+bool troupe_unschedule(struct troupe_actor *a, int64_t id);
+/* Walks what waits, in order of time: NULL gives the first, NULL comes after the last. Do not set or take away while walking. */
+const struct troupe_alarm *troupe_alarm_next(struct troupe_actor *a, const struct troupe_alarm *alarm);
 
 /* ------------------------------------------------------------------ the agent */
 

@@ -67,6 +67,13 @@
 #define TR_QUEUE_RETRY_MAX_MS         60000              /* ... up to this */
 #define TR_QUEUE_WORK_MAX             256                /* steps of one actor's queues in one turn of the loop; then the others' */
 
+/* ---- schedules */
+#define TR_ALARMS_MAX                 1024               /* of an actor, waiting: actor.overloaded to its author */
+#define TR_ALARM_ARGS_BYTES_MAX       4096               /* packed arguments of one: request.invalid */
+#define TR_ALARMS_AT_ONCE             64                 /* that are due; the others after a turn of the loop */
+#define TR_ALARM_LOOK_MS              60000              /* at most from look to look: a clock that was set is noticed by then */
+#define TR_ALARM_RETRY_MS             10000              /* until a due one is tried again whose actor could not be woken */
+
 /* ---- store */
 #define TR_MAP_BYTES_START            (64 * 1024 * 1024) /* LMDB map: doubles when it is full */
 #define TR_MAP_BYTES_MAX              ((size_t)1 << 40)  /* then storage.full */

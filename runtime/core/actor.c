@@ -42,6 +42,7 @@ struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind
 		a->self = tr_alloc(kind->size);
 	tr_list_init(&a->owned);
 	tr_list_init(&a->timers);
+	tr_list_init(&a->alarms);
 	tr_list_init(&a->peers);
 	tr_list_init(&a->sockets);
 	tr_list_init(&a->calls);
@@ -61,6 +62,7 @@ void tr_actor_free(struct troupe_actor *a)
 	free(a->sessions);
 	tr_queue_free(a);
 	tr_timers_free(a);
+	tr_alarms_free(&a->alarms);
 	tr_items_forget(a);
 	tr_state_free(a);
 	tr_list_remove(&a->idle_link);
@@ -136,6 +138,7 @@ static void turn_end(struct troupe_actor *a, int rc)
 	else
 		tr_state_save(a);
 	tr_queue_turn_end(a, rc >= 0);
+	tr_alarms_turn_end(a, rc >= 0);
 	core->turning = NULL;
 	core->running = NULL;
 	tr_pool_reset(&core->turn_pool);

@@ -162,8 +162,11 @@ static void tell(struct troupe_call *c)
 {
 	if (c->conn)
 		tr_conn_send(c->conn, c->frame);
-	else
+	else if (c->http)
 		tr_http_answer(c->http, c);
+	else if (c->fault.error)
+		tr_warn("alarm.failed", "kind=%s key=%s action=%s failed=%s", c->actor->row.name, c->actor->row.key, c->action->name,
+		        troupe_error_info(c->fault.error)->name);
 	c->told = true;
 }
 
@@ -185,32 +188,41 @@ void tr_call_forget(struct troupe_call *c)
 
 /* ------------------------------------------------------------------ running it */
 
-static int read_args(struct troupe_call *c)
+static int read_args(struct troupe_actor *a, const struct troupe_action *action, struct troupe_value args, struct tr_pool *pool,
+                     void **record)
 {
-	const struct troupe_record *r = c->action->takes;
-	struct tr_arena arena = tr_pool_arena(&c->pool);
+	const struct troupe_record *r = action->takes;
+	struct tr_arena arena = tr_pool_arena(pool);
 	struct troupe_value object = { "\x80", 1 }; /* {} */
 	char why[256] = "";
 	int rc;
 
 	if (!r)
 		return 0;
-	c->record = tr_pool_alloc(&c->pool, r->size);
-	tr_value_element(c->args, 0, &object);
-	if (c->action->positional)
-		rc = tr_record_decode_list(r, c->record, c->args, &arena, why, sizeof why);
+	*record = tr_pool_alloc(pool, r->size);
+	tr_value_element(args, 0, &object);
+	if (action->positional)
+		rc = tr_record_decode_list(r, *record, args, &arena, why, sizeof why);
 	else
-		rc = tr_record_decode(r, c->record, object, &arena, why, sizeof why);
-	if (rc == TROUPE_EINVAL)
-		return troupe_refuse(c->actor, TROUPE_EARGS, "%s", why);
-	return rc;
+		rc = tr_record_decode(r, *record, object, &arena, why, sizeof why);
+	return rc == TROUPE_EINVAL ? troupe_refuse(a, TROUPE_EARGS, "%s", why) : rc;
+}
+
+int tr_call_check(struct troupe_actor *a, const struct troupe_action *action, struct troupe_value args)
+{
+	void *record;
+
+	return read_args(a, action, args, &a->core->turn_pool, &record);
 }
 
 static int run_turn(struct troupe_actor *a, void *arg)
 {
 	struct troupe_call *c = arg;
-	int rc = read_args(c);
+	int rc;
 
+	if (c->alarm)
+		tr_alarm_take(a, c->alarm);
+	rc = read_args(a, c->action, c->args, &c->pool, &c->record);
 	return rc < 0 ? rc : c->action->run(a, c);
 }
 
@@ -312,7 +324,7 @@ struct troupe_peer *troupe_caller(struct troupe_call *c)
 {
 	if (c->conn)
 		return c->conn->peer.actor ? &c->conn->peer : NULL;
-	return c->told ? NULL : tr_http_visitor(c->http);
+	return c->told || !c->http ? NULL : tr_http_visitor(c->http);
 }
 
 struct troupe_actor *troupe_call_actor(const struct troupe_call *c)

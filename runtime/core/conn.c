@@ -260,7 +260,7 @@ static void fail_action(struct tr_conn *c, uint64_t id, int error)
 static void on_action(struct tr_conn *c, const struct tr_client_message *m)
 {
 	struct troupe_actor *a = c->peer.actor;
-	const struct troupe_action *action = tr_kind_action(a->kind, m->name);
+	const struct troupe_action *action = tr_kind_open_action(a->kind, m->name);
 	struct troupe_call *call;
 
 	tr_replay_start(c);

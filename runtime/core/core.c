@@ -48,6 +48,8 @@ int tr_core_new(struct tr_core **ret, const struct tr_core_options *o)
 	tr_list_init(&core->deadlines);
 	core->deadline_timer = clock->ops->timer_new(clock->ctx, tr_calls_expire, core);
 	core->clean_timer = clock->ops->timer_new(clock->ctx, clean, core);
+	core->alarm_timer = clock->ops->timer_new(clock->ctx, tr_alarms_look, core);
+	core->alarm_at_ms = core->alarm_retry_ms = INT64_MAX;
 	*ret = core;
 	return 0;
 }
@@ -59,6 +61,7 @@ struct tr_core *tr_core_free(struct tr_core *core)
 	assert(core->actor_count == 0 && core->conn_count == 0 && core->ledger.count == 0 && !core->dorms);
 	core->o.clock.ops->timer_free(core->deadline_timer);
 	core->o.clock.ops->timer_free(core->clean_timer);
+	core->o.clock.ops->timer_free(core->alarm_timer);
 	tr_ledger_free(&core->ledger);
 	tr_ledger_free(&core->flight);
 	tr_pool_free(&core->turn_pool);
@@ -121,6 +124,7 @@ void tr_core_start(struct tr_core *core)
 		sessions->ops->start(sessions->ctx, core);
 	core->o.store.ops->busy(core->o.store.ctx, on_busy_row, w);
 	tr_core_clean_soon(core);
+	core->o.clock.ops->timer_set(core->alarm_timer, 0);
 }
 
 /* ------------------------------------------------------------------ turns of the loop, and the last of them */

@@ -28,7 +28,7 @@ struct tr_core *tr_core_free(struct tr_core *core);
  * lent for the core's life. Before the first request. */
 int tr_core_register(struct tr_core *core, const struct troupe_kind *kind);
 
-/* Wakes the actors that have work to do without clients. Once, after registration. */
+/* Wakes the actors that have work to do without clients; alarms are looked at from the loop. Once, after registration. */
 void tr_core_start(struct tr_core *core);
 
 /* The end of a turn of the loop: commits what was written since the last, releases what was held back. Call it after each

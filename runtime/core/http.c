@@ -204,7 +204,7 @@ static const struct troupe_action *action_of(const struct tr_http_call *h, const
 
 	if (h->is_message)
 		return &send;
-	return h->request.method ? &request : tr_kind_action(a->kind, h->name);
+	return h->request.method ? &request : tr_kind_open_action(a->kind, h->name);
 }
 
 /* As the official server says it, so that its client sends the message again. */

@@ -175,6 +175,13 @@ const struct troupe_queue *tr_kind_queue(const struct troupe_kind *kind, struct 
 	return NULL;
 }
 
+const struct troupe_action *tr_kind_open_action(const struct troupe_kind *kind, struct troupe_text name)
+{
+	const struct troupe_action *action = tr_kind_action(kind, name);
+
+	return action && !action->hidden ? action : NULL;
+}
+
 static void named_free(void *node)
 {
 	struct named *e = node;

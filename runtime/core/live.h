@@ -33,7 +33,11 @@ struct tr_core {
 	struct tr_list   actors, conns;
 	size_t           actor_count, conn_count, call_count;
 	struct tr_list   deadlines;       /* kept calls of actions that are not slow, oldest first */
-	struct tr_timer *deadline_timer, *clean_timer;
+	struct tr_timer *deadline_timer, *clean_timer, *alarm_timer;
+	int64_t          alarm_at_ms;     /* for when alarm_timer is set, by the system's clock; INT64_MAX: it is not */
+	int64_t          alarm_retry_ms;  /* as of mono_ms: then what could not be run is tried again; INT64_MAX: nothing */
+	struct tr_alarm_place alarm_tried; /* those up to here had their chance */
+	int64_t          last_alarm;      /* the largest id that was seen */
 	void (*on_drained)(void *arg);
 	void *drained_arg;
 };
@@ -80,6 +84,9 @@ struct troupe_actor {
 	struct tr_list            timers;    /* struct troupe_timer */
 	size_t                    timers_set; /* of them, that will fire */
 	struct tr_queues         *queues;    /* NULL: its kind has none */
+	struct tr_list            alarms;    /* in order of time, by tr_alarm.link */
+	size_t                    alarm_count;
+	bool                      alarms_changed; /* in this turn */
 	struct troupe_session   **sessions;
 	size_t                    session_count;
 	struct tr_list            link;      /* in core->actors */
@@ -181,6 +188,7 @@ struct troupe_call {
 	struct tr_fault             fault;    /* the answer: an error */
 	struct tr_frame            *frame;    /* the answer, or the error, for a connection */
 	struct tr_page             *page;     /* that it waits for */
+	int64_t                     alarm;    /* the id of the alarm that it is; 0: somebody called */
 	struct tr_bytes             output;   /* the answer for HTTP; empty: undefined */
 };
 
@@ -208,6 +216,8 @@ void tr_items_forget(struct troupe_actor *a); /* it goes: nobody waits for what 
 
 /* ---- call.c */
 struct troupe_call *tr_call_new(struct troupe_actor *a, const struct troupe_action *action, struct troupe_value args);
+/* Would the action take these? 0, or TROUPE_EARGS with a sentence. In a turn. */
+int tr_call_check(struct troupe_actor *a, const struct troupe_action *action, struct troupe_value args);
 /* Runs its action as a turn, and answers what can be answered now. */
 void tr_call_run(struct troupe_call *c);
 void tr_call_fail(struct troupe_call *c, struct tr_fault *fault); /* takes the fault; the answer is held in the ledger */
@@ -275,6 +285,19 @@ void tr_queue_forget(struct troupe_actor *a, const void *arg);
 /* ---- timer.c */
 void tr_timers_free(struct troupe_actor *a);
 
+/* ---- alarm.c */
+/* One that waits. What this turn sets or takes away is marked until its end. */
+struct tr_alarm { struct troupe_alarm is; struct tr_list link; bool fresh, off; };
+
+/* From what is stored; a place in `alarms`. False: it is damaged. */
+bool tr_alarm_load(struct tr_list *alarms, uint64_t id, int64_t at_ms, struct troupe_value stored);
+void tr_alarms_free(struct tr_list *alarms);
+void tr_alarms_adopt(struct troupe_actor *a, struct tr_list *alarms); /* takes them all */
+void tr_alarm_take(struct troupe_actor *a, int64_t id); /* in a turn: it is not to be run any more */
+void tr_alarms_turn_end(struct troupe_actor *a, bool well);
+void tr_alarms_look(void *core);            /* runs what is due; sets the timer for what comes next */
+void tr_alarms_retry(struct tr_core *core); /* in a while: something that is due could not be run */
+
 /* ---- conn.c */
 /* Gives it the struct that its kind wants; before admit. */
 void tr_peer_enter(struct troupe_peer *p, struct troupe_actor *a);
@@ -340,6 +363,7 @@ const struct troupe_kind *tr_kind_find(struct tr_core *core, const char *name);
 struct tr_idlers *tr_kind_idlers(struct tr_core *core, const struct troupe_kind *kind);
 const struct troupe_action *tr_kind_action(const struct troupe_kind *kind, struct troupe_text name);
 const struct troupe_queue *tr_kind_queue(const struct troupe_kind *kind, struct troupe_text name);
+const struct troupe_action *tr_kind_open_action(const struct troupe_kind *kind, struct troupe_text name); /* not hidden */
 void tr_kinds_free(struct tr_core *core);
 
 #endif

@@ -28,7 +28,7 @@ struct tr_actor_row {
 
 enum tr_op_kind {
 	TR_OP_CREATE,  /* the actor: key holds "id\0name\0key\0namespace\0", seq its created_ms */
-	TR_OP_DESTROY, /* the actor, its state, log, items and busy mark. May take effect on the bulk of it later, but is
+	TR_OP_DESTROY, /* the actor, its state, log, items, alarms and busy mark. May take effect on the bulk of it later, but is
 	                  never seen again, also after a crash. Items whose key begins with TR_OWED are kept: they become
 	                  items of TR_NOBODY, with the actor's number (20 digits) and a '/' behind the prefix */
 	TR_OP_STATE,   /* value: its kept fields, replacing the former */
@@ -36,8 +36,14 @@ enum tr_op_kind {
 	TR_OP_PUT,     /* an item of the actor's own: key, value */
 	TR_OP_DELETE,  /* the item `key`; it may be missing */
 	TR_OP_BUSY,    /* this actor has work that goes on without clients: wake it at the next start */
-	TR_OP_IDLE     /* no longer */
+	TR_OP_IDLE,    /* no longer */
+	TR_OP_ALARM,   /* something to be done at a time: seq is that time (ms since 1970), key its id (8 bytes, big endian), which
+	                  is new to the actor; value says what */
+	TR_OP_DISARM   /* the alarm `key` is no more; it may be missing */
 };
+
+/* Where an alarm stands among those of all actors: in this order. */
+struct tr_alarm_place { int64_t at_ms; uint64_t actor, id; };
 
 /* The number of no actor. Items may be put and deleted under it, got and scanned, as if it existed; nothing else. They are
  * the server's own: what has to be done for actors that are gone. */
@@ -86,6 +92,13 @@ struct tr_store_ops {
 	             void (*on_key)(void *arg, int rc, struct troupe_text key), void *arg);
 	/* Actors marked busy; as list. */
 	void (*busy)(void *ctx, void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg);
+	/* The alarms of an actor, in order of id: on_alarm for each, then once with value.data NULL. */
+	void (*alarms)(void *ctx, uint64_t actor,
+	               void (*on_alarm)(void *arg, int rc, uint64_t id, int64_t at_ms, struct troupe_value value), void *arg);
+	/* The alarms of all actors behind this place, in order, at most limit (up to TR_ALARMS_AT_ONCE): on_due for each, then
+	 * once with row NULL. What it costs does not depend on how many there are. */
+	void (*due)(void *ctx, const struct tr_alarm_place *after, unsigned limit,
+	            void (*on_due)(void *arg, int rc, const struct tr_alarm_place *place, const struct tr_actor_row *row), void *arg);
 	/* All of the batch or nothing, durable before on_done: rc 0, TROUPE_EFULL, TROUPE_ESTORE. The batch is lent until
 	 * on_done. One commit at a time. */
 	void (*commit)(void *ctx, const struct tr_batch *batch, void (*on_done)(void *arg, int rc), void *arg);

@@ -17,7 +17,7 @@ static bool header_ok(const struct troupe_header *h)
 
 static bool is_action(const struct troupe_call *c)
 {
-	return c->conn || (!c->told && !tr_http_request(c->http)->method);
+	return c->conn || !c->http || (!c->told && !tr_http_request(c->http)->method);
 }
 
 /* TROUPE_EINVAL: this is no head, or not the time for one. */

@@ -73,6 +73,8 @@ struct seek {
 	struct tr_list    link;     /* in the waiters of an actor that leaves */
 	struct tr_pool    pool;
 	struct tr_address to;       /* copied */
+	struct { struct tr_actor_row row; struct troupe_value state; uint64_t seq; } found; /* who is to wake; copied */
+	struct tr_list    alarms;   /* its */
 	const char       *id, *namespace, *name, *key; /* NULL: not given */
 	enum tr_seek_mode mode;
 	tr_on_seek       *on_seek;
@@ -233,9 +235,57 @@ static void seek_missing(struct seek *s)
 		seek_create(s, kind);
 }
 
+static const char *copy_text(struct seek *s, const char *text)
+{
+	return tr_pool_text(&s->pool, (struct troupe_text){ text, strlen(text) });
+}
+
+static void found_copy(struct seek *s, const struct tr_actor_row *row, struct troupe_value state, uint64_t seq)
+{
+	s->found.row = *row;
+	s->found.row.id = copy_text(s, row->id);
+	s->found.row.name = copy_text(s, row->name);
+	s->found.row.key = copy_text(s, row->key);
+	s->found.row.namespace = copy_text(s, row->namespace);
+	s->found.state = tr_pool_value(&s->pool, state);
+	s->found.seq = seq;
+}
+
+static void seek_wake(struct seek *s)
+{
+	const struct troupe_kind *kind = tr_kind_find(s->core, s->found.row.name);
+	struct troupe_actor *a = tr_actor_new(s->core, kind, &s->found.row, s->found.seq);
+
+	tr_alarms_adopt(a, &s->alarms);
+	bring_up(s, a, s->found.state, false);
+}
+
+static void on_alarm(void *arg, int rc, uint64_t id, int64_t at_ms, struct troupe_value value)
+{
+	struct seek *s = arg;
+	struct troupe_actor *live;
+
+	if (rc == 0 && value.data) {
+		if (!tr_alarm_load(&s->alarms, id, at_ms, value))
+			tr_error("alarm.damaged", "id=%s alarm=%llu", s->found.row.id, (unsigned long long)id);
+		return;
+	}
+	live = tr_roster_by_num(s->core, s->found.row.num); /* another seek may have been faster */
+	if (!live && rc == 0) {
+		seek_wake(s);
+		return;
+	}
+	tr_alarms_free(&s->alarms);
+	if (live)
+		seek_found(s, live);
+	else
+		seek_fail(s, rc);
+}
+
 static void seek_stored(struct seek *s, const struct tr_actor_row *row, struct troupe_value state, uint64_t seq)
 {
 	const struct troupe_kind *kind = tr_kind_find(s->core, row->name);
+	struct tr_store *store = &s->core->o.store;
 
 	if (!is_sought(s, row)) {
 		seek_fail(s, TROUPE_ENOTFOUND);
@@ -246,7 +296,8 @@ static void seek_stored(struct seek *s, const struct tr_actor_row *row, struct t
 	} else if (!kind) {
 		seek_fail(s, TROUPE_EKIND);
 	} else {
-		bring_up(s, tr_actor_new(s->core, kind, row, seq), state, false);
+		found_copy(s, row, state, seq);
+		store->ops->alarms(store->ctx, row->num, on_alarm, s);
 	}
 }
 
@@ -300,6 +351,7 @@ void tr_roster_seek(struct tr_core *core, const struct tr_address *to, enum tr_s
 		s->namespace = TR_NAMESPACE_DEFAULT;
 	s->key = tr_pool_text(&s->pool, to->key);
 	tr_list_init(&s->link);
+	tr_list_init(&s->alarms);
 	if (!s->id && !s->name)
 		seek_fail(s, TROUPE_EKIND);
 	else
@@ -423,6 +475,7 @@ void tr_roster_drop(struct troupe_actor *a, int rc)
 	tr_warn("actor.drop", "kind=%s key=%s failed=%s", a->row.name, a->row.key, troupe_error_info(rc)->name);
 	a->doomed = true;
 	a->life = TR_LEAVING;
+	tr_alarms_retry(a->core); /* it may have run some, which is undone now */
 	tr_ledger_purge(&a->core->ledger, a, rc);
 	shut_peers(a, 1011, "actor.restarting");
 	while (!tr_list_empty(&a->calls)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Deletes what destroyed actors left in log and items, a bounded piece at a time: so many entries, so many
+/* Deletes what destroyed actors left in log, items and alarms, a bounded piece at a time: so many entries, so many
  * milliseconds, one commit. The list of the gone is durable, so a crash only means that the rest is deleted later. */
 #include <time.h>
 
@@ -26,6 +26,22 @@ static bool piece_over(struct piece *p)
 	return p->left % 16 == 0 && mono_ns() >= p->until_ns;
 }
 
+/* An alarm stands in the order of time as well. */
+static int delete_time(struct tr_lmdb *db, MDB_txn *txn, const MDB_val *key, const MDB_val *value)
+{
+	struct tr_alarm_place place;
+	struct tr_lmdb_key k;
+	MDB_val time;
+	int rc;
+
+	if (!tr_alarm_read(&place, key, value))
+		return MDB_CORRUPTED;
+	tr_key_place(&k, &place);
+	time = tr_key_val(&k);
+	rc = mdb_del(txn, db->dbi[TR_TABLE_TIMES], &time, NULL);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 /* Deletes the actor's keys in this table until none is left (MDB_NOTFOUND) or the piece is over (0). The cursor is
  * placed anew for each, so nothing depends on where deleting leaves it. */
 static int delete_some(struct tr_lmdb *db, MDB_txn *txn, enum tr_table table, uint64_t num, struct piece *p)
@@ -43,6 +59,8 @@ static int delete_some(struct tr_lmdb *db, MDB_txn *txn, enum tr_table table, ui
 		rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
 		if (!rc && !tr_val_of(&key, num))
 			rc = MDB_NOTFOUND;
+		if (!rc && table == TR_TABLE_ALARMS)
+			rc = delete_time(db, txn, &key, &value);
 		if (!rc)
 			rc = mdb_cursor_del(cursor, 0);
 	}
@@ -78,6 +96,8 @@ static int apply_clean(struct tr_lmdb *db, MDB_txn *txn, void *arg)
 		rc = delete_some(db, txn, TR_TABLE_LOG, num, p);
 		if (rc == MDB_NOTFOUND)
 			rc = delete_some(db, txn, TR_TABLE_ITEMS, num, p);
+		if (rc == MDB_NOTFOUND)
+			rc = delete_some(db, txn, TR_TABLE_ALARMS, num, p);
 		if (rc != MDB_NOTFOUND) {
 			p->more = !rc;
 			return rc;

@@ -137,6 +137,17 @@ int tr_lmdb_tables_open(struct tr_lmdb *db)
 	return rc;
 }
 
+static int make_tables(struct tr_lmdb *db, MDB_txn *txn, void *arg)
+{
+	(void)arg;
+	return open_tables(db, txn, MDB_CREATE);
+}
+
+int tr_lmdb_tables_make(struct tr_lmdb *db)
+{
+	return tr_lmdb_write(db, make_tables, NULL);
+}
+
 void tr_lmdb_env_close(struct tr_lmdb *db)
 {
 	mdb_txn_abort(db->reader);

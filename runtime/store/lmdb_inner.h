@@ -12,7 +12,9 @@
  *	log    num seq                 one entry     an actor's newest is found from above, the others are never touched
  *	items  num key                 one item; num 0: the server's own
  *	busy   num                     nothing
- *	gone   num                     nothing       destroyed: what it left in log and items is deleted piece by piece
+ *	alarms num id                  at_ms, and what is to be done
+ *	times  at_ms num id            nothing       the alarms of all in order of time
+ *	gone   num                     nothing       destroyed: what it left in log, items, alarms and times is deleted piece by piece
  *
  * In a namespace that is not the default one, "namespace\0name\0key" is digested, and `names` has two keys: \0 namespace \0 name
  * \0 num, and \0 namespace \0 \0 num for listing all kinds. None of these can be one of the default namespace, since no text here
@@ -41,7 +43,8 @@
 
 #define TR_TABLE_MAP(X) \
 	X(META, "meta") X(ROWS, "rows") X(IDS, "ids") X(KEYS, "keys") X(NAMES, "names") \
-	X(STATE, "state") X(LOG, "log") X(ITEMS, "items") X(BUSY, "busy") X(GONE, "gone")
+	X(STATE, "state") X(LOG, "log") X(ITEMS, "items") X(BUSY, "busy") X(GONE, "gone") \
+	X(ALARMS, "alarms") X(TIMES, "times")
 
 enum tr_table {
 #define TR_TABLE_ENUM(name, text) TR_TABLE_##name,
@@ -90,6 +93,9 @@ bool tr_val_u64(const MDB_val *v, uint64_t *ret); /* false: it is not 8 bytes */
 
 void tr_key_num(struct tr_lmdb_key *k, uint64_t num);
 void tr_key_pair(struct tr_lmdb_key *k, uint64_t num, uint64_t seq);
+void tr_key_place(struct tr_lmdb_key *k, const struct tr_alarm_place *place);
+/* Of an alarm as it is stored, from its key and value. False: it is damaged. */
+bool tr_alarm_read(struct tr_alarm_place *ret, const MDB_val *key, const MDB_val *value);
 /* False when the parts make no key that we store. */
 bool tr_key_item(struct tr_lmdb_key *k, uint64_t num, const void *key, size_t size);
 bool tr_key_id(struct tr_lmdb_key *k, const char *id);
@@ -113,9 +119,11 @@ bool tr_row_read(struct tr_actor_row *ret, uint64_t num, const void *data, size_
 
 /* Makes troupe.new with all tables, has them filled, and renames it to troupe.mdb. */
 int tr_lmdb_env_create(struct tr_lmdb *db, int (*fill)(struct tr_lmdb *db, MDB_txn *txn));
-/* Opens troupe.mdb, and its tables in a second step: what if it is not ours? */
+/* Opens troupe.mdb, and its tables in a second step: what if it is not ours? A file of an older version has no tables for
+ * what that did not know: MDB_NOTFOUND, and they can be made. */
 int tr_lmdb_env_open(struct tr_lmdb *db);
 int tr_lmdb_tables_open(struct tr_lmdb *db);
+int tr_lmdb_tables_make(struct tr_lmdb *db);
 void tr_lmdb_env_close(struct tr_lmdb *db);
 
 /* A read transaction; between these two nothing else of the store may be called. */
@@ -142,7 +150,7 @@ int tr_lmdb_row(struct tr_lmdb *db, MDB_txn *txn, uint64_t num, MDB_val *ret);
 /* May items lie under this number: is it an actor that exists, or TR_NOBODY? MDB_NOTFOUND. */
 int tr_lmdb_owner(struct tr_lmdb *db, MDB_txn *txn, uint64_t num);
 
-/* ---- lmdb_read.c, lmdb_walk.c, lmdb_write.c and lmdb_clean.c: the port's functions, as ports.h says */
+/* ---- lmdb_read.c, lmdb_walk.c, lmdb_alarms.c, lmdb_write.c and lmdb_clean.c: the port's functions, as ports.h says */
 
 void tr_lmdb_find(void *ctx, const char *id, const char *namespace, const char *name, const char *key,
                   void (*on_found)(void *arg, int rc, const struct tr_actor_row *row, struct troupe_value state,
@@ -159,6 +167,11 @@ void tr_lmdb_scan(void *ctx, uint64_t actor, struct troupe_text prefix, struct t
 void tr_lmdb_keys(void *ctx, uint64_t actor, struct troupe_text prefix,
                   void (*on_key)(void *arg, int rc, struct troupe_text key), void *arg);
 void tr_lmdb_busy(void *ctx, void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg);
+void tr_lmdb_alarms(void *ctx, uint64_t actor,
+                    void (*on_alarm)(void *arg, int rc, uint64_t id, int64_t at_ms, struct troupe_value value), void *arg);
+void tr_lmdb_due(void *ctx, const struct tr_alarm_place *after, unsigned limit,
+                 void (*on_due)(void *arg, int rc, const struct tr_alarm_place *place, const struct tr_actor_row *row),
+                 void *arg);
 void tr_lmdb_commit(void *ctx, const struct tr_batch *batch, void (*on_done)(void *arg, int rc), void *arg);
 bool tr_lmdb_clean(void *ctx);
 

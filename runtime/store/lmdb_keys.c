@@ -43,6 +43,24 @@ void tr_key_pair(struct tr_lmdb_key *k, uint64_t num, uint64_t seq)
 	k->size = 16;
 }
 
+void tr_key_place(struct tr_lmdb_key *k, const struct tr_alarm_place *place)
+{
+	tr_put_be64(k->bytes, (uint64_t)place->at_ms);
+	tr_put_be64(k->bytes + 8, place->actor);
+	tr_put_be64(k->bytes + 16, place->id);
+	k->size = 24;
+}
+
+bool tr_alarm_read(struct tr_alarm_place *ret, const MDB_val *key, const MDB_val *value)
+{
+	if (key->mv_size != 16 || value->mv_size < 8)
+		return false;
+	*ret = (struct tr_alarm_place){
+		(int64_t)tr_get_be64(value->mv_data), tr_get_be64(key->mv_data), tr_get_be64((const char *)key->mv_data + 8),
+	};
+	return true;
+}
+
 bool tr_key_item(struct tr_lmdb_key *k, uint64_t num, const void *key, size_t size)
 {
 	if (size > TR_ITEM_KEY_MAX)

@@ -136,6 +136,8 @@ static int open_data(struct tr_lmdb *db, const struct tr_why *why)
 	if (rc)
 		return rc;
 	rc = tr_lmdb_tables_open(db);
+	if (rc == MDB_NOTFOUND)
+		rc = tr_lmdb_tables_make(db);
 	return rc ? say_open_failed(db, why, rc) : 0;
 }
 
@@ -214,6 +216,8 @@ struct tr_store tr_lmdb_store(struct tr_lmdb *db)
 		.scan     = tr_lmdb_scan,
 		.keys     = tr_lmdb_keys,
 		.busy     = tr_lmdb_busy,
+		.alarms   = tr_lmdb_alarms,
+		.due      = tr_lmdb_due,
 		.commit   = tr_lmdb_commit,
 		.clean    = tr_lmdb_clean,
 	};

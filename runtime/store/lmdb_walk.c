@@ -14,7 +14,7 @@
 struct walk {
 	const char        *what;
 	enum tr_table      table;
-	uint64_t           actor; /* items: whose */
+	uint64_t           actor; /* items and alarms: whose */
 	const char        *namespace; /* rows: of this one only; NULL: the keys say it already, or of any */
 	bool               keys;  /* items: no values */
 	uint64_t           left;  /* how many more are wanted */
@@ -31,6 +31,12 @@ struct chunk {
 	unsigned        count;
 	bool            last;
 };
+
+/* An actor's own things, of which each is told with its key. */
+static bool is_of_items(const struct walk *w)
+{
+	return w->table == TR_TABLE_ITEMS || w->table == TR_TABLE_ALARMS;
+}
 
 static int add_item(struct walk *w, struct chunk *c, const MDB_val *key, const MDB_val *value)
 {
@@ -88,7 +94,7 @@ static int gather(struct tr_lmdb *db, MDB_txn *txn, MDB_cursor *cursor, struct w
 			value.mv_size = 0; /* not looked at, and so not read from the disk */
 		if (is_full(c, value.mv_size))
 			return 0;
-		rc = w->table == TR_TABLE_ITEMS ? add_item(w, c, &key, &value) : add_row(db, txn, w, c, &key);
+		rc = is_of_items(w) ? add_item(w, c, &key, &value) : add_row(db, txn, w, c, &key);
 		tr_key_after(&w->next, &key);
 		if (!rc)
 			rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
@@ -105,7 +111,7 @@ static int next_chunk(struct tr_lmdb *db, struct walk *w, struct chunk *c)
 	c->count = 0;
 	tr_bytes_clear(&c->bytes);
 	rc = tr_lmdb_read_begin(db, &txn);
-	if (!rc && w->table == TR_TABLE_ITEMS)
+	if (!rc && is_of_items(w))
 		rc = tr_lmdb_owner(db, txn, w->actor);
 	if (!rc && !(rc = mdb_cursor_open(txn, db->dbi[w->table], &cursor))) {
 		rc = gather(db, txn, cursor, w, c);
@@ -240,4 +246,42 @@ void tr_lmdb_keys(void *ctx, uint64_t actor, struct troupe_text prefix,
 	struct walk w = { .what = "keys", .table = TR_TABLE_ITEMS, .actor = actor, .keys = true, .left = UINT64_MAX };
 
 	walk_items(ctx, &w, prefix, (struct troupe_text){ 0 }, tell_key, &(struct on_key){ on_key, arg });
+}
+
+/* ---- alarms of an actor */
+
+struct told {
+	struct tr_lmdb *db;
+	void          (*on_alarm)(void *arg, int rc, uint64_t id, int64_t at_ms, struct troupe_value value);
+	void           *arg;
+	bool            damaged;
+};
+
+/* The table's key without its number, and what is behind the time in its value. */
+static void on_stored_alarm(void *arg, int rc, struct troupe_text key, struct troupe_value value)
+{
+	struct told *a = arg;
+
+	if (a->damaged)
+		return;
+	if (!key.data) {
+		a->on_alarm(a->arg, rc, 0, 0, (struct troupe_value){ 0 });
+		return;
+	}
+	if (key.size != 8 || value.size < 8) {
+		a->damaged = true;
+		a->on_alarm(a->arg, tr_lmdb_outcome(a->db, "alarms", MDB_CORRUPTED), 0, 0, (struct troupe_value){ 0 });
+		return;
+	}
+	a->on_alarm(a->arg, 0, tr_get_be64(key.data), (int64_t)tr_get_be64(value.data),
+	            (struct troupe_value){ (const char *)value.data + 8, value.size - 8 });
+}
+
+void tr_lmdb_alarms(void *ctx, uint64_t actor,
+                    void (*on_alarm)(void *arg, int rc, uint64_t id, int64_t at_ms, struct troupe_value value), void *arg)
+{
+	struct walk w = { .what = "alarms", .table = TR_TABLE_ALARMS, .actor = actor, .left = UINT64_MAX };
+	struct told a = { .db = ctx, .on_alarm = on_alarm, .arg = arg };
+
+	walk_items(ctx, &w, (struct troupe_text){ 0 }, (struct troupe_text){ 0 }, on_stored_alarm, &a);
 }

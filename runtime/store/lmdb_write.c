@@ -291,6 +291,48 @@ static int op_busy(struct writer *w, const struct tr_op *op)
 	return op->kind == TR_OP_BUSY ? put(w, TR_TABLE_BUSY, &k, tr_val(NULL, 0), 0) : del(w, TR_TABLE_BUSY, &k);
 }
 
+static int op_alarm(struct writer *w, const struct tr_op *op)
+{
+	MDB_val id = key_of(w, op), what = value_of(w, op), key, value = { 8 + what.mv_size, NULL };
+	struct tr_lmdb_key k;
+	int rc;
+
+	if (id.mv_size != 8)
+		return refuse(op, "an alarm's id has 8 bytes");
+	tr_key_pair(&k, op->actor, tr_get_be64(id.mv_data));
+	key = tr_key_val(&k);
+	rc = mdb_put(w->txn, w->db->dbi[TR_TABLE_ALARMS], &key, &value, MDB_NOOVERWRITE | MDB_RESERVE);
+	if (rc == MDB_KEYEXIST)
+		return refuse(op, "the actor has this alarm already");
+	if (rc)
+		return rc;
+	tr_put_be64(value.mv_data, op->seq);
+	memcpy((char *)value.mv_data + 8, what.mv_data, what.mv_size);
+	tr_key_place(&k, &(struct tr_alarm_place){ (int64_t)op->seq, op->actor, tr_get_be64(id.mv_data) });
+	return put(w, TR_TABLE_TIMES, &k, tr_val(NULL, 0), 0);
+}
+
+static int op_disarm(struct writer *w, const struct tr_op *op)
+{
+	MDB_val id = key_of(w, op), key, value;
+	struct tr_lmdb_key k, time;
+	struct tr_alarm_place place;
+	int rc;
+
+	if (id.mv_size != 8)
+		return refuse(op, "an alarm's id has 8 bytes");
+	tr_key_pair(&k, op->actor, tr_get_be64(id.mv_data));
+	rc = tr_lmdb_at(w->db, w->txn, TR_TABLE_ALARMS, &k, &value);
+	if (rc)
+		return rc == MDB_NOTFOUND ? 0 : rc;
+	key = tr_key_val(&k);
+	if (!tr_alarm_read(&place, &key, &value))
+		return MDB_CORRUPTED;
+	tr_key_place(&time, &place);
+	rc = del(w, TR_TABLE_TIMES, &time);
+	return rc ? rc : del(w, TR_TABLE_ALARMS, &k);
+}
+
 /* MDB_NOTFOUND: it was destroyed. */
 static int check_alive(struct writer *w, const struct tr_op *op)
 {
@@ -319,6 +361,8 @@ static int apply_op(struct writer *w, const struct tr_op *op)
 		[TR_OP_DELETE]  = op_delete,
 		[TR_OP_BUSY]    = op_busy,
 		[TR_OP_IDLE]    = op_busy,
+		[TR_OP_ALARM]   = op_alarm,
+		[TR_OP_DISARM]  = op_disarm,
 	};
 	int rc;
 

@@ -4,22 +4,8 @@
 
 import assert from "node:assert/strict";
 import { ENCODINGS, wholeLog } from "./kit/client.mjs";
+import { putToSleep } from "./kit/sleep.mjs";
 import { test } from "./kit/stage.mjs";
-import { poll } from "./kit/wait.mjs";
-
-async function awake(troupe) {
-	return (await (await fetch(`${troupe.url}/health`)).json()).actors;
-}
-
-/** Puts the actor behind a handle to sleep, as the official driver tests do, and sees that it does. */
-async function putToSleep(troupe, handle) {
-	const id = await handle.resolve();
-	const answer = await fetch(`${troupe.url}/actors/${id}/sleep?namespace=default`, { method: "POST", body: "{}" });
-
-	assert.equal(answer.status, 200);
-	assert.deepEqual(await answer.json(), {});
-	assert.ok(await poll(10, async () => await awake(troupe) === 0), "no actor is awake");
-}
 
 for (const encoding of ENCODINGS)
 	test(`a connection stays through its actor's sleep, subscribed, and wakes it (${encoding})`, async (stage) => {

@@ -15,6 +15,7 @@
 
 struct bytes { void *data; size_t size; };
 struct item { char *key; size_t key_size; struct bytes value; };
+struct alarm { uint64_t id; int64_t at_ms; struct bytes value; };
 
 struct tr_world_row {
 	struct tr_actor_row row;
@@ -23,6 +24,8 @@ struct tr_world_row {
 	size_t        log_count;
 	struct item  *items;
 	size_t        item_count;
+	struct alarm *alarms;       /* in order of id */
+	size_t        alarm_count;
 };
 
 /* ------------------------------------------------------------------ store */
@@ -298,6 +301,87 @@ static void hand_over_owed(struct tr_world *w, const struct tr_world_row *r)
 	}
 }
 
+static void store_alarms(void *ctx, uint64_t actor,
+                         void (*on_alarm)(void *arg, int rc, uint64_t id, int64_t at_ms, struct troupe_value value), void *arg)
+{
+	struct tr_world_row *r = row_by_num(ctx, actor);
+
+	for (size_t i = 0; r && i < r->alarm_count; i++)
+		on_alarm(arg, 0, r->alarms[i].id, r->alarms[i].at_ms, lend(&r->alarms[i].value));
+	on_alarm(arg, 0, 0, 0, (struct troupe_value){ 0 });
+}
+
+static bool is_before(const struct tr_alarm_place *a, const struct tr_alarm_place *b)
+{
+	if (a->at_ms != b->at_ms)
+		return a->at_ms < b->at_ms;
+	return a->actor != b->actor ? a->actor < b->actor : a->id < b->id;
+}
+
+/* The first alarm behind a place; NULL: none. */
+static const struct tr_world_row *next_due(struct tr_world *w, const struct tr_alarm_place *after, struct tr_alarm_place *ret)
+{
+	const struct tr_world_row *first = NULL;
+
+	for (size_t i = 0; i < w->row_count; i++) {
+		const struct tr_world_row *r = &w->rows[i];
+
+		for (size_t k = 0; !r->destroyed && k < r->alarm_count; k++) {
+			struct tr_alarm_place place = { r->alarms[k].at_ms, r->row.num, r->alarms[k].id };
+
+			if (!is_before(after, &place) || (first && is_before(ret, &place)))
+				continue;
+			first = r;
+			*ret = place;
+		}
+	}
+	return first;
+}
+
+static void store_due(void *ctx, const struct tr_alarm_place *after, unsigned limit,
+                      void (*on_due)(void *arg, int rc, const struct tr_alarm_place *place, const struct tr_actor_row *row),
+                      void *arg)
+{
+	struct tr_world *w = ctx;
+	struct tr_alarm_place at = *after, next;
+	const struct tr_world_row *r;
+
+	w->due_reads++;
+	for (; limit > 0 && (r = next_due(w, &at, &next)); limit--) {
+		at = next;
+		on_due(arg, 0, &at, &r->row);
+	}
+	on_due(arg, 0, NULL, NULL);
+}
+
+static void add_alarm(struct tr_world_row *r, uint64_t id, int64_t at_ms, struct bytes value)
+{
+	assert(r->alarm_count == 0 || r->alarms[r->alarm_count - 1].id < id);
+	r->alarms = tr_realloc(r->alarms, (r->alarm_count + 1) * sizeof *r->alarms);
+	r->alarms[r->alarm_count++] = (struct alarm){ id, at_ms, value };
+}
+
+static void delete_alarm(struct tr_world_row *r, uint64_t id)
+{
+	for (size_t i = 0; i < r->alarm_count; i++) {
+		if (r->alarms[i].id != id)
+			continue;
+		free(r->alarms[i].value.data);
+		memmove(&r->alarms[i], &r->alarms[i + 1], (--r->alarm_count - i) * sizeof *r->alarms);
+		return;
+	}
+}
+
+/* As ports.h has them: 8 bytes, big endian. */
+static uint64_t alarm_id(const char *key)
+{
+	uint64_t id = 0;
+
+	for (int i = 0; i < 8; i++)
+		id = id << 8 | (uint8_t)key[i];
+	return id;
+}
+
 static void create_row(struct tr_world *w, const struct tr_op *op, const char *key)
 {
 	struct tr_world_row *r;
@@ -354,6 +438,14 @@ static void apply(struct tr_world *w, const struct tr_batch *b, const struct tr_
 	case TR_OP_IDLE:
 		r->busy = false;
 		break;
+	case TR_OP_ALARM:
+		assert(op->key_size == 8);
+		add_alarm(r, alarm_id(key), (int64_t)op->seq, bytes_copy(value, op->value_size));
+		break;
+	case TR_OP_DISARM:
+		assert(op->key_size == 8);
+		delete_alarm(r, alarm_id(key));
+		break;
 	}
 }
 
@@ -391,8 +483,8 @@ static bool store_clean(void *ctx)
 
 static const struct tr_store_ops store_ops = {
 	.find = store_find, .list = store_list, .read_log = store_read_log, .get = store_get, .scan = store_scan,
-	.keys = store_keys,
-	.busy = store_busy, .commit = store_commit, .clean = store_clean,
+	.keys = store_keys, .busy = store_busy, .alarms = store_alarms, .due = store_due, .commit = store_commit,
+	.clean = store_clean,
 };
 
 static void row_free(struct tr_world_row *r)
@@ -403,6 +495,9 @@ static void row_free(struct tr_world_row *r)
 		free(r->items[k].key);
 		free(r->items[k].value.data);
 	}
+	for (size_t k = 0; k < r->alarm_count; k++)
+		free(r->alarms[k].value.data);
+	free(r->alarms);
 	free(r->log);
 	free(r->items);
 	free(r->state.data);
@@ -434,7 +529,9 @@ struct tr_timer {
 
 static int64_t clock_now(void *ctx)
 {
-	return 1700000000000 + ((struct tr_world *)ctx)->now_ms;
+	struct tr_world *w = ctx;
+
+	return 1700000000000 + w->now_ms + w->skew_ms;
 }
 
 static int64_t clock_mono(void *ctx)

@@ -21,11 +21,13 @@ struct tr_world {
 	bool                   hold_reads;    /* single items, and keys, come with tr_world_read */
 	struct tr_world_read  *reads;
 	size_t                 read_count;
+	unsigned               due_reads;     /* looks at the alarms of all */
 	const struct tr_batch *pending;
 	void (*pending_done)(void *arg, int rc);
 	void                  *pending_arg;
 	/* clock */
 	int64_t                now_ms;
+	int64_t                skew_ms;       /* by which somebody set the system's clock */
 	struct tr_timer       *timers;
 	bool                   drained;
 };

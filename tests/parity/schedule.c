@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tasks that run later: the suite's scheduled.ts. A timer is not durable, so a task waits only while the actor is awake. */
-#include <stdlib.h>
-#include <string.h>
-
+/* Tasks that run later: the suite's scheduled.ts. */
 #include "kit.h"
 
-struct agenda { int64_t last_run, count; const char *history; struct task *tasks; };
+struct agenda { int64_t last_run, count; const char *history; };
 static const struct troupe_record agenda = TROUPE_RECORD(agenda,
 	TROUPE_FIELD(agenda, last_run, "lastRun"),
 	TROUPE_FIELD(agenda, count, "scheduledCount"),
 	TROUPE_OPTION(agenda, history, "taskHistory"));
-
-struct task { struct task *next; struct troupe_timer *timer; char *id; };
 
 struct ran { const char *id; int64_t time, count; };
 static const struct troupe_record ran = TROUPE_RECORD(ran,
@@ -19,75 +14,52 @@ static const struct troupe_record ran = TROUPE_RECORD(ran,
 	TROUPE_FIELD(ran, time, "time"),
 	TROUPE_FIELD(ran, count, "count"));
 
-static void task_free(struct agenda *self, struct task *t)
-{
-	struct task **at = &self->tasks;
-
-	while (*at != t)
-		at = &(*at)->next;
-	*at = t->next;
-	troupe_timer_free(t->timer);
-	free(t->id);
-	free(t);
-}
-
-static void agenda_sleep(struct troupe_actor *a)
+static int ran_now(struct troupe_actor *a, const char *event, const char *id)
 {
 	struct agenda *self = troupe_self(a);
-
-	while (self->tasks)
-		task_free(self, self->tasks);
-}
-
-static void task_run(struct troupe_actor *a, void *arg)
-{
-	struct agenda *self = troupe_self(a);
-	struct task *t = arg;
 
 	self->last_run = troupe_now_ms(a);
 	self->count++;
-	if (t->id)
-		list_push(a, &self->history, t->id);
-	troupe_broadcast(a, t->id ? "scheduledWithId" : "scheduled", &ran, &(struct ran){
-		.id    = t->id,
-		.time  = self->last_run,
-		.count = self->count,
-	});
-	task_free(self, t);
+	return troupe_broadcast(a, event, &ran, &(struct ran){ .id = id, .time = self->last_run, .count = self->count });
 }
 
-static void task_set(struct troupe_actor *a, int64_t delay_ms, const char *id)
+static int on_task(struct troupe_actor *a, struct troupe_call *call)
 {
-	struct agenda *self = troupe_self(a);
-	struct task *t = calloc(1, sizeof *t);
+	(void)call;
+	return ran_now(a, "scheduled", NULL);
+}
 
-	if (!t)
-		abort();
-	t->id = id ? strdup(id) : NULL;
-	t->next = self->tasks;
-	self->tasks = t;
-	t->timer = troupe_timer_new(a, task_run, t);
-	troupe_timer_set(t->timer, delay_ms > 0 ? delay_ms : 0);
+struct task { const char *id; };
+static const struct troupe_record task = TROUPE_RECORD(task,
+	TROUPE_FIELD(task, id, "taskId"));
+
+static int on_task_with_id(struct troupe_actor *a, struct troupe_call *call)
+{
+	const struct task *in = troupe_args(call);
+
+	list_push(a, &((struct agenda *)troupe_self(a))->history, in->id);
+	return ran_now(a, "scheduledWithId", in->id);
 }
 
 struct when { int64_t ms; };
 static const struct troupe_record when = TROUPE_RECORD(when,
 	TROUPE_FIELD(when, ms, "ms"));
 
+static int schedule(struct troupe_actor *a, struct troupe_call *call, int64_t at_ms)
+{
+	int rc = troupe_schedule(a, at_ms, "onScheduledTask", (struct troupe_value){ 0 }, NULL);
+
+	return rc < 0 ? rc : troupe_reply_int(call, at_ms);
+}
+
 static int schedule_at(struct troupe_actor *a, struct troupe_call *call)
 {
-	const struct when *in = troupe_args(call);
-
-	task_set(a, in->ms - troupe_now_ms(a), NULL);
-	return troupe_reply_int(call, in->ms);
+	return schedule(a, call, ((const struct when *)troupe_args(call))->ms);
 }
 
 static int schedule_after(struct troupe_actor *a, struct troupe_call *call)
 {
-	const struct when *in = troupe_args(call);
-
-	task_set(a, in->ms, NULL);
-	return troupe_reply_int(call, troupe_now_ms(a) + in->ms);
+	return schedule(a, call, troupe_now_ms(a) + ((const struct when *)troupe_args(call))->ms);
 }
 
 struct named { const char *id; int64_t ms; };
@@ -98,9 +70,10 @@ static const struct troupe_record named = TROUPE_RECORD(named,
 static int schedule_after_with_id(struct troupe_actor *a, struct troupe_call *call)
 {
 	const struct named *in = troupe_args(call);
+	int64_t at_ms = troupe_now_ms(a) + in->ms;
+	int rc = troupe_schedule(a, at_ms, "onScheduledTaskWithId", troupe_list(a, &task, &(struct task){ in->id }, 1), NULL);
 
-	task_set(a, in->ms, in->id);
-	return troupe_reply(call, &named, &(struct named){ in->id, troupe_now_ms(a) + in->ms });
+	return rc < 0 ? rc : troupe_reply(call, &named, &(struct named){ in->id, at_ms });
 }
 
 static int schedule_last_run(struct troupe_actor *a, struct troupe_call *call)
@@ -138,6 +111,9 @@ static const struct troupe_action scheduled_actions[] = {
 	{ .name = "scheduleTaskAt",          .run = schedule_at,            .takes = &when,  .positional = true },
 	{ .name = "scheduleTaskAfter",       .run = schedule_after,         .takes = &when,  .positional = true },
 	{ .name = "scheduleTaskAfterWithId", .run = schedule_after_with_id, .takes = &named, .positional = true },
+	{ .name = "scheduleTask",            .run = schedule_after,         .takes = &when,  .positional = true },
+	{ .name = "onScheduledTask",         .run = on_task },
+	{ .name = "onScheduledTaskWithId",   .run = on_task_with_id,        .takes = &task },
 	{ .name = "getLastRun",              .run = schedule_last_run },
 	{ .name = "getScheduledCount",       .run = schedule_count },
 	{ .name = "getTaskHistory",          .run = schedule_history },
@@ -149,7 +125,5 @@ const struct troupe_kind scheduled_kind = {
 	.name    = "scheduled",
 	.size    = sizeof(struct agenda),
 	.state   = &agenda,
-	.sleep   = agenda_sleep,
-	.destroy = agenda_sleep,
 	.actions = scheduled_actions,
 };

@@ -87,6 +87,24 @@ static const struct troupe_action simple_actions[] = {
 
 /* ------------------------------------------------------------------ sleep, sleepWithNoSleepOption */
 
+struct delay { int64_t ms; };
+static const struct troupe_record delay = TROUPE_RECORD(delay,
+	TROUPE_FIELD(delay, ms, "ms"));
+
+static int set_alarm(struct troupe_actor *a, struct troupe_call *call)
+{
+	const struct delay *in = troupe_args(call);
+
+	return troupe_schedule(a, troupe_now_ms(a) + in->ms, "onAlarm", (struct troupe_value){ 0 }, NULL);
+}
+
+static int on_alarm(struct troupe_actor *a, struct troupe_call *call)
+{
+	(void)a;
+	(void)call;
+	return 0;
+}
+
 const struct troupe_kind sleep_kind = {
 	.name    = "sleep",
 	.size    = sizeof(struct sleeper),
@@ -94,7 +112,13 @@ const struct troupe_kind sleep_kind = {
 	.idle_ms = IDLE_MS,
 	.wake    = count_start,
 	.sleep   = count_sleep,
-	.actions = simple_actions,
+	.actions = (const struct troupe_action[]){
+		{ .name = "triggerSleep", .run = trigger_sleep },
+		{ .name = "getCounts",    .run = get_counts },
+		{ .name = "setAlarm",     .run = set_alarm, .takes = &delay, .positional = true },
+		{ .name = "onAlarm",      .run = on_alarm },
+		{ 0 }
+	},
 };
 
 const struct troupe_kind sleep_never_kind = {
