@@ -130,7 +130,8 @@ size_t      troupe_key_count(const struct troupe_actor *a);
 const char *troupe_key(const struct troupe_actor *a, size_t index); /* one part of the key; NULL: there is none */
 int64_t     troupe_now_ms(const struct troupe_actor *a);  /* since 1970; the same all through a turn */
 uint64_t    troupe_seq(const struct troupe_actor *a);     /* of the newest published event; 0: none yet */
-const char *troupe_epoch(const struct troupe_actor *a);   /* of the data directory: seqs of another epoch mean nothing */
+const char *troupe_epoch(const struct troupe_actor *a);   /* names its log: seqs of another epoch mean nothing. A client that
+                                                             says both learns it (proto/README.md, Resuming) */
 const char *troupe_uuid(struct troupe_actor *a);          /* a new random UUID; turn-lived */
 
 /* What the creator passed as `input`; size 0: nothing. In create only. */
@@ -186,7 +187,7 @@ void troupe_sleep(struct troupe_actor *a);
 /* Publish: appended to the log under the next seq, then sent to every connection that subscribed to `name`; one that was
  * away gets it when it resumes. The event is one object: the record's fields, and `seq`. Returns the seq, or a negative
  * error: EBIGOUT (larger than TR_MESSAGE_OUT_BYTES_MAX in an encoding may still happen later: such a client gets
- * nothing of it and is closed), EINVAL (name too long).
+ * nothing of it and is closed), EINVAL (name too long, or log.epoch or log.reset, which the server says itself).
  * _value: an object gets `seq` added; anything else becomes { value, seq }. */
 int64_t troupe_publish(struct troupe_actor *a, const char *name, const struct troupe_record *r, const void *from);
 int64_t troupe_publish_value(struct troupe_actor *a, const char *name, struct troupe_value v);

@@ -14,13 +14,13 @@ export interface ActorShape {
 	events: { [name: string]: any };
 }
 
-/** A connection's parameters: any JSON. `since` is the room's own. */
+/** A connection's parameters: any JSON. `since` and `epoch` are the room's own. */
 export type Params = Record<string, unknown>;
 
 /** Where the room stands in the actor's log. */
 export interface Position {
 	seq: number;
-	/** Names the data directory that the numbers belong to; known only with `infoAction`. */
+	/** Names the log that the numbers belong to. */
 	epoch?: string;
 }
 
@@ -41,12 +41,12 @@ export interface ConnectOptions {
 		save(position: Position): void;
 	};
 	/**
-	 * An action without arguments that answers { epoch?, seq? } and more. Asked at each connection,
-	 * to notice a server whose log is another one, and after a silence, to notice a dead connection.
+	 * An action without arguments. Asked at each connection, for `room.info`, and after a silence, to
+	 * notice a dead connection.
 	 */
 	infoAction?: string;
-	/** The log is another one (see infoAction): forget what you heard, it is told from the beginning. */
-	onReset?(before: Partial<Position>, info: Record<string, unknown>): void;
+	/** The log is another one: the server's data were wiped. Forget what you heard, it is told from the beginning. */
+	onReset?(before: Partial<Position>, log: Position): void;
 	/** False: only an actor that exists (default: it is made when missing). */
 	create?: boolean;
 	namespace?: string;

@@ -179,12 +179,15 @@ class Position {
 		return true;
 	}
 
-	/* Our numbers mean nothing to this server: another epoch, or a log shorter than what we saw. */
-	isForeign({ epoch = this.epoch, seq }) {
-		return (this.epoch !== undefined && epoch !== this.epoch) || seq < this.seq;
+	/* Which log the numbers belong to, and where it ends. */
+	isTold({ epoch, seq }) {
+		this.epoch = epoch;
+		this.seq ??= seq;
 	}
 
-	reset() {
+	/* It is another one than we knew: it is told from its beginning. */
+	reset({ epoch }) {
+		this.epoch = epoch;
 		this.seq = 0;
 		for (const name of this.#marks.keys())
 			this.#marks.set(name, 0);
@@ -392,7 +395,7 @@ class Room {
 			if (this.#isOver())
 				return;
 			this.#initialised = false;
-			given = { ...given, since: this.#position.seq };
+			given = { ...given, since: this.#position.seq, epoch: this.#position.epoch ?? "" };
 			this.#link = new Link(this.#options.WebSocket, this.#url, protocols(given), {
 				message: (tag, val) => this.#receive(tag, val),
 				garbled: (cause) => this.#report(
@@ -421,7 +424,7 @@ class Room {
 
 	async #welcome() {
 		this.#initialised = true;
-		if (this.#options.infoAction && !(await this.#checkInfo(this.#link)))
+		if (this.#options.infoAction && !(await this.#askInfo(this.#link)))
 			return;
 		for (const name of this.#listeners.keys())
 			this.#link.send(subscription(name, true));
@@ -433,8 +436,8 @@ class Room {
 		this.#setStatus("connected", {});
 	}
 
-	/* Whether to go on with this link. False: it is gone, by itself or since our numbers are not its own. */
-	async #checkInfo(link) {
+	/* Whether to go on with this link. False: it is gone. */
+	async #askInfo(link) {
 		let info;
 
 		try {
@@ -443,30 +446,22 @@ class Room {
 			if (link === this.#link)
 				this.#report(error);
 		}
-		if (link !== this.#link)
-			return false;
-		if (info === null || typeof info !== "object")
-			return true;
-		this.info = info;
-		if (this.#position.isForeign(info)) {
-			this.#startOver(info);
-			return false;
-		}
-		this.#position.epoch = info.epoch ?? this.#position.epoch;
-		this.#position.seq ??= info.seq;
-		return true;
+		this.info = info ?? this.info;
+		return link === this.#link;
 	}
 
-	#startOver(info) {
+	/* The server tells this behind Init, before any event: log.epoch when we did not say whose numbers ours are, log.reset when
+	 * they are another log's, which it goes on to tell from the beginning. */
+	#onLog(name, log) {
 		const before = { epoch: this.#position.epoch, seq: this.#position.seq };
 
-		this.#position.reset();
-		this.#position.epoch = info.epoch;
+		if (name === "log.epoch") {
+			this.#position.isTold(log);
+			return;
+		}
+		this.#position.reset(log);
 		this.#save();
-		this.#closeLink();
-		guard(this.#options.onReset, before, info);
-		if (!this.#isOver())
-			this.#open();
+		guard(this.#options.onReset, before, log);
 	}
 
 	/* ---------------------------------------------------------- ending */
@@ -580,6 +575,10 @@ class Room {
 	}
 
 	#deliver(name, args) {
+		if (name === "log.epoch" || name === "log.reset") {
+			this.#onLog(name, args[0]);
+			return;
+		}
 		const listeners = this.#listeners.get(name);
 		const seq = args[0]?.seq;
 		const published = Number.isSafeInteger(seq);

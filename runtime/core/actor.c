@@ -38,6 +38,7 @@ struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind
 		.id = { a->row.id, strlen(a->row.id) }, .generation = core->o.store.boots,
 		.key = { a->row.key, strlen(a->row.key) },
 	};
+	snprintf(a->epoch, sizeof a->epoch, "%s-%llu", core->o.store.epoch, (unsigned long long)row->num);
 	if (kind->size > 0)
 		a->self = tr_alloc(kind->size);
 	tr_list_init(&a->owned);
@@ -268,7 +269,7 @@ uint64_t troupe_seq(const struct troupe_actor *a)
 
 const char *troupe_epoch(const struct troupe_actor *a)
 {
-	return a->core->o.store.epoch;
+	return a->epoch;
 }
 
 const char *troupe_uuid(struct troupe_actor *a)

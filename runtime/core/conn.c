@@ -167,8 +167,10 @@ static int join_turn(struct troupe_actor *a, void *arg)
 	struct tr_conn *c = arg;
 	int rc = 0;
 
-	if (!c->plain)
+	if (!c->plain) {
 		hold_init(c);
+		tr_replay_begin(c);
+	}
 	if (a->kind->admit)
 		rc = a->kind->admit(a, &c->peer);
 	if (rc < 0 || c->plain)
@@ -182,17 +184,6 @@ static int join_turn(struct troupe_actor *a, void *arg)
 	tr_list_remove(&c->peer.link);
 	a->peer_count--;
 	return rc;
-}
-
-static void resume_from_params(struct tr_conn *c, const struct troupe_actor *a)
-{
-	struct troupe_value since;
-	int64_t seq;
-
-	if (!tr_value_member(c->peer.params, "since", &since) || !tr_value_integer(since, &seq) || seq < 0)
-		return;
-	c->resumes = true;
-	c->since = (uint64_t)seq < a->seq ? (uint64_t)seq : a->seq; /* more: of a data directory that is gone */
 }
 
 static void on_actor(void *arg, struct tr_fault *fault, const struct tr_actor_row *row, struct troupe_actor *a, bool created)
@@ -215,7 +206,6 @@ static void on_actor(void *arg, struct tr_fault *fault, const struct tr_actor_ro
 	tr_peer_enter(&c->peer, a);
 	c->peer.since_ms = c->core->o.clock.ops->now_ms(c->core->o.clock.ctx);
 	c->state = TR_CONN_OPEN;
-	resume_from_params(c, a);
 	tr_fault_clear(&a->refusal);
 	rc = tr_actor_turn(a, join_turn, c);
 	tr_peer_forget(&c->peer);

@@ -151,7 +151,8 @@ void tr_core_abandon(struct tr_http_call *call);
 struct tr_conn_request {
 	struct tr_address   to;
 	enum tr_encoding    encoding;
-	struct troupe_value params; /* size 0: none. `since` (a number) in it resumes: design.md 4.3 */
+	struct troupe_value params; /* size 0: none. `since` (a number) in it resumes, `epoch` says what log
+	                               it counts (proto/README.md, Resuming) */
 	bool                plain;  /* a plain WebSocket (spec 11.2): no Init, messages pass as they are */
 	const struct troupe_request *request; /* for admit, join and socket: troupe_peer_request. NULL: none; not if it is plain */
 };

@@ -175,9 +175,11 @@ static int name_check(struct troupe_actor *a, const char *name)
 {
 	size_t size = strlen(name);
 
-	if (size > 0 && size <= TR_NAME_BYTES_MAX)
-		return 0;
-	return troupe_refuse(a, TROUPE_EINVAL, "an event's name must have 1 to %d bytes", TR_NAME_BYTES_MAX);
+	if (size == 0 || size > TR_NAME_BYTES_MAX)
+		return troupe_refuse(a, TROUPE_EINVAL, "an event's name must have 1 to %d bytes", TR_NAME_BYTES_MAX);
+	if (tr_replay_says(name))
+		return troupe_refuse(a, TROUPE_EINVAL, "events named %s are the server's own", name);
+	return 0;
 }
 
 static void say(struct troupe_actor *a, const char *name, uint64_t seq, struct troupe_value data)

@@ -56,6 +56,7 @@ struct troupe_actor {
 	struct tr_idlers         *idlers;    /* of its kind */
 	struct tr_actor_row       row;       /* texts are owned */
 	struct tr_client_actor    label;     /* for error messages; lends from row */
+	char                      epoch[40]; /* names its log: the store's epoch and its num */
 	enum tr_life              life;
 	bool                      doomed;    /* its commit failed: to be dropped */
 	bool                      destroying; /* troupe_destroy was called */
@@ -332,6 +333,9 @@ int  tr_plain_open(struct troupe_actor *a, struct tr_conn *c);
 void tr_plain_message(struct tr_conn *c, const void *data, size_t size, bool text);
 
 /* ---- replay.c */
+/* In its first turn, behind Init: does it resume, from where, and is its log this one? */
+void tr_replay_begin(struct tr_conn *c);
+bool tr_replay_says(const char *name); /* an event's name that is the server's own */
 void tr_replay_subscribed(struct tr_conn *c, struct tr_sub *s); /* a resuming connection subscribed */
 void tr_replay_start(struct tr_conn *c); /* its subscriptions are complete */
 void tr_replay_more(struct tr_conn *c);  /* there is room again */

@@ -6,7 +6,10 @@
  * that it has not had (`next`), so a name that is subscribed later makes the cursor go back without repeating the others.
  * While it reads, the connection is not `live`: events that are released pass it by, since it will read them.
  * It goes live when a page ends the log: whatever was committed before that read was in it, whatever comes after
- * will be released after. */
+ * will be released after.
+ *
+ * Numbers belong to one log, so a client may say with `epoch` which one it means. Who means another, or a seq that this one
+ * has not reached, hears log.reset and then everything; who says nothing hears log.epoch, to say it the next time. */
 #include <string.h>
 
 #include "runtime/core/live.h"
@@ -15,6 +18,53 @@
 static bool is_somebodys(const struct tr_conn *c)
 {
 	return c->peer.actor || c->dorm;
+}
+
+#define RESET "log.reset"
+#define EPOCH "log.epoch"
+
+struct told { const char *epoch; int64_t seq; };
+static const struct troupe_record told = TROUPE_RECORD(told,
+	TROUPE_FIELD(told, epoch, "epoch"),
+	TROUPE_FIELD(told, seq, "seq"));
+
+bool tr_replay_says(const char *name)
+{
+	return strcmp(name, RESET) == 0 || strcmp(name, EPOCH) == 0;
+}
+
+/* Negative: it does not resume. */
+static int64_t since_of(const struct tr_conn *c)
+{
+	struct troupe_value v;
+	int64_t seq;
+
+	return tr_value_member(c->peer.params, "since", &v) && tr_value_integer(v, &seq) ? seq : -1;
+}
+
+/* data NULL: it does not ask either; size 0: it does not know yet. */
+static struct troupe_text epoch_of(const struct tr_conn *c)
+{
+	struct troupe_text text = { NULL, 0 };
+	struct troupe_value v;
+
+	if (tr_value_member(c->peer.params, "epoch", &v))
+		tr_value_text(v, &text);
+	return text;
+}
+
+void tr_replay_begin(struct tr_conn *c)
+{
+	const struct troupe_actor *a = c->peer.actor;
+	struct troupe_text epoch = epoch_of(c);
+	int64_t since = since_of(c);
+	bool knows = epoch.size == strlen(a->epoch) && memcmp(epoch.data, a->epoch, epoch.size) == 0;
+	bool foreign = since >= 0 && ((epoch.size > 0 && !knows) || (uint64_t)since > a->seq);
+
+	c->resumes = since >= 0;
+	c->since = foreign || since < 0 ? 0 : (uint64_t)since;
+	if (foreign || (!knows && (c->resumes || epoch.data)))
+		troupe_send(&c->peer, foreign ? RESET : EPOCH, &told, &(struct told){ a->epoch, (int64_t)a->seq });
 }
 
 static struct tr_sub *sub_of(struct tr_conn *c, struct troupe_text name)

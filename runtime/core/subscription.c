@@ -108,6 +108,8 @@ int tr_conn_subscribe(struct tr_conn *c, struct troupe_text name, bool on)
 		return TROUPE_EINVAL;
 	memcpy(text, name.data, name.size);
 	text[name.size] = 0;
+	if (tr_replay_says(text)) /* is told without being asked */
+		return 0;
 	if (on) {
 		if (c->sub_count >= TR_SUBSCRIPTIONS_MAX && !sub_find(c, text))
 			return TROUPE_EOVERLOADED;

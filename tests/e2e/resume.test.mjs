@@ -3,8 +3,10 @@
  * them saw, before and after, is the log, each event once. */
 
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { ENCODINGS, wholeLog } from "./kit/client.mjs";
 import { test } from "./kit/stage.mjs";
+import { Watched } from "./kit/wait.mjs";
 import { wire } from "./kit/wire.mjs";
 
 const CHUNKS = 40;
@@ -115,6 +117,99 @@ test("a client that comes back while the log is long is told all it missed, then
 		await ear.until("3,300 events", () => ear.heard.length >= 3300);
 		assert.deepEqual(ear.of("appended").map(({ seq }) => seq), Array.from({ length: 3300 }, (_, i) => i + 1));
 	}
+});
+
+/* ------------------------------------------------------------------ another log */
+
+/** The application of README.md: it keeps the last number, and the name of the log that the number is of. */
+class Reader extends Watched {
+	told = []; /* log.epoch and log.reset, as they came */
+	heard = []; /* seqs, since the last reset */
+
+	constructor(stage, counter, key, { since = 0, epoch } = {}) {
+		super();
+		this.since = since;
+		this.epoch = epoch;
+		this.conn = counter.getOrCreate([key], { getParams: () => ({ since: this.since, epoch: this.epoch }) }).connect();
+		stage.atEnd(() => this.conn.dispose());
+		this.conn.on("log.epoch", (log) => this.#onLog("epoch", log));
+		this.conn.on("log.reset", (log) => this.#onLog("reset", log));
+		this.conn.on("appended", ({ seq }) => {
+			this.heard.push(this.since = seq);
+			this.changed();
+		});
+	}
+
+	#onLog(what, log) {
+		this.told.push([what, log.seq]);
+		this.epoch = log.epoch;
+		if (what === "reset")
+			[this.since, this.heard] = [0, []];
+		this.changed();
+	}
+
+	hears(...seqs) {
+		return this.until(`events ${seqs}`, () => this.heard.join() === seqs.join());
+	}
+}
+
+/* The next server begins with nothing. */
+async function wipe(troupe) {
+	rmSync(troupe.data, { recursive: true });
+	await troupe.crash();
+}
+
+for (const encoding of ENCODINGS)
+	test(`a client of a wiped data directory is told to start over, and then everything from 1 (${encoding})`, async (stage) => {
+		const troupe = await stage.troupe();
+		const { counter } = stage.client(troupe, { encoding });
+		const ann = new Reader(stage, counter, "w");
+		const append = async (...notes) => {
+			for (const n of notes)
+				await counter.getOrCreate(["w"]).append({ n });
+		};
+
+		await append(1, 2, 3);
+		await ann.hears(1, 2, 3);
+		await troupe.crash();
+		await append(4);
+		await ann.hears(1, 2, 3, 4);
+		assert.deepEqual(ann.told, [["epoch", ann.told[0][1]]], "told once which log it is, it says so itself");
+		const before = ann.epoch;
+
+		await wipe(troupe);
+		await append(1, 2);
+		await ann.hears(1, 2);
+		assert.equal(ann.told.length, 2);
+		assert.equal(ann.told[1][0], "reset");
+		assert.notEqual(ann.epoch, before);
+		await append(3, 4, 5);
+		await ann.hears(1, 2, 3, 4, 5);
+
+		/* Who was away for long: its number is in this log too, and of another. */
+		const late = new Reader(stage, counter, "w", { since: 4, epoch: before });
+
+		await late.hears(1, 2, 3, 4, 5);
+		assert.deepEqual(late.told, [["reset", 5]]);
+		assert.equal(late.epoch, ann.epoch);
+	});
+
+test("an actor that was destroyed and made anew has another log, and its clients are told", async (stage) => {
+	const troupe = await stage.troupe();
+	const { counter } = stage.client(troupe);
+	const handle = counter.getOrCreate(["d"]);
+	const first = new Reader(stage, counter, "d");
+
+	await handle.append({ n: 1 });
+	await first.hears(1);
+	await first.conn.dispose();
+	assert.equal((await fetch(`${troupe.url}/actors/${await handle.resolve()}`, { method: "DELETE" })).status, 200);
+	for (const n of [1, 2, 3])
+		await counter.getOrCreate(["d"]).append({ n });
+	const again = new Reader(stage, counter, "d", first);
+
+	await again.hears(1, 2, 3);
+	assert.deepEqual(again.told, [["reset", 3]]);
 });
 
 /* ------------------------------------------------------------------ planned ends */

@@ -44,7 +44,7 @@ test("the address and the parameters are those of the protocol", async () => {
 		"rvt-crash-policy": "sleep", "rvt-key": "a b,ü/1",
 	});
 	assert.deepEqual(server.last.protocols.slice(0, 2), ["rivet", "rivet_encoding.json"]);
-	assert.deepEqual(server.last.params, { userId: "Ann (work)", since: 7 });
+	assert.deepEqual(server.last.params, { userId: "Ann (work)", since: 7, epoch: "" });
 	for (const protocol of server.last.protocols)
 		assert.match(protocol, /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "a subprotocol is a token");
 });
@@ -234,7 +234,7 @@ test("a listener that throws harms no other", async (t) => {
 /* ------------------------------------------------------------------ store and epoch */
 
 test("a store carries the position to the next visit", async () => {
-	const { server, open } = setUp({ infoAction: "getSessionInfo" });
+	const { server, open } = setUp();
 	const saved = [];
 	const store = { load: async () => saved.at(-1) ?? null, save: (at) => saved.push(at) };
 
@@ -254,9 +254,9 @@ test("a store carries the position to the next visit", async () => {
 });
 
 test("a server whose data were wiped is heard from its beginning", async () => {
-	const { server, clock, open } = setUp({ infoAction: "getSessionInfo" });
+	const { server, clock, open } = setUp();
 	const resets = [];
-	const room = open({ since: 0, onReset: (before, info) => resets.push([before, info]) });
+	const room = open({ since: 0, onReset: (before, log) => resets.push([before, log]) });
 	const heard = listen(room, "a");
 
 	await settle();
@@ -268,12 +268,12 @@ test("a server whose data were wiped is heard from its beginning", async () => {
 	await clock.advance(250);
 	assert.deepEqual(heard, [1, 2, 3, 1, 2, 3, 4, 5], "4 and 5 did not come behind the old 3");
 	assert.deepEqual(resets, [[{ epoch: "epoch-1", seq: 3 }, { epoch: "epoch-2", seq: 5 }]]);
-	assert.deepEqual(server.opened.map((s) => s.params.since), [0, 3, 0]);
+	assert.deepEqual(server.opened.map(({ params }) => [params.since, params.epoch]), [[0, ""], [3, "epoch-1"]]);
 	assert.equal(room.epoch, "epoch-2");
 });
 
 test("a log that became shorter is heard from its beginning", async () => {
-	const { server, clock, open } = setUp({ infoAction: "getSessionInfo" });
+	const { server, clock, open } = setUp();
 	let resets = 0;
 	const heard = listen(open({ since: 0, onReset: () => resets++ }), "a");
 
@@ -287,8 +287,8 @@ test("a log that became shorter is heard from its beginning", async () => {
 	assert.equal(resets, 1);
 });
 
-test("with infoAction also a room without since misses nothing of a disconnect", async () => {
-	const { server, clock, open } = setUp({ infoAction: "getSessionInfo" });
+test("also a room without since misses nothing of a disconnect", async () => {
+	const { server, clock, open } = setUp();
 
 	server.publish("a");
 	const heard = listen(open(), "a");

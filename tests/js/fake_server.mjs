@@ -134,6 +134,19 @@ export class FakeServer {
 	init(socket) {
 		this.sockets.add(socket);
 		socket.frame("Init", { actorId: "a", connectionId: String(this.opened.length) });
+		this.#tellLog(socket);
+	}
+
+	/* As proto/README.md has it. */
+	#tellLog(socket) {
+		const { since, epoch } = socket.params;
+		const isForeign = since !== undefined && ((epoch && epoch !== this.epoch) || since > this.log.length);
+
+		socket.since = isForeign ? 0 : since;
+		if (isForeign || epoch !== this.epoch)
+			socket.frame("Event", {
+				name: isForeign ? "log.reset" : "log.epoch", args: [{ epoch: this.epoch, seq: this.log.length }],
+			});
 	}
 
 	publish(name, data = {}) {
@@ -191,7 +204,7 @@ export class FakeServer {
 
 	#replay(socket, names) {
 		for (const event of this.log)
-			if (event.data.seq > socket.params.since && names.includes(event.name))
+			if (event.data.seq > socket.since && names.includes(event.name))
 				this.#send(socket, event);
 	}
 

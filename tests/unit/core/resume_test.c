@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "runtime/core/live.h"
+
 static void joins(struct tr_someone *p, struct tr_world *w, const char *params)
 {
 	tr_someone_joins(p, w, "probe", "a", params);
@@ -21,11 +23,15 @@ static void say(struct tr_someone *p, const char *action, int count)
 	tr_world_turn(p->world);
 }
 
-/* The seq of the next event; 0: there is none. */
+/* The seq of the next event of the log; 0: there is none. */
 static int next_seq(struct tr_someone *p)
 {
-	const char *event = tr_someone_hears_tag(p, "Event"), *seq = event ? strstr(event, "\"seq\":") : NULL;
+	const char *event, *seq;
 
+	do
+		event = tr_someone_hears_tag(p, "Event");
+	while (event && strstr(event, "\"name\":\"log."));
+	seq = event ? strstr(event, "\"seq\":") : NULL;
 	return seq ? atoi(seq + 6) : 0;
 }
 
@@ -194,21 +200,101 @@ TEST(an_event_that_waits_for_its_commit_is_not_lost_on_who_subscribes_again)
 	tr_world_close(&w);
 }
 
-TEST(a_client_of_another_data_directory_is_not_left_waiting)
+/* ------------------------------------------------------------------ which log is meant */
+
+#define THIS "0123456789abcdef-1" /* the world's epoch, and its first actor */
+
+/* What a connection with these parameters hears behind Init, when the log has two events, and which of them it is told. */
+struct epochs { const char *params, *told; int first, last; };
+
+static void hears_epoch(const struct epochs *e)
 {
 	struct tr_world w;
 	struct tr_someone ann, bob;
+	char expected[100];
+	const char *heard;
 
 	tr_world_open(&w, probe_kinds, NULL);
 	joins(&ann, &w, NULL);
 	say(&ann, "say", 2);
-	joins(&bob, &w, "{\"since\":999}");
+	joins(&bob, &w, e->params);
+	heard = tr_someone_hears(&bob);
+	snprintf(expected, sizeof expected, "{\"args\":[{\"epoch\":\"" THIS "\",\"seq\":2}],\"name\":\"%s\"}", e->told);
+	if (!e->told != !heard || (heard && !strstr(heard, expected)))
+		fail_msg("%s hears %s", e->params, heard ? heard : "nothing");
 	tr_someone_subscribes(&bob, "said", true);
 	tr_world_pass(&w, 100);
 	say(&ann, "say", 1);
-	hears_exactly(&bob, 3, 3);
+	hears_exactly(&bob, e->first, e->last);
 	tr_someone_leaves(&ann);
 	tr_someone_leaves(&bob);
+	tr_world_close(&w);
+}
+
+TEST(who_means_another_log_is_told_so_and_then_everything)
+{
+	static const struct epochs cases[] = {
+		{ "{\"since\":999}", "log.reset", 1, 3 },
+		{ "{\"since\":3,\"epoch\":\"" THIS "\"}", "log.reset", 1, 3 },
+		{ "{\"since\":1,\"epoch\":\"another\"}", "log.reset", 1, 3 },
+		{ "{\"since\":0,\"epoch\":\"0123456789abcdef-2\"}", "log.reset", 1, 3 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		hears_epoch(&cases[i]);
+}
+
+TEST(who_does_not_say_which_log_is_told_which_it_is)
+{
+	static const struct epochs cases[] = {
+		{ "{\"since\":1}", "log.epoch", 2, 3 },
+		{ "{\"since\":2,\"epoch\":\"\"}", "log.epoch", 3, 3 },
+		{ "{\"since\":0,\"epoch\":7}", "log.epoch", 1, 3 },
+		{ "{\"epoch\":\"\"}", "log.epoch", 3, 3 },
+		{ "{\"epoch\":\"another\"}", "log.epoch", 3, 3 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		hears_epoch(&cases[i]);
+}
+
+TEST(who_knows_or_does_not_care_is_told_nothing)
+{
+	static const struct epochs cases[] = {
+		{ "{\"since\":1,\"epoch\":\"" THIS "\"}", NULL, 2, 3 },
+		{ "{\"epoch\":\"" THIS "\"}", NULL, 3, 3 },
+		{ "{\"since\":-1}", NULL, 3, 3 },
+		{ "{\"since\":\"1\"}", NULL, 3, 3 },
+		{ "[]", NULL, 3, 3 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		hears_epoch(&cases[i]);
+}
+
+static int publishes_reset(struct troupe_actor *a, void *arg)
+{
+	(void)arg;
+	assert_int_equal(troupe_publish(a, "log.reset", &probe_text, &(struct probe_text){ "x" }), TROUPE_EINVAL);
+	assert_int_equal(troupe_broadcast(a, "log.epoch", &probe_text, &(struct probe_text){ "x" }), TROUPE_EINVAL);
+	return 0;
+}
+
+/* A client that listens subscribes: there is nothing to subscribe to. */
+TEST(these_names_are_the_servers_own)
+{
+	struct tr_world w;
+	struct tr_someone ann;
+
+	tr_world_open(&w, probe_kinds, NULL);
+	joins(&ann, &w, "{\"since\":0}");
+	tr_someone_subscribes(&ann, "log.reset", true);
+	tr_someone_subscribes(&ann, "log.epoch", true);
+	tr_someone_subscribes(&ann, "log.epoch", false);
+	tr_actor_turn(ann.conn->peer.actor, publishes_reset, NULL);
+	assert_null(ann.conn->subs);
+	assert_false(ann.closed);
+	tr_someone_leaves(&ann);
 	tr_world_close(&w);
 }
 
@@ -222,6 +308,7 @@ TEST(an_event_too_large_for_a_frame_is_told_shortened_and_the_log_has_it)
 	tr_someone_subscribes(&ann, "said", true);
 	tr_someone_calls(&ann, "big", "[]");
 	tr_world_pass(&w, 100);
+	assert_non_null(strstr(tr_someone_hears_tag(&ann, "Event"), "log.epoch"));
 	assert_string_equal(tr_someone_hears_tag(&ann, "Event"),
 		"{\"args\":[{\"text\":{\"truncated\":true,\"bytes\":2097156},\"seq\":1}],\"name\":\"said\"}");
 	tr_someone_leaves(&ann);
@@ -320,6 +407,9 @@ TESTS(RUN(without_since_only_what_comes_later_is_heard),
       RUN(a_replay_waits_for_a_slow_reader),
       RUN(subscribing_again_neither_loses_nor_repeats),
       RUN(an_event_that_waits_for_its_commit_is_not_lost_on_who_subscribes_again),
-      RUN(a_client_of_another_data_directory_is_not_left_waiting),
+      RUN(who_means_another_log_is_told_so_and_then_everything),
+      RUN(who_does_not_say_which_log_is_told_which_it_is),
+      RUN(who_knows_or_does_not_care_is_told_nothing),
+      RUN(these_names_are_the_servers_own),
       RUN(an_event_too_large_for_a_frame_is_told_shortened_and_the_log_has_it),
       RUN(everyone_hears_the_log_once_in_order_whatever_happens))

@@ -459,6 +459,7 @@ TEST(history_is_told_to_the_end_though_its_actor_sleeps)
 	calls(&ann, "doze");
 	assert_int_equal(actors(), 0);
 	tr_world_pass(&w, 1000);
+	assert_non_null(strstr(tr_someone_hears_tag(&bob, "Event"), "log.epoch"));
 	for (int i = 0; i < 300; i++)
 		assert_non_null(tr_someone_hears_tag(&bob, "Event"));
 	tr_someone_calls(&ann, "say", "[{\"text\":\"live\"}]");

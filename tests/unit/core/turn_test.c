@@ -299,6 +299,7 @@ TEST(a_timer_keeps_its_actor_awake_and_fires_as_a_turn)
 	joined(&bob, "{\"since\":0}");
 	tr_someone_subscribes(&bob, "said", true);
 	tr_world_pass(&w, 100);
+	assert_non_null(strstr(tr_someone_hears(&bob), "log.epoch"));
 	is_error(tr_someone_hears(&bob), "\"text\":\"tick\",\"seq\":1");
 	tr_someone_leaves(&bob);
 	tr_world_close(&w);
