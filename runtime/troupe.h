@@ -246,7 +246,8 @@ size_t troupe_queue_count(const struct troupe_actor *a);
 struct troupe_take; /* somebody who wants messages; until on_messages is called */
 struct troupe_take_options {
 	const char *const *queues; /* of these, a list that ends with NULL; NULL: of all without run. Copied */
-	unsigned    count;         /* at most, oldest first; 0: 1. No more than 100 (TR_QUEUE_TAKE_MAX) or 1 MiB come at once */
+	unsigned    count;         /* at most, oldest first; 0: 1. Never more than 100 (TR_QUEUE_TAKE_MAX), and no more behind
+	                              the one that makes them 768 KiB (TR_QUEUE_TAKE_BYTES): so they fit an answer */
 	int64_t     timeout_ms;    /* 0: only what is there; negative: as long as it takes */
 	bool        completable;   /* they stay until troupe_message_complete. Else they are gone with on_messages' turn */
 	/* Once, as a turn of its own, unless the turn that took fails. rc 0: here they are; count 0: time is up. EABORTED: it

@@ -61,7 +61,8 @@
 #define TR_QUEUE_BYTES_MAX            (64 * 1024)        /* of a body, packed, unless its kind says so: queue.message_too_large */
 #define TR_QUEUE_BYTES_LIMIT          (1024 * 1024)      /* what a kind may say at most: else it is not registered */
 #define TR_QUEUE_TAKES_MAX            256                /* of an actor, waiting for messages: actor.overloaded */
-#define TR_QUEUE_TAKE_MAX             100                /* messages that one take gives: more is as many */
+#define TR_QUEUE_TAKE_MAX             100                /* messages that one take gives (more is as many), ... */
+#define TR_QUEUE_TAKE_BYTES           (768 * 1024)       /* ... and none behind the one that makes it this much: fits an answer */
 #define TR_QUEUE_WAIT_MAX_MS          3600000            /* for a completion, also when nothing or more was said: timedOut */
 #define TR_QUEUE_RETRY_MS             1000               /* before a message whose run failed is tried again; doubles ... */
 #define TR_QUEUE_RETRY_MAX_MS         60000              /* ... up to this */

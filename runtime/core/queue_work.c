@@ -10,8 +10,6 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 
-#define TAKE_BYTES (1024 * 1024) /* troupe.h: what comes at once */
-
 void tr_queue_soon(struct troupe_actor *a)
 {
 	struct tr_queues *q = a->queues;
@@ -241,7 +239,7 @@ static bool gather(struct troupe_take *t)
 	struct tr_queues *q = t->actor->queues;
 	struct tr_mail *last = last_of(t);
 
-	if (t->count == t->o.count || t->bytes >= TAKE_BYTES || (last && last->rc < 0))
+	if (t->count == t->o.count || t->bytes >= TR_QUEUE_TAKE_BYTES || (last && last->rc < 0))
 		return false;
 	for (struct tr_list *at = last ? last->link.next : q->mail.next; at != &q->mail; at = at->next) {
 		struct tr_mail *mail = tr_container(at, struct tr_mail, link);
