@@ -216,8 +216,6 @@ static int write_map(struct tr_bytes *out, struct tr_cursor *c, uint32_t pairs, 
 
 static int write_jsmap(struct tr_bytes *out, struct tr_cursor *c, uint32_t count, unsigned depth)
 {
-	if (count % 2)
-		return TROUPE_EBADVALUE;
 	tr_cbor_put_head(out, 6, TAG_MAP);
 	tr_cbor_put_head(out, 5, count / 2);
 	return write_elements(out, c, count, depth);
@@ -232,13 +230,12 @@ static int write_set(struct tr_bytes *out, struct tr_cursor *c, uint32_t count, 
 
 static int write_wrapped(struct tr_bytes *out, const struct tr_item *item, unsigned depth)
 {
-	struct tr_cursor c = tr_cursor((struct troupe_value){ item->data, item->size });
-	struct tr_item array;
-	int err = tr_next(&c, &array);
+	struct tr_cursor c;
+	uint32_t count;
+	int err = tr_open_wrapped(item, &c, &count);
 
-	if (err || array.kind != TR_ARRAY)
-		return TROUPE_EBADVALUE;
-	err = item->kind == TR_SET ? write_set(out, &c, array.count, depth) : write_jsmap(out, &c, array.count, depth);
+	if (!err)
+		err = item->kind == TR_SET ? write_set(out, &c, count, depth) : write_jsmap(out, &c, count, depth);
 	return !err && c.at != c.end ? TROUPE_EBADVALUE : err;
 }
 

@@ -123,6 +123,18 @@ static int read_member(struct reader *r, unsigned depth)
 	return read_value(r, depth, false);
 }
 
+/* Behind a member or element: is there another one, or the end? */
+static int read_on(struct reader *r, char end, const char *endless, bool *more)
+{
+	space(r);
+	*more = take(r, ',');
+	if (*more)
+		space(r);
+	else if (!take(r, end))
+		return fail(r, endless);
+	return 0;
+}
+
 static int read_object(struct reader *r, unsigned depth)
 {
 	size_t start = r->out ? tr_put_open(r->out) : 0;
@@ -134,12 +146,9 @@ static int read_object(struct reader *r, unsigned depth)
 
 		if (err)
 			return err;
-		space(r);
-		more = take(r, ',');
-		if (more)
-			space(r);
-		else if (!take(r, '}'))
-			return fail(r, "an object has no end");
+		err = read_on(r, '}', "an object has no end", &more);
+		if (err)
+			return err;
 	}
 	if (r->out)
 		tr_put_close_map(r->out, start, pairs);
@@ -171,12 +180,9 @@ static int read_array(struct reader *r, unsigned depth, bool literal)
 
 		if (err)
 			return err;
-		space(r);
-		more = take(r, ',');
-		if (more)
-			space(r);
-		else if (!take(r, ']'))
-			return fail(r, "an array has no end");
+		err = read_on(r, ']', "an array has no end", &more);
+		if (err)
+			return err;
 	}
 	if (r->out)
 		tr_put_close_array(r->out, start, count);

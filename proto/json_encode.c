@@ -295,7 +295,7 @@ static int write_set(const struct writer *w, struct tr_cursor *c, uint32_t count
 /* As an array of [key, value], the form that `new Map(...)` takes. */
 static int write_jsmap(const struct writer *w, struct tr_cursor *c, uint32_t count, unsigned depth)
 {
-	int err = count % 2 ? TROUPE_EBADVALUE : 0;
+	int err = 0;
 
 	tr_bytes_put_byte(w->out, '[');
 	for (uint32_t i = 0; !err && i < count; i += 2) {
@@ -309,13 +309,12 @@ static int write_jsmap(const struct writer *w, struct tr_cursor *c, uint32_t cou
 
 static int write_wrapped(const struct writer *w, const struct tr_item *item, unsigned depth)
 {
-	struct tr_cursor c = tr_cursor((struct troupe_value){ item->data, item->size });
-	struct tr_item array;
-	int err = tr_next(&c, &array);
+	struct tr_cursor c;
+	uint32_t count;
+	int err = tr_open_wrapped(item, &c, &count);
 
-	if (err || array.kind != TR_ARRAY)
-		return TROUPE_EBADVALUE;
-	err = item->kind == TR_SET ? write_set(w, &c, array.count, depth) : write_jsmap(w, &c, array.count, depth);
+	if (!err)
+		err = item->kind == TR_SET ? write_set(w, &c, count, depth) : write_jsmap(w, &c, count, depth);
 	return !err && c.at != c.end ? TROUPE_EBADVALUE : err;
 }
 

@@ -187,6 +187,19 @@ int tr_next(struct tr_cursor *c, struct tr_item *ret)
 	return take_wide(c, ret, head, take(c, widths[head - 0xc0]));
 }
 
+int tr_open_wrapped(const struct tr_item *set_or_jsmap, struct tr_cursor *elements, uint32_t *count)
+{
+	struct tr_item array;
+	int err;
+
+	*elements = tr_cursor((struct troupe_value){ set_or_jsmap->data, set_or_jsmap->size });
+	err = tr_next(elements, &array);
+	if (err || array.kind != TR_ARRAY || (set_or_jsmap->kind == TR_JSMAP && array.count % 2))
+		return TROUPE_EBADVALUE;
+	*count = array.count;
+	return 0;
+}
+
 int tr_skip(struct tr_cursor *c, struct troupe_value *ret)
 {
 	const uint8_t *start = c->at;
@@ -246,13 +259,12 @@ static int check_map(struct tr_cursor *c, uint32_t pairs, unsigned depth)
 /* A Set's or Map's payload: one array and nothing else. */
 static int check_wrapped(const struct tr_item *item, unsigned depth)
 {
-	struct tr_cursor c = tr_cursor((struct troupe_value){ item->data, item->size });
-	struct tr_item array;
-	int err = tr_next(&c, &array);
+	struct tr_cursor c;
+	uint32_t count;
+	int err = tr_open_wrapped(item, &c, &count);
 
-	if (err || array.kind != TR_ARRAY || (item->kind == TR_JSMAP && array.count % 2))
-		return TROUPE_EBADVALUE;
-	err = check_array(&c, array.count, depth);
+	if (!err)
+		err = check_array(&c, count, depth);
 	return err || left(&c) ? TROUPE_EBADVALUE : 0;
 }
 

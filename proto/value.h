@@ -52,6 +52,10 @@ int tr_next(struct tr_cursor *c, struct tr_item *ret);
 /* Steps over one whole item with all that it holds, and lends its bytes (ret may be NULL). */
 int tr_skip(struct tr_cursor *c, struct troupe_value *ret);
 
+/* The elements of a Set or Map (of that: keys and values in turn, so an even count), behind a cursor of their own. 0 or
+ * TROUPE_EBADVALUE. What stands behind the array is for the caller to find. */
+int tr_open_wrapped(const struct tr_item *set_or_jsmap, struct tr_cursor *elements, uint32_t *count);
+
 /* Checks that v is exactly one well-formed item, nested at most `depth` (a scalar is 0 deep), strings UTF-8, map keys
  * strings, Maps even, kept JSON really JSON (nested at most TR_JSON_KEPT_DEPTH, whatever `depth` says). */
 int tr_value_check(struct troupe_value v, unsigned depth);

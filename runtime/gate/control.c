@@ -267,10 +267,9 @@ static int read_order(struct order *o, struct troupe_value body, const char **wh
 	return err ? err : read_input(o, input, why);
 }
 
-static void on_put(void *arg, const struct tr_failure *failure, const struct tr_actor_row *row, bool created)
+/* more: what stands behind the row. */
+static void answer_row(struct tr_exchange *x, const struct tr_failure *failure, const struct tr_actor_row *row, const char *more)
 {
-	struct tr_exchange *x = arg;
-
 	if (!tr_exchange_paid(x))
 		return;
 	if (failure) {
@@ -279,25 +278,19 @@ static void on_put(void *arg, const struct tr_failure *failure, const struct tr_
 	}
 	tr_bytes_put_text(&x->out, "{\"actor\":");
 	tr_put_row(&x->out, row);
-	tr_bytes_put_text(&x->out, created ? ",\"created\":true}" : ",\"created\":false}");
+	tr_bytes_put_text(&x->out, more);
 	tr_exchange_json(x, 200, &x->out);
+}
+
+static void on_put(void *arg, const struct tr_failure *failure, const struct tr_actor_row *row, bool created)
+{
+	answer_row(arg, failure, row, created ? ",\"created\":true}" : ",\"created\":false}");
 }
 
 static void on_post(void *arg, const struct tr_failure *failure, const struct tr_actor_row *row, bool created)
 {
-	struct tr_exchange *x = arg;
-
 	(void)created;
-	if (!tr_exchange_paid(x))
-		return;
-	if (failure) {
-		tr_exchange_failure(x, failure);
-		return;
-	}
-	tr_bytes_put_text(&x->out, "{\"actor\":");
-	tr_put_row(&x->out, row);
-	tr_bytes_put_byte(&x->out, '}');
-	tr_exchange_json(x, 200, &x->out);
+	answer_row(arg, failure, row, "}");
 }
 
 static void run_create(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text body)
@@ -333,35 +326,9 @@ static void run_create(struct tr_exchange *x, const struct tr_http_head *head, s
 	tr_bytes_free(&o.input);
 }
 
-/* ---- DELETE /actors/{id} */
+/* ---- DELETE /actors/{id}, POST /actors/{id}/sleep */
 
-static void on_deleted(void *arg, const struct tr_failure *failure, const struct tr_actor_row *row, bool created)
-{
-	struct tr_exchange *x = arg;
-
-	(void)row;
-	(void)created;
-	if (!tr_exchange_paid(x))
-		return;
-	if (failure && !is_missing(failure)) /* 3.7: what is gone may be deleted again */
-		tr_exchange_failure(x, failure);
-	else
-		tr_exchange_answer(x, 200, "application/json", "{}", 2);
-}
-
-static void run_delete(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text body)
-{
-	struct tr_address to = tr_target_address(&x->target);
-
-	(void)head;
-	(void)body;
-	x->owed = 1;
-	tr_core_destroy(x->client->gate->o.core, &to, on_deleted, x);
-}
-
-/* ---- POST /actors/{id}/sleep */
-
-static void on_to_sleep(void *arg, const struct tr_failure *failure, const struct tr_actor_row *row, bool created)
+static void on_done(void *arg, const struct tr_failure *failure, const struct tr_actor_row *row, bool created)
 {
 	struct tr_exchange *x = arg;
 
@@ -375,6 +342,22 @@ static void on_to_sleep(void *arg, const struct tr_failure *failure, const struc
 		tr_exchange_answer(x, 200, "application/json", "{}", 2);
 }
 
+/* 3.7: what is gone may be deleted again. */
+static void on_deleted(void *arg, const struct tr_failure *failure, const struct tr_actor_row *row, bool created)
+{
+	on_done(arg, failure && is_missing(failure) ? NULL : failure, row, created);
+}
+
+static void run_delete(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text body)
+{
+	struct tr_address to = tr_target_address(&x->target);
+
+	(void)head;
+	(void)body;
+	x->owed = 1;
+	tr_core_destroy(x->client->gate->o.core, &to, on_deleted, x);
+}
+
 static void run_sleep(struct tr_exchange *x, const struct tr_http_head *head, struct troupe_text body)
 {
 	struct tr_address to = tr_target_address(&x->target);
@@ -382,7 +365,7 @@ static void run_sleep(struct tr_exchange *x, const struct tr_http_head *head, st
 	(void)head;
 	(void)body;
 	x->owed = 1;
-	tr_core_sleep(x->client->gate->o.core, &to, on_to_sleep, x);
+	tr_core_sleep(x->client->gate->o.core, &to, on_done, x);
 }
 
 /* ---- */
