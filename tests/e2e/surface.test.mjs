@@ -191,6 +191,34 @@ testEach("a subscription that is not allowed ends its connection with auth.forbi
 	await conn.dispose();
 });
 
+testEach("a connection tells that it is ready, that it opens, and that it closes, through a restart of the server", async (stage, { counter }, { troupe }) => {
+	const conn = counter.getOrCreate(["k"]).connect();
+	const told = [];
+	let back = null;
+
+	conn.onOpen(() => {
+		told.push("open");
+		back?.();
+	});
+	conn.onClose(() => told.push("close"));
+	await conn.ready;
+	assert.equal(conn.isConnected, true);
+	const again = new Promise((done) => { back = done; });
+
+	await troupe.crash();
+	await again;
+	assert.equal(await conn.increment(1), 1);
+	assert.deepEqual(told, ["open", "close", "open"]);
+	await conn.dispose();
+	assert.equal(conn.isConnected, false);
+});
+
+testEach("regions and pools are taken, and mean nothing here", async (stage, { counter }) => {
+	assert.equal(await counter.getOrCreate(["k"], { createInRegion: "moon" }).increment(1), 1);
+	assert.equal(await counter.getOrCreate(["k"], { createInRegion: "mars" }).connect().increment(1), 2);
+	assert.equal(await (await counter.create(["l"], { region: "moon", poolName: "crew" })).increment(1), 1);
+});
+
 testEach("dispose of a client ends its connections", async (stage, client) => {
 	const conns = [client.doorActor.getOrCreate(["k"]).connect(), client.counter.getOrCreate(["k"]).connect()];
 
