@@ -96,6 +96,9 @@ struct troupe_kind {
 	int  (*join)(struct troupe_actor *a, struct troupe_peer *p);  /* negative: refused as well */
 	void (*leave)(struct troupe_actor *a, struct troupe_peer *p); /* p is gone: it can be read, not sent to */
 	bool visitors;                          /* join and leave are called for the visitor of an HTTP call, too */
+	/* At the end of a turn that changed kept fields, within that turn: what it publishes is the turn's. Not after create, sleep
+	 * and destroy, nor after a turn that failed. Kept fields are to be read here; what it writes to them is put back */
+	void (*changed)(struct troupe_actor *a);
 	int  idle_ms;                           /* without connection, call, turn, hold or timer for so long, it sleeps;
 	                                           0: 30 s (TR_IDLE_MS), negative: only when asked to */
 	bool hibernate;                         /* connections that say nothing do not keep it awake: it sleeps under them */

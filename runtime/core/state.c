@@ -138,20 +138,38 @@ int tr_state_load(struct troupe_actor *a, struct troupe_value state)
 	return 0;
 }
 
+/* Are they other than when they were last saved? What they are now, in the core's scratch. */
+static bool differ(struct troupe_actor *a)
+{
+	struct tr_bytes *now = &a->core->scratch;
+
+	tr_bytes_clear(now);
+	tr_record_encode(a->kind->state, a->self, 0, now);
+	return now->size != a->saved.size || (now->size > 0 && memcmp(now->data, a->saved.data, now->size) != 0);
+}
+
+/* The author is told; saved they are already. */
+static void tell_changed(struct troupe_actor *a)
+{
+	a->kind->changed(a);
+	if (!differ(a))
+		return;
+	tr_warn("actor.changed", "kind=%s key=%s reason=\"what changed wrote to kept fields is put back\"", a->row.name, a->row.key);
+	tr_state_restore(a);
+}
+
 void tr_state_save(struct troupe_actor *a)
 {
 	struct tr_core *core = a->core;
-	struct tr_bytes *now = &core->scratch;
+	bool first = a->saved.size == 0;
 
-	if (!a->kind->state)
+	if (!a->kind->state || !differ(a))
 		return;
-	tr_bytes_clear(now);
-	tr_record_encode(a->kind->state, a->self, 0, now);
-	if (now->size == a->saved.size && (now->size == 0 || memcmp(now->data, a->saved.data, now->size) == 0))
-		return;
-	tr_ledger_write(&core->ledger, TR_OP_STATE, a->row.num, 0, NULL, 0, now->data, now->size);
+	tr_ledger_write(&core->ledger, TR_OP_STATE, a->row.num, 0, NULL, 0, core->scratch.data, core->scratch.size);
 	tr_bytes_clear(&a->saved);
-	tr_bytes_put(&a->saved, now->data, now->size);
+	tr_bytes_put(&a->saved, core->scratch.data, core->scratch.size);
+	if (!first && a->kind->changed && a->life == TR_AWAKE)
+		tell_changed(a);
 }
 
 /* The saved bytes are this turn's only if it ended well, so after a bad turn they are still the former. */

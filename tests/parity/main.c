@@ -22,7 +22,7 @@
 	X(sleep) X(sleep_never) X(sleep_long_rpc) X(sleep_last_word) X(sleep_wait_in_wake) X(sleep_graceful) X(wait_until_probe) \
 	X(sleep_raw_http) X(sleep_raw_socket) X(sleep_socket_told) X(sleep_socket_told_late) X(sleep_message_listener) \
 	X(sleep_message_property) X(sleep_close_listener) X(sleep_close_property) X(sleep_exceeds_grace) X(sleep_abort) \
-	X(hibernation) X(hibernation_window) X(hibernation_cleanup)
+	X(state_change) X(state_change_reentrant) X(hibernation) X(hibernation_window) X(hibernation_cleanup)
 
 #define DECLARE(name) extern const struct troupe_kind name##_kind;
 EACH_KIND(DECLARE)

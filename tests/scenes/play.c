@@ -311,10 +311,31 @@ static void agent_does(struct play *p, char *rest)
 	tr_world_turn(&p->world);
 }
 
+static void on_sleep(void *arg, const struct tr_failure *failure, const struct tr_actor_row *row, bool created)
+{
+	(void)row;
+	(void)created;
+	if (failure)
+		complain(arg, "there is nobody who could sleep");
+}
+
+static void sleeps(struct play *p, const char *kind, const char *slash)
+{
+	tr_core_sleep(p->world.core, &(struct tr_address){
+		.name = { kind, (size_t)(slash - kind) },
+		.key  = { slash + 1, strlen(slash + 1) },
+	}, on_sleep, p);
+	tr_world_turn(&p->world);
+}
+
 static bool world_does(struct play *p, const char *first, char *rest)
 {
+	const char *slash = strchr(first, '/');
+
 	if (strcmp(first, "agent") == 0) {
 		agent_does(p, rest);
+	} else if (slash) { /* "sleeps" */
+		sleeps(p, first, slash);
 	} else if (strcmp(first, "time") == 0) {
 		word(&rest); /* "passes" */
 		tr_world_pass(&p->world, atoi(rest));

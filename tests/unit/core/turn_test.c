@@ -368,6 +368,51 @@ TEST(errors_name_what_was_wrong)
 	end(&ann);
 }
 
+static int changes;
+
+static void on_changed(struct troupe_actor *a)
+{
+	struct probe *p = troupe_self(a);
+
+	changes++;
+	troupe_publish(a, "said", &probe_text, &(struct probe_text){ "changed" });
+	p->count += 1000; /* not here */
+	troupe_set_text(a, &p->note, "nor this");
+}
+
+static struct troupe_kind watched;
+static const struct troupe_kind *const watched_kinds[] = { &watched, NULL };
+
+TEST(a_turn_that_changes_kept_fields_says_so_once_and_in_the_same_turn)
+{
+	struct tr_someone ann;
+
+	watched = probe_kind;
+	watched.changed = on_changed;
+	changes = 0;
+	tr_world_open(&w, watched_kinds, NULL);
+	joined(&ann, NULL);
+	assert_int_equal(changes, 0); /* to be created is no change */
+	tr_someone_subscribes(&ann, "said", true);
+	tr_someone_calls(&ann, "add", "[]");
+	tr_someone_calls(&ann, "add", "[]");
+	tr_someone_calls(&ann, "read", "[]");
+	tr_someone_calls(&ann, "spoil", "[]");
+	tr_world_turn(&w);
+	assert_int_equal(changes, 2);
+	assert_non_null(strstr(tr_someone_hears_tag(&ann, "Event"), "\"text\":\"changed\",\"seq\":1"));
+	assert_non_null(strstr(tr_someone_hears_tag(&ann, "Event"), "\"seq\":2"));
+	assert_non_null(strstr(tr_someone_hears_tag(&ann, "ActionResponse"), "\"count\":2"));
+	tr_someone_calls(&ann, "doze", "[]");
+	tr_world_turn(&w);
+	tr_someone_calls(&ann, "read", "[]");
+	tr_world_turn(&w);
+	tr_someone_hears_tag(&ann, "ActionResponse");
+	assert_string_equal(strstr(tr_someone_hears_tag(&ann, "ActionResponse"), "\"output\""), "\"output\":{\"count\":2}}");
+	assert_int_equal(changes, 2);
+	end(&ann);
+}
+
 TESTS(RUN(a_reply_waits_for_the_commit),
       RUN(what_changes_nothing_commits_nothing),
       RUN(a_burst_shares_one_commit),
@@ -385,4 +430,5 @@ TESTS(RUN(a_reply_waits_for_the_commit),
       RUN(an_event_may_be_refused_to_a_connection),
       RUN(the_caller_may_go_before_the_answer),
       RUN(too_many_open_calls_are_refused_one_by_one),
-      RUN(errors_name_what_was_wrong))
+      RUN(errors_name_what_was_wrong),
+      RUN(a_turn_that_changes_kept_fields_says_so_once_and_in_the_same_turn))
