@@ -134,7 +134,8 @@ FUZZ_OUT := build-fuzz
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(FUZZ_OUT)/%)
 FUZZ_LIB := $(patsubst %.c,$(FUZZ_OUT)/%.o,$(wildcard proto/*.c) runtime/base/log.c runtime/base/mem.c \
             $(wildcard runtime/gate/http_head.c runtime/gate/http_body.c runtime/gate/address.c runtime/gate/forwarded.c runtime/gate/text.c \
-            runtime/sandbox/sse.c runtime/sandbox/config.c))
+            runtime/sandbox/sse.c runtime/sandbox/config.c \
+            runtime/sandbox/bridge_reply.c runtime/sandbox/problem.c))
 FUZZ_FLAGS = -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -Iproto -fsanitize=address,undefined -fno-sanitize-recover=all
 SECONDS_EACH ?= 10
 F ?=
@@ -182,7 +183,8 @@ install: all ## DESTDIR=, PREFIX=/usr/local: the program, the libraries, the hea
 	install -m 755 $(OUT)/libtroupe.so $(DESTDIR)$(PREFIX)/lib/libtroupe.so.0
 	ln -sf libtroupe.so.0 $(DESTDIR)$(PREFIX)/lib/libtroupe.so
 	install -m 644 $(PUBLIC) $(DESTDIR)$(PREFIX)/include/
-	install -d $(DESTDIR)$(PREFIX)/share/troupe/demo
+	install -d $(DESTDIR)$(PREFIX)/share/troupe/demo $(DESTDIR)$(PREFIX)/share/troupe/bridge
+	install -m 644 runtime/sandbox/bridge/main.mjs $(DESTDIR)$(PREFIX)/share/troupe/bridge/
 	install -m 644 $(wildcard clients/demo/*.mjs clients/demo/*.json) $(DESTDIR)$(PREFIX)/share/troupe/demo/
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: troupe' \
 	  'Description: a multiplayer coordinator actor runtime' 'Version: $(VERSION)' \

@@ -142,6 +142,7 @@ npm_folder clients/demo "the sandbox-agent and the demonstration agent" npm
 if [ "$what" = test ]; then
 	newer_node
 	npm_folder tests/e2e "the end-to-end tests" newer_npm
+	npm_folder tests/providers "the end-to-end tests of providers" newer_npm
 fi
 ls clients/demo/node_modules/@sandbox-agent/cli-linux-*/bin/sandbox-agent >/dev/null 2>&1 ||
 	give_up "there is no sandbox-agent program for this kind of machine ($(uname -sm)) in npm.

@@ -439,8 +439,10 @@ struct troupe_session_options {
 	const char *auto_approve;  /* kinds of tools, "read,search", "*" for all, that are answered "once" without asking people.
 	                              The agent says itself of what kind a tool is. NULL: the server's --auto-approve */
 	int64_t     stall_ms;      /* of a turn without a word of the agent, then it is told as stalled; 0: ten minutes */
-	const char *provider;      /* "local": a process of its own on this machine. Never pass on what a client says without
-	                              troupe_provider_offered */
+	const char *provider;      /* "local": a process of its own on this machine; "daytona", "e2b" ...: README.md. Never pass
+	                              on what a client says without troupe_provider_offered */
+	struct troupe_value provider_options; /* an object, instead of what the server's --provider-options has; size 0: that.
+	                              Kept until the sandbox is destroyed: secrets belong into the server's environment */
 	const char *sandbox_id;    /* with base_url: what getSessionInfo shows. With a provider: one that exists already,
 	                              PROVIDER/RAW, which is used and not destroyed */
 	bool        alone;         /* where it would be a shared one on this machine, "local" is taken instead */

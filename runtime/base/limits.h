@@ -94,6 +94,12 @@
 #define TR_CONFIG_DEPTH_MAX           32                 /* their nesting: as well */
 #define TR_CONFIG_WAITING_MAX         64                 /* settings of a session still to be made: actor.overloaded */
 #define TR_REPLAY_TEXT_MAX            12000              /* characters of history given to a new agent session */
+#define TR_BRIDGE_CREATE_MS           900000             /* for a provider to make a sandbox: sandbox.not_created; one that comes
+                                                            later is destroyed */
+#define TR_BRIDGE_MS                  60000              /* for anything else that it does: sandbox.provider_error */
+#define TR_BRIDGE_STOP_MS             5000               /* for the process to end, when the server ends: it is left to itself */
+#define TR_BRIDGE_LINE_MAX            (64 * 1024)        /* of what it says: it is ended, and started again */
+#define TR_PROVIDER_OPTIONS_BYTES_MAX (64 * 1024)        /* JSON: the server does not start; an actor's: request.invalid */
 #define TR_PROVIDERS_MAX              64                 /* of sandboxes, with options of their own: request.invalid */
 #define TR_LOCAL_SANDBOXES_MAX        256                /* processes for single actors: sandbox.not_created */
 #define TR_LOCAL_NAME_MAX             65                 /* of one of them, with its NUL */

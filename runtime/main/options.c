@@ -172,20 +172,26 @@ static bool is_name(const char *text)
 
 static const char *add_provider(struct tr_options *o, const char *text)
 {
-	static const char *const known[] = { "local", "url" };
 	size_t n = 0;
 
 	while (o->providers[n])
 		n++;
 	if (n == PROVIDERS_MAX)
 		return "there are more than 16 providers";
-	for (size_t i = 0; i < LENGTH(known); i++) {
-		if (!strcmp(text, known[i])) {
-			o->providers[n] = known[i];
-			return NULL;
-		}
-	}
-	return "it must be local or url";
+	o->providers[n] = text;
+	return is_name(text) ? NULL : "a provider's name has letters, digits, '.', '_' and '-'";
+}
+
+static const char *set_provider_options(struct tr_options *o, const char *text)
+{
+	o->provider_options = text;
+	return NULL;
+}
+
+static const char *set_provider_modules(struct tr_options *o, const char *text)
+{
+	o->provider_modules = text;
+	return NULL;
 }
 
 static const char *set_agent(struct tr_options *o, const char *text)
@@ -315,10 +321,21 @@ static const struct option table[] = {
 	{ .name = "provider", .value = "NAME", .example = "local", .several = providers_text,
 	  .set = add_provider,
 	  .help = "Who makes a sandbox for each actor, and destroys it with\n"
-		  "the actor: local is a sandbox-agent process of its own.\n"
-		  "May be given several times: the first is for actors that\n"
-		  "choose none, and people may choose among all. url lets\n"
-		  "people name the address of a sandbox-agent." },
+		  "the actor: local is a sandbox-agent process of its own;\n"
+		  "daytona, e2b, docker, vercel, modal, cloudflare,\n"
+		  "computesdk and sprites are the sandbox-agent SDK's, run\n"
+		  "under Node. May be given several times: the first is for\n"
+		  "actors that choose none, people may choose among all. url\n"
+		  "lets people name the address of a sandbox-agent." },
+	{ .name = "provider-options", .value = "FILE", .example = "providers.json",
+	  .set = set_provider_options,
+	  .help = "What providers are given: a JSON object with an object\n"
+		  "for each, by name. \"module\" in one names a module of\n"
+		  "your own. Keys and tokens go into the environment." },
+	{ .name = "provider-modules", .value = "DIR", .example = "/srv/providers",
+	  .set = set_provider_modules,
+	  .help = "Where npm has installed sandbox-agent and what those\n"
+		  "providers need, like @daytonaio/sdk (.)." },
 	{ .name = "allow-private-sandboxes", .example = "1", .set = set_private_sandboxes,
 	  .help = "Addresses of sandboxes that actors, people or providers\n"
 		  "name may lead to this machine and to private networks." },
@@ -635,6 +652,28 @@ static bool is_loopback(const struct tr_options *o)
 	return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
 }
 
+static int check_providers(const struct tr_options *o)
+{
+	static const char *const known[] = { "local", "url", "daytona", "e2b", "docker", "vercel", "modal",
+		"cloudflare", "computesdk", "sprites" };
+	struct stat at;
+
+	for (size_t n = 0, i; o->providers[n] && !o->provider_options; n++) {
+		for (i = 0; i < LENGTH(known) && strcmp(o->providers[n], known[i]); i++)
+			;
+		if (i < LENGTH(known))
+			continue;
+		fprintf(stderr, "troupe: --provider %s: nobody knows it; `troupe serve --help` names those there are,"
+			" and --provider-options can name a module for one of your own\n", o->providers[n]);
+		return TR_OPTIONS_EXIT_USAGE;
+	}
+	if (o->provider_modules && (stat(o->provider_modules, &at) || !S_ISDIR(at.st_mode))) {
+		fprintf(stderr, "troupe: --provider-modules %s: this is no directory\n", o->provider_modules);
+		return TR_OPTIONS_EXIT_USAGE;
+	}
+	return 0;
+}
+
 static int check_together(const struct tr_options *o, const bool given[])
 {
 	bool local = !strcmp(o->sandbox, "local"), remote = !local && strcmp(o->sandbox, "none");
@@ -664,7 +703,7 @@ static int check_together(const struct tr_options *o, const bool given[])
 			" make it first, or name another\n", o->cwd);
 		return TR_OPTIONS_EXIT_USAGE;
 	}
-	return 0;
+	return check_providers(o);
 }
 
 /* What comes before the options: `troupe serve`, or a question about the program. -1: it is serve. */

@@ -15,6 +15,8 @@ struct tr_options {
 	const char       *sandbox_token;/* --sandbox-token; NULL */
 	const char       *sandbox_agent;/* --sandbox-agent PATH; NULL: searched */
 	const char       *providers[17]; /* --provider, several; ends with NULL */
+	const char       *provider_options; /* --provider-options FILE; NULL */
+	const char       *provider_modules; /* --provider-modules DIR; NULL: the working directory */
 	const char       *agent;        /* --agent NAME, "mock" */
 	long              permission_s; /* --permission-time; 0: no limit */
 	const char       *auto_approve; /* --auto-approve KINDS; NULL: none */

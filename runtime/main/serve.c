@@ -7,6 +7,7 @@
 #include "runtime/main/serve.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -133,6 +134,33 @@ static int open_store(struct server *s)
 	return rc;
 }
 
+/* The file of --provider-options, checked. False: that was said. */
+static bool read_provider_options(const char *path, struct tr_bytes *ret)
+{
+	FILE *file = fopen(path, "re");
+	const char *why = NULL;
+	size_t size = 0;
+
+	if (file) {
+		char *room = (char *)tr_bytes_reserve(ret, TR_PROVIDER_OPTIONS_BYTES_MAX + 1);
+
+		size = room ? fread(room, 1, TR_PROVIDER_OPTIONS_BYTES_MAX + 1, file) : 0;
+		while (size > 0 && strchr(" \t\r\n", room[size - 1]))
+			size--;
+		ret->size = size;
+		fclose(file);
+	}
+	if (!file)
+		why = strerror(errno);
+	else if (size > TR_PROVIDER_OPTIONS_BYTES_MAX)
+		why = "it is larger than 64 KiB";
+	else
+		why = tr_bridge_options_check((struct troupe_text){ (const char *)ret->data, ret->size });
+	if (why)
+		fprintf(stderr, "troupe: --provider-options %s: %s\n", path, why);
+	return why == NULL;
+}
+
 static int open_sandbox(struct server *s)
 {
 	const char *where = s->o->sandbox;
@@ -141,7 +169,9 @@ static int open_sandbox(struct server *s)
 		.base = s->base, .agent = s->o->agent, .cwd = s->cwd, .cwd_given = s->o->cwd != NULL, .data_dir = s->o->data,
 		.binary = s->o->sandbox_agent, .providers = s->o->providers, .private_ok = s->o->private_sandboxes,
 		.permission_ms = s->o->permission_s * (int64_t)1000, .auto_approve = s->o->auto_approve,
+		.provider_modules = s->o->provider_modules,
 	};
+	struct tr_bytes options = { 0 };
 	int rc = 0;
 
 	if (none && !s->o->providers[0])
@@ -154,7 +184,13 @@ static int open_sandbox(struct server *s)
 	o.local = s->local;
 	o.base_url = local || none ? NULL : where;
 	o.token = local || none ? NULL : s->o->sandbox_token;
-	return tr_sandbox_new(&s->sandbox, &o);
+	if (s->o->provider_options && !read_provider_options(s->o->provider_options, &options))
+		rc = TROUPE_EINVAL;
+	o.provider_options = (struct troupe_text){ (const char *)options.data, options.size };
+	if (rc == 0)
+		rc = tr_sandbox_new(&s->sandbox, &o);
+	tr_bytes_free(&options);
+	return rc;
 }
 
 static int open_core(struct server *s, const struct troupe_kind *const *kinds)

@@ -19,7 +19,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +33,7 @@
 #include "proto/troupe_errors.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/sandbox/child.h"
 #include "runtime/sandbox/local_disk.h"
 
 enum {
@@ -127,14 +127,6 @@ static bool port_answers(int port)
 
 /* ---------------------------------------------------------------- starting */
 
-static bool begins_with_any(const char *text, const char *const *prefixes)
-{
-	for (; *prefixes; prefixes++)
-		if (!strncmp(text, *prefixes, strlen(*prefixes)))
-			return true;
-	return false;
-}
-
 static char *variable(const char *name, const char *value)
 {
 	size_t size = strlen(name) + strlen(value) + 2;
@@ -144,70 +136,30 @@ static char *variable(const char *name, const char *value)
 	return text;
 }
 
-/* Ours, without what is the server's own: an agent runs what people ask, and shall not read our secrets. */
-static char **environment(const struct tr_local *l)
-{
-	static const char *const without[] = {
-		"TROUPE_TOKEN=", "TROUPE_SANDBOX_TOKEN=", "TROUPE_SUPERVISED=", "LISTEN_FDS=", "LISTEN_PID=",
-		"LISTEN_FDNAMES=", "NOTIFY_SOCKET=", "XDG_DATA_HOME=", TR_LOCAL_MARK "=", NULL,
-	};
-	size_t count = 0, kept = 0;
-	char **all;
-
-	while (environ[count])
-		count++;
-	all = tr_alloc((count + 5) * sizeof(*all));
-	for (size_t i = 0; i < count; i++)
-		if (!begins_with_any(environ[i], without))
-			all[kept++] = tr_strdup(environ[i]);
-	all[kept++] = variable("XDG_DATA_HOME", l->home);
-	all[kept++] = variable(TR_LOCAL_MARK, l->folder);
-	/* Its log is our file, and a line for each request would fill it. */
-	if (!getenv("SANDBOX_AGENT_LOG_STDOUT"))
-		all[kept++] = variable("SANDBOX_AGENT_LOG_STDOUT", "1");
-	if (!getenv("RUST_LOG"))
-		all[kept++] = variable("RUST_LOG", "warn");
-	return all;
-}
-
-static void free_environment(char **all)
-{
-	for (char **one = all; *one; one++)
-		free(*one);
-	free(all);
-}
-
-/* In a session of its own, so that it outlives us, with nothing of ours but its environment. 0 or an errno. */
+/* In a session of its own, so that it outlives us. 0 or an errno. */
 static int spawn(struct tr_local *l, pid_t *pid)
 {
 	char port[8];
 	char *argv[] = { l->binary, "server", "--no-telemetry", "--host", "127.0.0.1", "--port", port,
 			 "--token", l->note.token, NULL };
-	char **env = environment(l);
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t how;
-	sigset_t none, all;
+	char *home = variable("XDG_DATA_HOME", l->home), *mark = variable(TR_LOCAL_MARK, l->folder);
+	const char *with[5] = { home, mark };
+	size_t count = 2;
 	int log, error;
 
 	snprintf(port, sizeof(port), "%d", l->note.port);
+	/* Its log is our file, and a line for each request would fill it. */
+	if (!getenv("SANDBOX_AGENT_LOG_STDOUT"))
+		with[count++] = "SANDBOX_AGENT_LOG_STDOUT=1";
+	if (!getenv("RUST_LOG"))
+		with[count++] = "RUST_LOG=warn";
 	log = tr_local_open_log(l->log_path);
 	if (log < 0)
 		tr_warn("sandbox.log_failed", "path=\"%s\" reason=\"%s\"", l->log_path, strerror(errno));
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
-	posix_spawn_file_actions_adddup2(&files, log < 0 ? 0 : log, 1);
-	posix_spawn_file_actions_adddup2(&files, 1, 2);
-	posix_spawn_file_actions_addclosefrom_np(&files, 3);
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_init(&how);
-	posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setsigmask(&how, &none);
-	posix_spawnattr_setsigdefault(&how, &all);
-	error = posix_spawn(pid, l->binary, &files, &how, argv, env);
-	posix_spawnattr_destroy(&how);
-	posix_spawn_file_actions_destroy(&files);
-	free_environment(env);
+	error = tr_child_start(pid, &(struct tr_child_options){
+		.program = l->binary, .argv = argv, .in = -1, .out = log, .err = log, .with = with });
+	free(home);
+	free(mark);
 	if (log >= 0)
 		close(log);
 	return error;

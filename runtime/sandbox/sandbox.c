@@ -18,8 +18,10 @@ struct tr_sandbox {
 	bool               cwd_given;
 	char             **offered; /* ends with NULL */
 	struct tr_provider *own, *boxes;   /* among providers; boxes NULL: no data directory */
-	struct tr_provider *providers[TR_PROVIDERS_MAX];
+	struct { struct tr_provider *provider; char *options; } providers[TR_PROVIDERS_MAX]; /* options NULL: the server's */
 	size_t             provider_count;
+	struct tr_bridge  *bridge;         /* NULL: no data directory */
+	unsigned           stopping;       /* parts that have not stopped yet */
 	struct tr_http    *http;
 	struct tr_debts   *debts;
 	struct tr_places  *places;
@@ -55,20 +57,38 @@ bool tr_sandbox_own_is_local(const struct tr_sandbox *s)
 
 /* ------------------------------------------------------------------ providers */
 
+static bool same_options(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static void add_provider(struct tr_sandbox *s, struct tr_provider *p, const char *options)
+{
+	assert(s->provider_count < TR_PROVIDERS_MAX);
+	s->providers[s->provider_count].provider = p;
+	s->providers[s->provider_count++].options = tr_strdup(options);
+}
+
+/* Those of the bridge come into being when they are first asked for. */
 static struct tr_provider *find_provider(struct tr_sandbox *s, const char *name, const char *options)
 {
-	(void)options;
+	struct tr_provider *p;
+
 	for (size_t i = 0; i < s->provider_count; i++) {
-		if (strcmp(s->providers[i]->name, name) == 0)
-			return s->providers[i];
+		if (strcmp(s->providers[i].provider->name, name) == 0 && same_options(s->providers[i].options, options))
+			return s->providers[i].provider;
 	}
-	return NULL;
+	if (!s->bridge || s->provider_count == TR_PROVIDERS_MAX)
+		return NULL;
+	p = tr_bridge_provider(s->bridge, name, options);
+	if (p)
+		add_provider(s, p, options);
+	return p;
 }
 
 void tr_sandbox_add_provider(struct tr_sandbox *s, struct tr_provider *p)
 {
-	assert(s->provider_count < TR_PROVIDERS_MAX);
-	s->providers[s->provider_count++] = p;
+	add_provider(s, p, NULL);
 }
 
 struct tr_provider *tr_sandbox_provider(struct tr_sandbox *s, const char *name, const char *options)
@@ -134,6 +154,9 @@ static void make_providers(struct tr_sandbox *s, const struct tr_sandbox_options
 	s->boxes = tr_provider_local_new(&(struct tr_local_options){
 		.base = s->base, .data_dir = o->data_dir, .binary = o->binary });
 	tr_sandbox_add_provider(s, s->boxes);
+	s->bridge = tr_bridge_new(&(struct tr_bridge_options){
+		.base = s->base, .data_dir = o->data_dir, .modules = o->provider_modules, .options = o->provider_options,
+		.private_ok = o->private_ok });
 }
 
 int tr_sandbox_new(struct tr_sandbox **ret, const struct tr_sandbox_options *o)
@@ -172,8 +195,11 @@ struct tr_sandbox *tr_sandbox_free(struct tr_sandbox *s)
 		return NULL;
 	tr_places_free(s->places);
 	tr_debts_free(s->debts);
-	for (size_t i = 0; i < s->provider_count; i++)
-		s->providers[i]->ops->free(s->providers[i]);
+	for (size_t i = 0; i < s->provider_count; i++) {
+		s->providers[i].provider->ops->free(s->providers[i].provider);
+		free(s->providers[i].options);
+	}
+	tr_bridge_free(s->bridge);
 	tr_http_free(s->http);
 	for (size_t i = 0; s->offered[i]; i++)
 		free(s->offered[i]);
@@ -194,21 +220,29 @@ static void on_stopped(evutil_socket_t fd, short what, void *arg)
 	struct tr_sandbox *s = arg;
 
 	(void)fd, (void)what;
-	s->on_stopped(s->stopped_arg);
+	if (--s->stopping == 0)
+		s->on_stopped(s->stopped_arg);
+}
+
+static void on_part_stopped(void *arg)
+{
+	on_stopped(-1, 0, arg);
 }
 
 void tr_sandbox_stop(struct tr_sandbox *s, bool keep, void (*then)(void *arg), void *arg)
 {
 	struct timeval now = { 0, 0 };
 
-	if (s->boxes) {
-		tr_provider_local_stop(s->boxes, keep, then, arg);
-		return;
-	}
 	s->on_stopped = then;
 	s->stopped_arg = arg;
+	s->stopping = 1;
 	s->stopped = evtimer_new(s->base, on_stopped, s);
 	evtimer_add(s->stopped, &now);
+	if (!s->boxes)
+		return;
+	s->stopping += 2;
+	tr_provider_local_stop(s->boxes, keep, on_part_stopped, s);
+	tr_bridge_stop(s->bridge, on_part_stopped, s);
 }
 
 /* ------------------------------------------------------------------ for its sessions */

@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include "runtime/core/ports.h"
+#include "runtime/sandbox/bridge.h"
 #include "runtime/sandbox/local.h"
 
 struct tr_sandbox;
@@ -23,6 +24,8 @@ struct tr_sandbox_options {
 	const char        *binary;    /* of sandbox-agent; NULL: searched for */
 	const char *const *providers; /* names that people may choose; the first is that of sessions that name none. Ends with
 	                                 NULL; NULL: none */
+	struct troupe_text provider_options; /* JSON, as tr_bridge_options_check wants it; size 0: none */
+	const char        *provider_modules; /* where npm installed the SDK; NULL: where we are */
 	bool               private_ok; /* URLs of sandboxes may lead to private addresses, whoever named them */
 	/* For sessions that say nothing else (struct troupe_session_options). */
 	int64_t            permission_ms;

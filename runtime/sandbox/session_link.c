@@ -4,8 +4,9 @@
  *	down -> place -> health -> list -> clean -> boot -> up        up -> health again when the way breaks
  *	                                     `----(still bound)---> up
  *
- * Trying goes on with back-off as long as the session is open. After TR_HEALTH_TRIES failures those who wait are told, and the
- * sandbox's provider is asked to start it, and where it is now; whoever prompts next makes us try again at once. */
+ * Trying goes on with back-off as long as the session is open. After the first failure the sandbox's provider is asked where it is
+ * now; after TR_HEALTH_TRIES those who wait are told, and the provider is asked to start it. Whoever prompts next makes us try
+ * again at once. */
 #include "runtime/sandbox/session.h"
 
 #include <stdio.h>
@@ -220,7 +221,7 @@ static void try_later(struct troupe_session *s, const char *why)
 		return;
 	s->link = TR_LINK_HEALTH;
 	tr_link_timer(s, wait < TR_HEALTH_WAIT_MAX_MS ? wait : TR_HEALTH_WAIT_MAX_MS,
-	              !s->url ? find : s->tries % TR_HEALTH_TRIES == 0 ? mend : ask_health);
+	              !s->url || s->tries == 1 ? find : s->tries % TR_HEALTH_TRIES == 0 ? mend : ask_health);
 }
 
 void tr_link_trouble(struct troupe_session *s, const char *why)

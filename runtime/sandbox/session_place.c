@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/json.h"
 #include "runtime/base/mem.h"
 
 /* ------------------------------------------------------------------ which */
@@ -44,12 +45,27 @@ static int given_own(struct troupe_session *s, const struct troupe_session_optio
 	return 0;
 }
 
+/* The actor's own options as JSON, NULL for none; false: they are no object, or too large. */
+static bool options_text(struct troupe_value v, struct tr_bytes *into, const char **ret)
+{
+	*ret = NULL;
+	if (v.size == 0)
+		return true;
+	if (tr_json_encode(into, v, TR_JSON_PLAIN) < 0 || into->data[0] != '{' || into->size > TR_PROVIDER_OPTIONS_BYTES_MAX)
+		return false;
+	*ret = tr_bytes_text(into);
+	return true;
+}
+
 static int by_provider(struct troupe_session *s, const struct troupe_session_options *o, const char *name,
-                       struct tr_place_options *p)
+                       struct tr_bytes *options, struct tr_place_options *p)
 {
 	char prefix[TR_PROVIDER_NAME_MAX];
 
-	p->provider = tr_sandbox_provider(s->sandbox, name, NULL);
+	if (!options_text(o->provider_options, options, &p->options))
+		return troupe_refuse(s->actor, TROUPE_EINVAL, "providerOptions: must be an object of at most %d bytes",
+		                     TR_PROVIDER_OPTIONS_BYTES_MAX);
+	p->provider = tr_sandbox_provider(s->sandbox, name, p->options);
 	p->ask = o->ask_when_lost;
 	if (!p->provider || !p->provider->ops->create)
 		return troupe_refuse(s->actor, TROUPE_EINVAL, "provider: \"%s\" makes no sandboxes here", name);
@@ -67,6 +83,7 @@ int tr_session_place(struct troupe_session *s, const struct troupe_session_optio
 {
 	const char *name = o->provider ? o->provider : tr_sandbox_offers(s->sandbox, 0);
 	struct tr_place_options p = { 0 };
+	struct tr_bytes options = { 0 };
 	int rc;
 
 	if (name && strcmp(name, "url") == 0 && !o->base_url)
@@ -76,13 +93,13 @@ int tr_session_place(struct troupe_session *s, const struct troupe_session_optio
 	if (o->base_url)
 		rc = given_url(s, o, &p);
 	else if (name && strcmp(name, "shared") != 0)
-		rc = by_provider(s, o, name, &p);
+		rc = by_provider(s, o, name, &options, &p);
 	else
 		rc = given_own(s, o, &p);
-	if (rc < 0)
-		return rc;
-	tr_place_join(tr_sandbox_places(s->sandbox), &s->place, s->actor, &p);
-	return 0;
+	if (rc == 0)
+		tr_place_join(tr_sandbox_places(s->sandbox), &s->place, s->actor, &p);
+	tr_bytes_free(&options);
+	return rc;
 }
 
 /* ------------------------------------------------------------------ news */

@@ -337,7 +337,13 @@ TEST(providers_are_named_one_by_one)
 	assert_string_equal(got.providers[0], "url");
 	assert_string_equal(got.providers[1], "local");
 	unsetenv("TROUPE_PROVIDER");
-	refuses("serve --provider nowhere", "--provider nowhere: it must be");
+	refuses("serve --provider nowhere", "--provider nowhere: nobody knows it");
+	serves("serve --provider mine --provider-options f.json");
+	assert_string_equal(got.provider_options, "f.json");
+	serves("serve --provider daytona --provider-modules /");
+	assert_string_equal(got.provider_modules, "/");
+	refuses("serve --provider-modules /nowhere", "--provider-modules /nowhere: this is no directory");
+	refuses("serve --provider a/b", "a provider's name has letters");
 }
 
 TEST(help_and_version_go_to_stdout)

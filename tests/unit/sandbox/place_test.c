@@ -360,7 +360,18 @@ TEST(an_address_that_changed_is_asked_for_again)
 	p.dead_reaches = 1;
 	kit_open();
 	UNTIL(told("sandbox.state", "\"ready\"") == 1);
-	assert_string_equal(p.did, "create;kept r1;reach r1;ensure r1;reach r1;");
+	assert_string_equal(p.did, "create;kept r1;reach r1;reach r1;");
+	assert_int_equal(told("sandbox.state", "unhealthy"), 0);
+	kit_end();
+}
+
+TEST(a_server_that_stays_away_is_started_by_the_provider)
+{
+	begin();
+	p.dead_reaches = 2;
+	kit_open();
+	UNTIL(told("sandbox.state", "\"ready\"") == 1);
+	assert_string_equal(p.did, "create;kept r1;reach r1;reach r1;ensure r1;reach r1;");
 	kit_end();
 }
 
@@ -466,6 +477,7 @@ TESTS(
 	RUN(a_lost_one_is_replaced_and_the_history_goes_on),
 	RUN(where_people_are_asked_a_lost_one_is_not_replaced_until_they_say_so),
 	RUN(an_address_that_changed_is_asked_for_again),
+	RUN(a_server_that_stays_away_is_started_by_the_provider),
 	RUN(a_destroyed_actors_sandbox_is_destroyed_once),
 	RUN(a_sandbox_is_owed_until_it_is_destroyed_whoever_dies_meanwhile),
 	RUN(one_that_is_made_after_its_actor_has_gone_is_destroyed),

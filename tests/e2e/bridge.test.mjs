@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The official SDK's provider modules behind Troupe: Daytona with its own SDK against a service of ours on loopback, the SDK's `local`, and
+ * a module of one's own. The sandbox-agents are real. */
+
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { Daytona } from "./kit/daytona.mjs";
+import { ROOT, commandOf, isAlive, kill, markedWith, sandboxAgent } from "./kit/process.mjs";
+import { Sandbox, freePort } from "./kit/sandbox.mjs";
+import { test } from "./kit/stage.mjs";
+import { poll } from "./kit/wait.mjs";
+
+const MODULES = path.join(ROOT, "tests/providers");
+const codeOf = ({ group, code }) => `${group}.${code}`;
+const failureOf = (promise) => promise.then((answer) => assert.fail(JSON.stringify(answer)), (error) => error);
+const bridges = (stage) => markedWith(stage.mark).filter((pid) => isAlive(pid) && /bridge\/main\.mjs/.test(commandOf(pid)));
+
+function optionsFile(stage, options) {
+	const file = stage.folder("providers.json");
+
+	writeFileSync(file, JSON.stringify(options));
+	return file;
+}
+
+async function withDaytona(stage, { args = ["--allow-private-sandboxes"], options = {}, keep = {} } = {}) {
+	let number = 0;
+	const daytona = await new Daytona(async () => new Sandbox({
+		folder: stage.folder(`box${number++}`), mark: stage.mark, port: await freePort(), env: keep })).open();
+
+	stage.atEnd(() => daytona.close());
+	const troupe = stage.unstarted({
+		sandbox: "none", env: daytona.env,
+		args: [
+			"--provider", "daytona", "--provider-modules", MODULES, "--cwd", "/tmp",
+			"--provider-options", optionsFile(stage, { daytona: options }), ...args,
+		],
+	});
+
+	return { daytona, troupe: await troupe.start() };
+}
+
+const prompt = (ear, text) => ear.conn.prompt({ userId: "ann", text });
+
+async function destroy(stage, troupe, ear, key) {
+	await ear.close();
+	const id = await stage.client(troupe).workspace.get([key]).resolve();
+
+	assert.equal((await fetch(`${troupe.url}/actors/${id}`, { method: "DELETE" })).status, 200);
+}
+
+test("a Daytona sandbox is made for a workspace, used, and deleted with it", async (stage) => {
+	const { daytona, troupe } = await withDaytona(stage, { options: { create: { labels: { troupe: "made-{seed}" } } } });
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	assert.equal((await prompt(ann, "hello")).stopReason, "end_turn");
+	assert.equal(ann.said, "You said: hello.");
+	assert.equal((await ann.conn.getSessionInfo()).sandboxId, "daytona/sb-1");
+	assert.deepEqual(ann.of("sandbox.state").map(({ state }) => state), ["creating", "starting", "ready"]);
+	assert.equal(daytona.created.length, 1);
+	assert.match(daytona.created[0].labels.troupe, /^made-[0-9a-z]{38}$/);
+	await destroy(stage, troupe, ann, "w");
+	await troupe.program.line(/debt\.paid .*sandbox="daytona\/sb-1" how=destroyed/);
+	assert.equal(daytona.count("DELETE /sandbox/sb-1"), 1);
+	assert.ok(!troupe.program.text.includes("dtn_secret_key"), "a key in the log");
+});
+
+test("where an address of a service may not be private, it is not asked", async (stage) => {
+	const { daytona, troupe } = await withDaytona(stage, { args: [] });
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+	const error = await failureOf(prompt(ann, "hello"));
+
+	assert.equal(codeOf(error), "sandbox.unreachable");
+	assert.match(error.message, /--allow-private-sandboxes/);
+	assert.equal(daytona.created.length, 1);
+});
+
+test("a sandbox that moved is found at its new address", async (stage) => {
+	const { daytona, troupe } = await withDaytona(stage);
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	await prompt(ann, "hello");
+	const box = daytona.sandboxes.get("sb-1");
+
+	await box.sandbox.stop();
+	box.sandbox = new Sandbox({ ...box.sandbox, port: await freePort() });
+	await box.sandbox.start();
+	await troupe.program.line(/sandbox\.moved/);
+	assert.equal((await prompt(ann, "are you there?")).stopReason, "end_turn");
+	assert.equal(daytona.created.length, 1);
+});
+
+test("a sandbox that was deleted behind our back is lost, and another is made", async (stage) => {
+	const { daytona, troupe } = await withDaytona(stage);
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	await prompt(ann, "remember the swordfish");
+	const { sandbox } = daytona.sandboxes.get("sb-1");
+
+	daytona.sandboxes.delete("sb-1");
+	await sandbox.stop();
+	await ann.event("sandbox.state", ({ state, sandboxId }) => state === "ready" && sandboxId === "daytona/sb-2");
+	assert.equal((await prompt(ann, "!said")).stopReason, "end_turn");
+	assert.match(ann.said, /swordfish[^]*swordfish/, "the new agent was told");
+	assert.ok(ann.of("sandbox.state").some(({ state, sandboxId }) => state === "lost" && sandboxId === "daytona/sb-1"));
+});
+
+test("the bridge may be killed at any time", async (stage) => {
+	const { daytona, troupe } = await withDaytona(stage);
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	await prompt(ann, "hello");
+	bridges(stage).forEach((pid) => kill(pid));
+	await troupe.program.line(/bridge\.exit .*signal=9/);
+	assert.equal((await prompt(ann, "still here?")).stopReason, "end_turn");
+	await destroy(stage, troupe, ann, "w");
+	await troupe.program.line(/debt\.paid .*how=destroyed/);
+	assert.equal(daytona.sandboxes.size, 0);
+});
+
+test("what was being made when the server was killed does not stay", async (stage) => {
+	const { daytona, troupe } = await withDaytona(stage);
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	daytona.holding = true;
+	const lost = prompt(ann, "hello").catch(() => {});
+
+	await daytona.until("a sandbox being made", () => daytona.created.length === 1);
+	await troupe.crash();
+	await daytona.until("another being made", () => daytona.created.length === 2);
+	await troupe.program.line(/sandbox\.unknown .*provider=daytona/);
+	daytona.release();
+	await daytona.until("the first one's end", () => daytona.count("DELETE /sandbox/sb-1") === 1);
+	await lost;
+	assert.equal((await prompt(ann, "hello again")).stopReason, "end_turn");
+	assert.deepEqual([...daytona.sandboxes.keys()], ["sb-2"]);
+});
+
+test("a service that is out of order when a workspace ends is asked again, by the next server", async (stage) => {
+	const { daytona, troupe } = await withDaytona(stage);
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	await prompt(ann, "hello");
+	daytona.failing = true;
+	await destroy(stage, troupe, ann, "w");
+	await troupe.program.line(/debt\.unpaid .*out of order/);
+	await troupe.crash();
+	assert.equal(daytona.sandboxes.size, 1);
+	daytona.failing = false;
+	await troupe.program.line(/debt\.paid .*how=destroyed/);
+	assert.equal(daytona.sandboxes.size, 0);
+});
+
+test("a service that refuses fails who waits with its words, and is asked again with the next prompt", async (stage) => {
+	const { daytona, troupe } = await withDaytona(stage);
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	daytona.failing = true;
+	const error = await failureOf(prompt(ann, "hello"));
+
+	assert.equal(codeOf(error), "sandbox.not_created");
+	assert.match(error.message, /out of order/);
+	daytona.failing = false;
+	assert.equal((await prompt(ann, "hello")).stopReason, "end_turn");
+});
+
+/* ------------------------------------------------------------------ others */
+
+test("the SDK's own local provider runs behind the bridge", async (stage) => {
+	const home = new Sandbox({ folder: stage.folder("sdk"), mark: stage.mark, port: 0 });
+
+	home.installAgent();
+	const troupe = await stage.troupe({
+		sandbox: "none",
+		env: { SANDBOX_AGENT_BIN: sandboxAgent(), XDG_DATA_HOME: path.join(stage.folder("sdk"), "data") },
+		args: [
+			"--provider", "sdk", "--provider-modules", MODULES, "--cwd", "/tmp", "--provider-options",
+			optionsFile(stage, { sdk: { module: "sandbox-agent/local", export: "local", log: "silent" } }),
+		],
+	});
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	assert.equal((await prompt(ann, "hello")).stopReason, "end_turn");
+	assert.match((await ann.conn.getSessionInfo()).sandboxId, /^sdk\/127\.0\.0\.1:\d+$/);
+	const servers = () => markedWith(stage.mark).filter((pid) => isAlive(pid) && /sandbox-agent server/.test(commandOf(pid)));
+
+	assert.equal(servers().length, 1);
+	await destroy(stage, troupe, ann, "w");
+	await troupe.program.line(/debt\.paid/);
+	assert.ok(await poll(5, () => servers().length === 0));
+	markedWith(stage.mark).filter((pid) => /agent\.mjs/.test(commandOf(pid))).forEach((pid) => kill(pid)); /* it leaves them */
+});
+
+test("a provider that only gives a fetch function is reached through the bridge, streams included", async (stage) => {
+	const sandbox = await stage.sandbox();
+
+	await sandbox.start();
+	const troupe = await stage.troupe({
+		sandbox: "none",
+		args: [
+			"--provider", "tunnelled", "--provider-modules", MODULES, "--cwd", "/tmp", "--provider-options",
+			optionsFile(stage, { tunnelled: { module: path.join(ROOT, "tests/e2e/kit/fetch_provider.mjs"), url: sandbox.url } }),
+		],
+	});
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	assert.equal((await prompt(ann, "!chunks 20 10")).stopReason, "end_turn");
+	assert.equal(ann.said.match(/chunk/g).length, 20);
+	assert.equal((await ann.conn.getSessionInfo()).sandboxId, "tunnelled/only/one");
+	bridges(stage).forEach((pid) => kill(pid)); /* and the tunnel with it: another, with another secret */
+	await troupe.program.line(/bridge\.exit/);
+	assert.equal((await prompt(ann, "hello")).stopReason, "end_turn");
+});
+
+test("a provider whose package is not installed says which, and where it was looked for", async (stage) => {
+	const troupe = await stage.troupe({ sandbox: "none", args: ["--provider", "e2b", "--provider-modules", MODULES] });
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+	const error = await failureOf(prompt(ann, "hello"));
+
+	assert.equal(codeOf(error), "sandbox.provider_unavailable");
+	assert.match(error.message, /@e2b\/code-interpreter/);
+	assert.match(error.message, /tests\/providers/);
+	assert.match(readFileSync(path.join(troupe.data, "bridge.log"), "utf8"), /^$/);
+});
