@@ -325,8 +325,8 @@ static const struct option table[] = {
 		  "daytona, e2b, docker, vercel, modal, cloudflare,\n"
 		  "computesdk and sprites are the sandbox-agent SDK's, run\n"
 		  "under Node. May be given several times: the first is for\n"
-		  "actors that choose none, people may choose among all. url\n"
-		  "lets people name the address of a sandbox-agent." },
+		  "actors that choose none, people may choose among all.\n"
+		  "url lets people name the address of a sandbox-agent." },
 	{ .name = "provider-options", .value = "FILE", .example = "providers.json",
 	  .set = set_provider_options,
 	  .help = "What providers are given: a JSON object with an object\n"
