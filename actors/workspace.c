@@ -5,17 +5,22 @@
  * permission.*): it is in the log, and whoever was away gets it when they come back. Who is here is only broadcast. */
 #include <troupe.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_SESSION "default"
+#define SESSIONS_MAX    16 /* living at once, each with an agent of its own; one more is refused */
 
 struct workspace {
 	const char *agent, *provider, *base_url, *sandbox_id, *when_lost; /* from the creator; absent: as the server has it */
 	const char *mode, *model, *thought_level;  /* as well; absent: as the agent has it */
 	const char *auto_approve;                  /* as well; absent: the server's */
 	int64_t permission_ms, stall_ms;           /* 0: the server's, the runtime's */
-	struct troupe_session *session;            /* from wake to sleep; NULL: this server has no sandbox */
+	const char *living;                        /* ids of the sessions beside the default one, a blank between */
+	struct troupe_session *sessions[SESSIONS_MAX]; /* from wake to sleep */
+	size_t session_count;
+	bool no_sandbox;                           /* this server has none */
 };
 static const struct troupe_record workspace = TROUPE_RECORD(workspace,
 	TROUPE_OPTION(workspace, agent,      "agent"),
@@ -28,7 +33,8 @@ static const struct troupe_record workspace = TROUPE_RECORD(workspace,
 	TROUPE_OPTION(workspace, auto_approve, "autoApprove"),
 	TROUPE_DEFAULT(workspace, permission_ms, "permissionMs", 0),
 	TROUPE_DEFAULT(workspace, stall_ms,  "stallMs", 0),
-	TROUPE_OPTION(workspace, when_lost,  "whenLost"));
+	TROUPE_OPTION(workspace, when_lost,  "whenLost"),
+	TROUPE_OPTION(workspace, living,     "sessions"));
 
 /* ------------------------------------------------------------------ how it begins */
 
@@ -114,21 +120,30 @@ static int workspace_create(struct troupe_actor *a)
 
 /* ------------------------------------------------------------------ what the agent's session tells */
 
-struct chat { const char *user_id, *text, *prompt_id; int64_t created_at; };
+static const char *id_of(const struct troupe_session *s)
+{
+	struct troupe_session_info info;
+
+	troupe_session_info(s, &info);
+	return info.session_id;
+}
+
+struct chat { const char *user_id, *text, *prompt_id, *session_id; int64_t created_at; };
 static const struct troupe_record chat = TROUPE_RECORD(chat,
 	TROUPE_FIELD(chat, user_id,    "userId"),
 	TROUPE_FIELD(chat, text,       "text"),
 	TROUPE_FIELD(chat, created_at, "createdAt"),
-	TROUPE_FIELD(chat, prompt_id,  "promptId"));
+	TROUPE_FIELD(chat, prompt_id,  "promptId"),
+	TROUPE_FIELD(chat, session_id, "sessionId"));
 
 static void on_prompt(struct troupe_actor *a, struct troupe_session *s, const struct troupe_prompt *p)
 {
-	(void)s;
 	troupe_publish(a, "chat.user", &chat, &(struct chat){
 		.user_id    = p->user_id,
 		.text       = p->text,
 		.created_at = troupe_now_ms(a),
 		.prompt_id  = p->prompt_id,
+		.session_id = id_of(s),
 	});
 }
 
@@ -144,33 +159,117 @@ static void on_change(struct troupe_actor *a, struct troupe_session *s, const ch
 	troupe_publish_value(a, name, value);
 }
 
-static int workspace_wake(struct troupe_actor *a)
+/* ------------------------------------------------------------------ its sessions */
+
+/* NULL: the default one. Returns NULL: no such session is open. */
+static struct troupe_session *session_of(struct troupe_actor *a, const char *id)
 {
 	struct workspace *ws = troupe_self(a);
-	int rc = troupe_session_open(&ws->session, a, &(struct troupe_session_options){
-		.id         = DEFAULT_SESSION,
-		.agent      = ws->agent,
+
+	for (size_t i = 0; i < ws->session_count; i++) {
+		if (strcmp(id_of(ws->sessions[i]), id ? id : DEFAULT_SESSION) == 0)
+			return ws->sessions[i];
+	}
+	return NULL;
+}
+
+/* Those that the next wake is to open again. */
+static void keep_living(struct troupe_actor *a)
+{
+	struct workspace *ws = troupe_self(a);
+	char living[SESSIONS_MAX * 66] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < ws->session_count; i++) {
+		const char *id = id_of(ws->sessions[i]);
+
+		if (strcmp(id, DEFAULT_SESSION) != 0)
+			used += (size_t)snprintf(living + used, sizeof living - used, "%s%s", used > 0 ? " " : "", id);
+	}
+	troupe_set_text(a, &ws->living, used > 0 ? living : NULL);
+}
+
+static void on_end(struct troupe_actor *a, struct troupe_session *s, int error)
+{
+	struct workspace *ws = troupe_self(a);
+
+	(void)error;
+	for (size_t i = 0; i < ws->session_count; i++) {
+		if (ws->sessions[i] == s)
+			ws->sessions[i] = ws->sessions[--ws->session_count];
+	}
+	troupe_session_close(s);
+	keep_living(a);
+}
+
+struct opening { const char *id, *agent, *cwd, *mode, *model, *thought_level; enum troupe_session_how how; };
+
+static int open_session(struct troupe_actor *a, const struct opening *o, struct troupe_session **ret)
+{
+	struct workspace *ws = troupe_self(a);
+	int rc;
+
+	if (ws->session_count == SESSIONS_MAX)
+		return troupe_refuse(a, TROUPE_EOVERLOADED, "a workspace has %d living sessions at most", SESSIONS_MAX);
+	rc = troupe_session_open(ret, a, &(struct troupe_session_options){
+		.id         = o->id,
+		.how        = o->how,
+		.agent      = o->agent,
+		.cwd        = o->cwd,
 		.provider   = ws->provider,
 		.base_url   = ws->base_url,
 		.sandbox_id = ws->sandbox_id,
-		.mode       = ws->mode,
-		.model      = ws->model,
-		.thought_level = ws->thought_level,
+		.mode       = o->mode,
+		.model      = o->model,
+		.thought_level = o->thought_level,
 		.auto_approve  = ws->auto_approve,
 		.permission_ms = ws->permission_ms,
 		.stall_ms   = ws->stall_ms,
 		.ask_when_lost = ws->when_lost && strcmp(ws->when_lost, "ask") == 0,
-		.hooks      = { .on_prompt = on_prompt, .on_event = on_event, .on_change = on_change },
+		.hooks      = { .on_prompt = on_prompt, .on_event = on_event, .on_change = on_change, .on_end = on_end },
 	});
+	if (rc == 0)
+		ws->sessions[ws->session_count++] = *ret;
+	return rc;
+}
 
-	return rc == TROUPE_ESANDBOX ? 0 : rc; /* a room without an agent is still a room */
+/* Opening one may end another, which changes the list: it is walked in a copy. */
+static void open_living(struct troupe_actor *a)
+{
+	struct workspace *ws = troupe_self(a);
+	char living[SESSIONS_MAX * 66], *id = living;
+	struct troupe_session *s;
+
+	snprintf(living, sizeof living, "%s", ws->living ? ws->living : "");
+	while (*id) {
+		size_t size = strcspn(id, " ");
+		char *next = id + size + (id[size] == ' ');
+
+		id[size] = '\0';
+		open_session(a, &(struct opening){ .id = id, .how = TROUPE_SESSION_OLD }, &s);
+		id = next;
+	}
+}
+
+static int workspace_wake(struct troupe_actor *a)
+{
+	struct workspace *ws = troupe_self(a);
+	struct troupe_session *s;
+	int rc = open_session(a, &(struct opening){
+		DEFAULT_SESSION, ws->agent, NULL, ws->mode, ws->model, ws->thought_level, TROUPE_SESSION_ANY }, &s);
+
+	ws->no_sandbox = rc == TROUPE_ESANDBOX;
+	if (rc == 0)
+		open_living(a);
+	return ws->no_sandbox ? 0 : rc; /* a room without an agent is still a room */
 }
 
 static void workspace_sleep(struct troupe_actor *a)
 {
 	struct workspace *ws = troupe_self(a);
 
-	ws->session = troupe_session_close(ws->session);
+	while (ws->session_count > 0)
+		troupe_session_close(ws->sessions[--ws->session_count]);
 }
 
 /* ------------------------------------------------------------------ who is here */
@@ -243,21 +342,9 @@ static void workspace_leave(struct troupe_actor *a, struct troupe_peer *p)
 
 /* ------------------------------------------------------------------ actions */
 
-/* NULL: the default one. Returns NULL: there is no such session, or this server has no sandbox. */
-static struct troupe_session *session_of(struct troupe_actor *a, const char *id)
+static int no_session(struct troupe_call *call, const char *id)
 {
-	struct workspace *ws = troupe_self(a);
-
-	return !id || strcmp(id, DEFAULT_SESSION) == 0 ? ws->session : NULL;
-}
-
-static int no_session(struct troupe_actor *a, struct troupe_call *call)
-{
-	struct workspace *ws = troupe_self(a);
-
-	if (!ws->session)
-		return troupe_fail(call, TROUPE_ESANDBOX, "This server runs without a sandbox (--sandbox none).");
-	return troupe_fail(call, TROUPE_ENOSESSION, "There is no session with this id.");
+	return troupe_fail_session(call, id ? id : DEFAULT_SESSION);
 }
 
 struct info {
@@ -277,13 +364,22 @@ static const struct troupe_record info = TROUPE_RECORD(info,
 	TROUPE_FIELD(info, seq,          "seq"),
 	TROUPE_FIELD(info, epoch,        "epoch"));
 
+/* Which session is meant, and nothing else. */
+struct which { const char *session_id; };
+static const struct troupe_record which = TROUPE_RECORD(which,
+	TROUPE_OPTION(which, session_id, "sessionId"));
+
 static int workspace_get_session_info(struct troupe_actor *a, struct troupe_call *call)
 {
 	struct workspace *ws = troupe_self(a);
+	const struct which *in = troupe_args(call);
+	struct troupe_session *session = session_of(a, in->session_id);
 	struct troupe_session_info s = { .status = "down" };
 
-	if (ws->session)
-		troupe_session_info(ws->session, &s);
+	if (session)
+		troupe_session_info(session, &s);
+	else if (!ws->no_sandbox)
+		return no_session(call, in->session_id);
 	return troupe_reply(call, &info, &(struct info){
 		.workspace_id = troupe_key(a, 0),
 		.sandbox_id   = s.sandbox_id,
@@ -312,7 +408,7 @@ static int workspace_prompt(struct troupe_actor *a, struct troupe_call *call)
 	if (!*in->text)
 		return troupe_fail(call, TROUPE_EINVAL, "text: the prompt is empty");
 	if (!s)
-		return no_session(a, call);
+		return no_session(call, in->session_id);
 	return troupe_session_prompt(s, call, &(struct troupe_prompt){
 		.prompt_id = in->prompt_id ? in->prompt_id : troupe_uuid(a),
 		.user_id   = in->user_id,
@@ -331,13 +427,8 @@ static int workspace_cancel(struct troupe_actor *a, struct troupe_call *call)
 	const struct cancel *in = troupe_args(call);
 	struct troupe_session *s = session_of(a, in->session_id);
 
-	return s ? troupe_session_cancel(s, call, in->prompt_id, in->user_id) : no_session(a, call);
+	return s ? troupe_session_cancel(s, call, in->prompt_id, in->user_id) : no_session(call, in->session_id);
 }
-
-/* Which session is meant, and nothing else. */
-struct which { const char *session_id; };
-static const struct troupe_record which = TROUPE_RECORD(which,
-	TROUPE_OPTION(which, session_id, "sessionId"));
 
 static int show(struct troupe_call *call, struct troupe_value v)
 {
@@ -351,7 +442,7 @@ static int workspace_get_queue(struct troupe_actor *a, struct troupe_call *call)
 	const struct which *in = troupe_args(call);
 	struct troupe_session *s = session_of(a, in->session_id);
 
-	return s ? show(call, troupe_session_queue(s)) : no_session(a, call);
+	return s ? show(call, troupe_session_queue(s)) : no_session(call, in->session_id);
 }
 
 static int workspace_get_pending_permissions(struct troupe_actor *a, struct troupe_call *call)
@@ -359,7 +450,7 @@ static int workspace_get_pending_permissions(struct troupe_actor *a, struct trou
 	const struct which *in = troupe_args(call);
 	struct troupe_session *s = session_of(a, in->session_id);
 
-	return s ? show(call, troupe_session_permissions(s)) : no_session(a, call);
+	return s ? show(call, troupe_session_permissions(s)) : no_session(call, in->session_id);
 }
 
 struct restart { const char *user_id, *session_id; };
@@ -372,7 +463,7 @@ static int workspace_restart_agent(struct troupe_actor *a, struct troupe_call *c
 	const struct restart *in = troupe_args(call);
 	struct troupe_session *s = session_of(a, in->session_id);
 
-	return s ? troupe_session_restart(s, call, in->user_id) : no_session(a, call);
+	return s ? troupe_session_restart(s, call, in->user_id) : no_session(call, in->session_id);
 }
 
 struct response { const char *permission_id, *reply, *user_id, *session_id; };
@@ -388,21 +479,83 @@ static int workspace_respond(struct troupe_actor *a, struct troupe_call *call)
 	struct troupe_session *s = session_of(a, in->session_id);
 
 	if (!s)
-		return no_session(a, call);
+		return no_session(call, in->session_id);
 	return troupe_session_respond(s, call, in->permission_id, in->reply, in->user_id);
 }
 
 /* The files in it, and whatever runs there, are gone with it. */
 static int workspace_renew_sandbox(struct troupe_actor *a, struct troupe_call *call)
 {
-	struct workspace *ws = troupe_self(a);
-	int rc = ws->session ? troupe_session_renew(ws->session) : no_session(a, call);
+	struct troupe_session *s = session_of(a, NULL);
+	int rc;
 
+	if (!s)
+		return no_session(call, NULL);
+	rc = troupe_session_renew(s);
 	if (rc == TROUPE_EINVAL)
 		return troupe_fail(call, rc, "This workspace's sandbox was not made for it: there is nothing to make anew.");
 	if (rc == TROUPE_EOVERLOADED)
 		return troupe_fail(call, rc, "The sandbox is being made just now.");
 	return rc;
+}
+
+/* ---- sessions */
+
+struct new_session { const char *session_id, *agent, *cwd, *mode, *model, *thought_level; };
+static const struct troupe_record new_session = TROUPE_RECORD(new_session,
+	TROUPE_OPTION(new_session, session_id, "sessionId"),
+	TROUPE_OPTION(new_session, agent,      "agent"),
+	TROUPE_OPTION(new_session, cwd,        "cwd"),
+	TROUPE_OPTION(new_session, mode,       "mode"),
+	TROUPE_OPTION(new_session, model,      "model"),
+	TROUPE_OPTION(new_session, thought_level, "thoughtLevel"));
+
+/* Opened, and the call answered when it is ready. What comes of it is no failure of this turn: on_end tells. */
+static int open_for(struct troupe_actor *a, struct troupe_call *call, const struct opening *o)
+{
+	struct troupe_session *s;
+	int rc = open_session(a, o, &s);
+
+	if (rc < 0)
+		return rc;
+	keep_living(a);
+	troupe_session_await(s, call, NULL);
+	return TROUPE_LATER;
+}
+
+static int workspace_create_session(struct troupe_actor *a, struct troupe_call *call)
+{
+	const struct new_session *in = troupe_args(call);
+	const char *id = in->session_id ? in->session_id : troupe_uuid(a);
+
+	if (session_of(a, id))
+		return troupe_fail(call, TROUPE_EEXISTS, "A session with this id exists already.");
+	return open_for(a, call, &(struct opening){
+		id, in->agent, in->cwd, in->mode, in->model, in->thought_level, TROUPE_SESSION_NEW });
+}
+
+struct old_session { const char *session_id, *agent; };
+static const struct troupe_record old_session = TROUPE_RECORD(old_session,
+	TROUPE_OPTION(old_session, session_id, "sessionId"),
+	TROUPE_OPTION(old_session, agent,      "agent"));
+
+static int workspace_resume_session(struct troupe_actor *a, struct troupe_call *call)
+{
+	const struct old_session *in = troupe_args(call);
+	struct troupe_session *s = session_of(a, in->session_id);
+
+	if (s)
+		return troupe_session_await(s, call, in->agent);
+	return open_for(a, call, &(struct opening){
+		.id = in->session_id ? in->session_id : DEFAULT_SESSION, .agent = in->agent, .how = TROUPE_SESSION_RESUME });
+}
+
+static int workspace_destroy_session(struct troupe_actor *a, struct troupe_call *call)
+{
+	const struct which *in = troupe_args(call);
+	struct troupe_session *s = session_of(a, in->session_id);
+
+	return s ? troupe_session_destroy(s, call) : no_session(call, in->session_id);
 }
 
 /* ---- what people choose of the agent */
@@ -427,7 +580,7 @@ static int choose(struct troupe_actor *a, struct troupe_call *call, enum troupe_
 	const struct choice *in = troupe_args(call);
 	struct troupe_session *s = session_of(a, in->session_id);
 
-	return s ? troupe_session_set(s, call, what, in->config_id, in->value) : no_session(a, call);
+	return s ? troupe_session_set(s, call, what, in->config_id, in->value) : no_session(call, in->session_id);
 }
 
 static int workspace_set_mode(struct troupe_actor *a, struct troupe_call *call)
@@ -520,13 +673,16 @@ static int workspace_request(struct troupe_actor *a, struct troupe_call *call, c
 /* ------------------------------------------------------------------ the form */
 
 static const struct troupe_action workspace_actions[] = {
-	{ .name = "getSessionInfo",    .run = workspace_get_session_info },
+	{ .name = "getSessionInfo",    .run = workspace_get_session_info, .takes = &which },
 	{ .name = "prompt",            .run = workspace_prompt,     .takes = &prompt, .slow = true },
 	{ .name = "cancel",            .run = workspace_cancel,     .takes = &cancel },
 	{ .name = "getQueue",          .run = workspace_get_queue,  .takes = &which },
 	{ .name = "restartAgent",      .run = workspace_restart_agent, .takes = &restart },
 	{ .name = "getPendingPermissions", .run = workspace_get_pending_permissions, .takes = &which },
 	{ .name = "respondPermission", .run = workspace_respond,    .takes = &response },
+	{ .name = "createSession",     .run = workspace_create_session,    .takes = &new_session,    .slow = true },
+	{ .name = "resumeSession",     .run = workspace_resume_session,    .takes = &old_session,    .slow = true },
+	{ .name = "destroySession",    .run = workspace_destroy_session,   .takes = &which },
 	{ .name = "setMode",           .run = workspace_set_mode,          .takes = &mode_choice,    .slow = true },
 	{ .name = "setModel",          .run = workspace_set_model,         .takes = &model_choice,   .slow = true },
 	{ .name = "setThoughtLevel",   .run = workspace_set_thought_level, .takes = &thought_choice, .slow = true },

@@ -73,6 +73,8 @@
 	X(EEXPIRED,     -79, 409, "permission", "expired",            "The agent that asked for this is gone.") \
 	X(ECHOICE,      -80, 400, "agent",    "not_offered",          "The agent does not offer this.") \
 	X(ENOSESSION,   -81, 404, "session",  "unknown",              "There is no such session.") \
+	X(EDESTROYED,   -82, 409, "session",  "destroyed",            "The session was destroyed.") \
+	X(EEXISTS,      -83, 409, "session",  "exists",               "A session with this id exists already.") \
 	/* a queue's */ \
 	X(EQUEUEFULL,   -90, 400, "queue",    "full",                 "The queue is full.") \
 	X(EQUEUESIZE,   -91, 400, "queue",    "message_too_large",    "The message is larger than the queue takes.") \

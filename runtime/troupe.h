@@ -393,7 +393,7 @@ struct troupe_session_info {
 	const char *agent;
 	const char *sandbox_id;    /* as given, or what the server's own sandbox is called */
 	const char *session_id;    /* ours: options.id */
-	const char *status;        /* "connecting", "ready", "running", "down" */
+	const char *status;        /* "connecting", "ready", "running", "down", "destroyed" */
 	uint32_t    queued;        /* prompts waiting behind the running one */
 	struct troupe_value modes, config_options; /* what may be chosen, and what is, as the agent gave it: { currentModeId,
 	                              availableModes }, [ { id, category, currentValue, options ... } ]. size 0: not known */
@@ -413,7 +413,8 @@ struct troupe_prompt { const char *prompt_id, *user_id, *text; };
  *	permission.resolved   { permissionId, reply, by, reason? }. reply: "once", "always", "reject", "cancelled", "expired" (the
  *	                      agent is gone). by: who said so, null without a name. reason, when it was nobody's answer: "policy",
  *	                      "timeout", "cancel" (by whom), "turn_over", "agent_gone"
- *	session.config        { modes, configOptions } */
+ *	session.config        { modes, configOptions }
+ *	session.state         { state, agent }. state: "created", "destroyed", "resumed" */
 struct troupe_session_hooks {
 	/* A prompt was accepted as new: nothing of it is logged yet. Publish here what people should see of it. */
 	void (*on_prompt)(struct troupe_actor *a, struct troupe_session *s, const struct troupe_prompt *p);
@@ -421,11 +422,25 @@ struct troupe_session_hooks {
 	 * in the same commit that notes it as received. What is published first here is what listing gives back. */
 	void (*on_event)(struct troupe_actor *a, struct troupe_session *s, struct troupe_value event);
 	void (*on_change)(struct troupe_actor *a, struct troupe_session *s, const char *name, struct troupe_value value);
+	/* It is over, and there is nothing left to be done for it: close it. error 0: it was destroyed; else why it could not be
+	 * made or opened as `how` says. Who waited was told. */
+	void (*on_end)(struct troupe_actor *a, struct troupe_session *s, int error);
+};
+
+/* What is expected of a session that is opened. */
+enum troupe_session_how {
+	TROUPE_SESSION_ANY,    /* one that exists, else it is made. Making it is tried again with each prompt */
+	TROUPE_SESSION_NEW,    /* must not exist (EEXISTS). If it cannot be made it is over */
+	TROUPE_SESSION_OLD,    /* must exist (ENOSESSION) */
+	TROUPE_SESSION_RESUME  /* as well; if it was destroyed, it is one of the living again */
 };
 
 struct troupe_session_options {
 	const char *id;            /* "default"; at most 64 of [A-Za-z0-9._-] */
-	const char *agent;         /* "claude", "codex", "mock" ...; NULL: the server's --agent */
+	enum troupe_session_how how;
+	const char *agent;         /* "claude", "codex", "mock" ...; NULL: the one it has, for a new one the server's --agent. Another
+	                              than it has is EMISMATCH */
+	const char *cwd;           /* where a new one's agent works, absolute; NULL: as the provider or the server has it */
 	/* Which sandbox: a server that runs somewhere (base_url); one that a provider makes for this actor alone, once, and
 	 * destroys with it (provider); else the server's first --provider, or without one its --sandbox, which is shared. */
 	const char *base_url;      /* of a sandbox-agent server, http or https. A private address needs the server's
@@ -457,6 +472,19 @@ struct troupe_session_options {
 int troupe_session_open(struct troupe_session **ret, struct troupe_actor *a, const struct troupe_session_options *o);
 /* In sleep or destroy. Takes NULL, returns NULL. The agent goes on working; open calls were answered or are dropped. */
 struct troupe_session *troupe_session_close(struct troupe_session *s);
+
+/* Takes over the call: answered with the session's record (spec/sandbox-agent.md 4.1) when it is ready, or with why it is not:
+ * EEXISTS, ENOSESSION, EMISMATCH (also when it has another agent than `agent`; NULL: any), ECHOICE, what the sandbox says. */
+int troupe_session_await(struct troupe_session *s, struct troupe_call *call, const char *agent);
+
+/* Destroys it: prompts that wait fail with EDESTROYED, the running one is cancelled and given two seconds to end, the agent is
+ * ended. What was logged stays. From when the call is answered (with the record) prompts are refused, until it is opened
+ * with TROUPE_SESSION_RESUME. on_end follows. */
+int troupe_session_destroy(struct troupe_session *s, struct troupe_call *call);
+
+/* Fails a call that means a session which is not open: EDESTROYED, or ENOSESSION if there never was one. Returns
+ * TROUPE_LATER. */
+int troupe_fail_session(struct troupe_call *call, const char *session_id);
 
 /* Takes over the call: it is answered with { promptId, stopReason } when the turn ends, or with an error. The same
  * prompt_id again is the same prompt: the call waits for it or gets its result, and on_prompt is not called. Texts are

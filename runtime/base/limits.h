@@ -90,6 +90,7 @@
 #define TR_STALL_MS                   600000             /* of a turn without a word of the agent: told as stalled */
 #define TR_STREAM_EVENT_BYTES_MAX     (64 * 1024 * 1024) /* one SSE event: logged as _troupe/oversize, content dropped */
 #define TR_EVENT_CLIENT_BYTES_MAX     (960 * 1024)       /* a larger one: clients get its large members as {truncated} (F38) */
+#define TR_CWD_BYTES_MAX              4096               /* of a session's working directory: request.invalid */
 #define TR_CONFIG_BYTES_MAX           (256 * 1024)       /* an agent's modes, its config options: larger ones count as unknown */
 #define TR_CONFIG_DEPTH_MAX           32                 /* their nesting: as well */
 #define TR_CONFIG_WAITING_MAX         64                 /* settings of a session still to be made: actor.overloaded */

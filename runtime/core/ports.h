@@ -187,6 +187,9 @@ struct tr_session_ops {
 	void (*info)(const struct troupe_session *s, struct troupe_session_info *ret);
 	int (*renew)(struct troupe_session *s);
 	bool (*offers)(void *ctx, const char *provider);
+	int (*await)(struct troupe_session *s, struct troupe_call *call, const char *agent);
+	int (*destroy)(struct troupe_session *s, struct troupe_call *call);
+	int (*missing)(struct troupe_call *call, const char *session_id);
 	/* Of the call's actor, whether its sessions are open or not. */
 	int (*list_sessions)(struct troupe_call *call, const char *cursor, uint32_t limit);
 	int (*list_events)(struct troupe_call *call, const char *session_id, uint64_t after, uint32_t limit);

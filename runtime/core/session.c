@@ -108,6 +108,23 @@ static int no_port(struct troupe_call *call)
 	return troupe_fail(call, TROUPE_ESANDBOX, "This server runs without a sandbox (--sandbox none).");
 }
 
+int troupe_session_await(struct troupe_session *s, struct troupe_call *call, const char *agent)
+{
+	return base_of(s)->port->ops->await(s, call, agent);
+}
+
+int troupe_session_destroy(struct troupe_session *s, struct troupe_call *call)
+{
+	return base_of(s)->port->ops->destroy(s, call);
+}
+
+int troupe_fail_session(struct troupe_call *call, const char *session_id)
+{
+	const struct tr_sessions *port = call->actor->core->o.sessions;
+
+	return port ? port->ops->missing(call, session_id) : no_port(call);
+}
+
 int troupe_reply_sessions(struct troupe_call *call, const char *cursor, uint32_t limit)
 {
 	const struct tr_sessions *port = call->actor->core->o.sessions;

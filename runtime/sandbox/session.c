@@ -46,6 +46,9 @@ static void session_free(struct troupe_session *s)
 	free(s->first_model);
 	free(s->first_thought);
 	free(s->where);
+	free(s->cwd);
+	free(s->waiting);
+	event_free(s->end_timer);
 	free(s);
 }
 
@@ -66,6 +69,7 @@ static void fall_silent(struct troupe_session *s)
 	tr_say_drop(s);
 	evtimer_del(s->watch);
 	evtimer_del(s->patience);
+	tr_life_silence(s);
 }
 
 static void free_prompts(struct tr_list *list)
@@ -89,10 +93,8 @@ static struct troupe_session *session_close(struct troupe_session *s)
 		tr_asked_free(tr_container(first, struct tr_asked, link));
 	while ((first = tr_list_first(&s->permissions)))
 		tr_permission_free(s, tr_container(first, struct tr_permission, link));
-	while ((first = tr_list_first(&s->left))) {
-		tr_list_remove(first);
-		free(tr_container(first, struct tr_left, link));
-	}
+	while ((first = tr_list_first(&s->left)))
+		tr_left_free(tr_container(first, struct tr_left, link));
 	tr_settings_free(s);
 	free_prompts(&s->queue);
 	free_prompts(&s->settled);
@@ -130,6 +132,7 @@ static void init_parts(struct troupe_session *s)
 	tr_settings_init(s);
 	tr_cancel_init(s);
 	tr_permissions_init(s);
+	tr_life_init(s);
 	s->next_request = s->next_order = 1;
 }
 
@@ -143,6 +146,7 @@ void tr_session_loaded(struct troupe_session *s, int rc)
 	s->reattaching = s->instance.bound;
 	tr_turn_restored(s);
 	tr_settings_restored(s);
+	tr_life_loaded(s);
 	tr_link_connect(s);
 }
 
@@ -153,16 +157,23 @@ static int session_open(void *ctx, struct troupe_session **ret, struct troupe_ac
 	struct troupe_session *s;
 	int rc;
 
+	if (!name_valid(id, 64))
+		return troupe_refuse(a, TROUPE_EINVAL, "a session's id must be 1 to 64 of A-Z a-z 0-9 . _ -");
+	if (o->agent && !name_valid(o->agent, 64))
+		return troupe_refuse(a, TROUPE_EINVAL, "agent: must be 1 to 64 of A-Z a-z 0-9 . _ -");
+	if (o->cwd && (o->cwd[0] != '/' || strlen(o->cwd) > TR_CWD_BYTES_MAX))
+		return troupe_refuse(a, TROUPE_EINVAL, "cwd: must be an absolute path of at most %d bytes", TR_CWD_BYTES_MAX);
 	if (o->auto_approve && !tr_acp_kinds_valid(o->auto_approve))
 		return troupe_refuse(a, TROUPE_EINVAL, "autoApprove: must be kinds of tools, like \"read,search\", or \"*\"");
-	if (!name_valid(id, 64) || (o->agent && !name_valid(o->agent, 64)))
-		return TROUPE_EINVAL;
 	s = tr_alloc(sizeof *s);
 	s->sandbox = ctx;
 	s->actor = a;
 	s->refs = 1;
 	s->id = tr_strdup(id);
 	s->agent = tr_strdup(o->agent ? o->agent : tr_sandbox_agent(ctx));
+	s->agent_given = o->agent != NULL;
+	s->how = o->how;
+	s->cwd = tr_strdup(o->cwd);
 	s->first_mode = tr_strdup(o->mode);
 	s->first_model = tr_strdup(o->model);
 	s->first_thought = tr_strdup(o->thought_level);
@@ -189,7 +200,7 @@ static void session_info(const struct troupe_session *s, struct troupe_session_i
 		.agent      = s->agent,
 		.sandbox_id = tr_place_name(&s->place),
 		.session_id = s->id,
-		.status     = s->stopped || s->refusal || (s->loaded && s->link == TR_LINK_DOWN) ? "down"
+		.status     = s->destroyed_at ? "destroyed" : s->stopped || s->refusal || (s->loaded && s->link == TR_LINK_DOWN) ? "down"
 		              : !up ? (s->tries >= TR_HEALTH_TRIES ? "down" : "connecting")
 		              : s->turn ? "running" : "ready",
 		.queued     = (uint32_t)s->queued,
@@ -231,6 +242,9 @@ const struct tr_session_ops tr_session_ops = {
 	.queue       = tr_turn_queue,
 	.permissions = tr_permissions_list,
 	.set         = tr_settings_set,
+	.await         = tr_life_await,
+	.destroy       = tr_life_destroy,
+	.missing       = tr_list_missing,
 	.list_sessions = tr_list_sessions,
 	.list_events   = tr_list_events,
 	.transcript    = tr_list_transcript,
@@ -253,8 +267,15 @@ static void stop(struct troupe_session *s)
 	fall_silent(s);
 }
 
+const char *tr_session_cwd(const struct troupe_session *s)
+{
+	return s->cwd ? s->cwd : tr_sandbox_cwd(s->sandbox, tr_place_cwd(&s->place));
+}
+
 void tr_session_save(struct troupe_session *s)
 {
+	if (!s->actor) /* its end was told, and whoever opened it has closed it */
+		return;
 	if (s->created_at != 0 && (s->dirty_main || s->dirty_config || !s->recorded)) {
 		tr_store_record(s);
 		s->dirty_main = s->dirty_main || !s->recorded;

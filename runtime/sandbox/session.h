@@ -13,6 +13,7 @@
  *	session_ask.c        one request to the agent: its POST, and its response on the stream
  *	session_say.c        small messages to the agent that have no response
  *	session_permission.c requests that people answer
+ *	session_life.c       made, opened again, destroyed, taken up once more
  *	session_settings.c   modes, models and the like: set, and set again in a new instance
  *	session_clean.c      instances that we left behind
  *	session_sweep.c      agent processes that were left behind
@@ -56,6 +57,7 @@
 #define TR_SAY_MS             10000  /* for a reply or notification to be taken: the agent reads no more */
 #define TR_CRASHES_MAX        3      /* instances that ended within ... */
 #define TR_CRASHES_MS         60000  /* ... without finishing a turn: stop */
+#define TR_DESTROY_MS         2000   /* for the turn of a session that is destroyed to end by itself */
 #define TR_SETTING_MS         60000  /* for the agent's answer to one; then it has failed */
 #define TR_PERMISSIONS_MAX    256    /* open at once */
 #define TR_SAYS_MAX           1024   /* waiting to be sent */
@@ -210,7 +212,7 @@ enum tr_sweep { TR_SWEEP_HUNG, TR_SWEEP_ORPHANS };
 
 struct tr_held { struct tr_list link; enum tr_sender sender; struct tr_bytes json; };
 struct tr_say { struct tr_list link; uint64_t number; struct tr_bytes body; char permission_id[37]; bool cancels; };
-struct tr_left { struct tr_list link; char server_id[TR_SERVER_ID_MAX]; bool hung; };
+struct tr_left { struct tr_list link; char server_id[TR_SERVER_ID_MAX]; bool hung; struct tr_bytes item; /* as read back */ };
 
 struct troupe_session {
 	struct tr_session_base base;   /* the core's */
@@ -231,6 +233,8 @@ struct troupe_session {
 	/* durable */
 	struct tr_instance instance;
 	int64_t            created_at;   /* of the session */
+	int64_t            destroyed_at; /* 0: it was not */
+	char              *cwd;          /* of its agent; NULL: the provider's, or the server's */
 	uint64_t           event_index;  /* of the newest event */
 	int64_t            seqs[TR_INDEX_BLOCK]; /* of the events of the block that is not full yet */
 	uint64_t           next_request, next_order;
@@ -285,6 +289,14 @@ struct troupe_session {
 	int64_t           stall_ms;
 	struct event     *watch;    /* the next of both that is overdue */
 
+	/* its life */
+	enum troupe_session_how how;
+	bool                    agent_given; /* by whoever opened it */
+	struct troupe_call    **waiting;     /* until it is ready */
+	size_t                  waiting_count;
+	bool                    ending;      /* destroyed; its turn has a moment to end */
+	struct event           *end_timer;
+
 	/* settings */
 	char                   *first_mode, *first_model, *first_thought; /* what a new session begins with; NULL: the agent's own */
 	size_t                  settings_count;
@@ -320,6 +332,9 @@ void tr_session_after(struct troupe_session *s, void (*then)(struct troupe_sessi
 /* In a turn, at its end: writes what has changed. tr_session_turn does it by itself. */
 void tr_session_save(struct troupe_session *s);
 
+/* Where its agent works. */
+const char *tr_session_cwd(const struct troupe_session *s);
+
 void tr_session_loaded(struct troupe_session *s, int rc);
 
 /* In a turn: one envelope becomes a SessionEvent. json has passed tr_json_check. */
@@ -348,6 +363,11 @@ void tr_store_at(struct troupe_session *s);
 void tr_store_history(struct troupe_session *s);
 void tr_store_config(struct troupe_session *s);
 void tr_store_record(struct troupe_session *s);                 /* as listSessions tells it */
+void tr_store_put_record(const struct troupe_session *s, struct tr_bytes *out);
+void tr_store_forget(struct troupe_session *s);                 /* it was never made: its items go */
+void tr_store_hand_over(struct troupe_session *s, const struct tr_left *left); /* the server ends it */
+void tr_left_free(struct tr_left *left);
+struct troupe_text tr_store_main_key(const char *session_id, char into[TR_ITEM_KEY_MAX]);
 void tr_store_forget_record(struct troupe_session *s);          /* it was never made */
 void tr_store_block(struct troupe_session *s);                  /* of the index: it is full */
 void tr_store_prompt(struct troupe_session *s, const struct tr_prompt *p); /* open: whole; ended: what it came to */
@@ -377,6 +397,7 @@ bool tr_store_read_done(struct troupe_value v, struct tr_prompt *ret);
 
 int tr_list_sessions(struct troupe_call *call, const char *cursor, uint32_t limit);
 int tr_list_events(struct troupe_call *call, const char *session_id, uint64_t after, uint32_t limit);
+int tr_list_missing(struct troupe_call *call, const char *session_id);
 int tr_list_transcript(struct troupe_call *call, const char *session_id);
 size_t tr_list_envelope_key(struct troupe_value event, char into[TR_ITEM_KEY_MAX]);
 
@@ -481,6 +502,20 @@ const char *tr_turn_state(const struct tr_prompt *p);
 void tr_prompt_free(struct tr_prompt *p);
 void tr_asked_free(struct tr_asked *asked);
 
+/* ---- session_life.c */
+
+void tr_life_init(struct troupe_session *s);
+void tr_life_silence(struct troupe_session *s);
+void tr_life_loaded(struct troupe_session *s); /* in a turn: the items are read. It may be over by now: refusal is set */
+void tr_life_made(struct troupe_session *s);   /* in a turn: it was bound for the first time */
+void tr_life_ready(struct troupe_session *s);  /* in a turn: if it is, who waits for it is answered */
+void tr_life_failed(struct troupe_session *s, int error, const char *message); /* in a turn: it cannot be made ready now */
+/* In a turn: it was made, and cannot be as it was wanted. False: it is not one that was to be made now. */
+bool tr_life_unmade(struct troupe_session *s, int error, const char *message);
+void tr_life_turn_over(struct troupe_session *s); /* in a turn: perhaps that was waited for */
+int  tr_life_await(struct troupe_session *s, struct troupe_call *call, const char *agent);
+int  tr_life_destroy(struct troupe_session *s, struct troupe_call *call);
+
 /* ---- session_settings.c */
 
 int  tr_settings_set(struct troupe_session *s, struct troupe_call *call, enum troupe_setting what, const char *config_id,
@@ -502,6 +537,7 @@ void tr_settings_free(struct troupe_session *s);
 /* ---- session_cancel.c */
 
 int  tr_turn_cancel(struct troupe_session *s, struct troupe_call *call, const char *prompt_id, const char *user_id);
+void tr_turn_stop(struct troupe_session *s); /* in a turn: cancels the running one */
 int  tr_turn_restart(struct troupe_session *s, struct troupe_call *call, const char *user_id);
 void tr_turn_queue(const struct troupe_session *s, struct tr_bytes *out);
 void tr_cancel_init(struct troupe_session *s);

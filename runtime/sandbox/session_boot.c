@@ -177,6 +177,8 @@ static void bind_session(struct troupe_session *s, const char *how, struct troup
 	}
 	tr_info("agent.ready", "actor=%s session=%s server=%s agent_session=%s how=%s", troupe_id(s->actor), s->id,
 	        s->instance.server_id, s->instance.agent_session, how ? how : "new");
+	if (first)
+		tr_life_made(s);
 	tr_settings_bound(s, result, first);
 	tr_boot_stop(s);
 	tr_session_state(s, "ready", 0, NULL);
@@ -210,7 +212,7 @@ static void restore(struct troupe_session *s, enum tr_boot_step step)
 	s->replayed = 0;
 	tr_session_request_id(s, id);
 	tr_acp_restore(&body, id, step == TR_BOOT_RESUME ? "session/resume" : "session/load", s->instance.agent_session,
-	               tr_sandbox_cwd(s->sandbox, tr_place_cwd(&s->place)));
+	               tr_session_cwd(s));
 	tr_session_event(s, TR_CLIENT, (struct troupe_text){ (const char *)body.data, body.size });
 	ask_step(s, step, id, &body);
 	tr_session_after(s, send_restore, s->instance.epoch);
@@ -223,7 +225,7 @@ static void begin_new(struct troupe_session *s)
 	char id[TR_REQUEST_ID_MAX];
 
 	tr_session_request_id(s, id);
-	tr_acp_new(&body, id, tr_sandbox_cwd(s->sandbox, tr_place_cwd(&s->place)));
+	tr_acp_new(&body, id, tr_session_cwd(s));
 	hold(s, TR_CLIENT, (struct troupe_text){ (const char *)body.data, body.size });
 	if (s->link != TR_LINK_BOOT) {
 		tr_bytes_free(&body);

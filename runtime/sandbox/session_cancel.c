@@ -251,6 +251,11 @@ int tr_turn_cancel(struct troupe_session *s, struct troupe_call *call, const cha
 	return TROUPE_LATER;
 }
 
+void tr_turn_stop(struct troupe_session *s)
+{
+	stop(s, NULL, s->turn, NULL);
+}
+
 /* ------------------------------------------------------------------ another agent */
 
 int tr_turn_restart(struct troupe_session *s, struct troupe_call *call, const char *user_id)

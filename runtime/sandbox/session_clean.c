@@ -20,7 +20,13 @@ static void cleaned_turn(struct troupe_session *s, void *arg)
 	struct tr_left *left = arg;
 
 	tr_store_cleaned(s, left->server_id);
+	tr_left_free(left);
+}
+
+void tr_left_free(struct tr_left *left)
+{
 	tr_list_remove(&left->link);
+	tr_bytes_free(&left->item);
 	free(left);
 }
 

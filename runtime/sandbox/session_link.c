@@ -151,6 +151,7 @@ void tr_link_gone(struct troupe_session *s, int error, const char *reason, const
 		tr_link_connect(s);
 	} else if (booting) {
 		tr_session_state(s, "unhealthy", error, message);
+		tr_life_failed(s, error, message);
 	}
 }
 
@@ -173,6 +174,7 @@ void tr_link_give_up(struct troupe_session *s, int error, const char *message)
 	tr_turn_lost(s, error, "sandbox_lost", message);
 	tr_settings_lost(s, error, message);
 	tr_turn_fail_waiting(s, error, message);
+	tr_life_failed(s, error, message);
 }
 
 static void give_up_turn(struct troupe_session *s, void *arg)
@@ -193,6 +195,7 @@ static void unreachable_turn(struct troupe_session *s, void *arg)
 	tr_turn_fail_waiting(s, TROUPE_ESANDBOX, f->message);
 	if (s->turn && tr_mono_ms() - s->failing_ms >= TR_LOST_AFTER_MS)
 		tr_link_end_instance(s, TROUPE_ESANDBOX, "sandbox_lost", f->message);
+	tr_life_failed(s, TROUPE_ESANDBOX, f->message);
 }
 
 /* Where it was does not answer: perhaps its provider can do something. */
@@ -217,7 +220,7 @@ static void try_later(struct troupe_session *s, const char *why)
 	for (unsigned i = 1; i < s->tries && wait < TR_HEALTH_WAIT_MAX_MS; i++)
 		wait *= 2;
 	tr_debug("sandbox.retry", "session=%s tries=%u reason=\"%s\"", s->id, s->tries, why);
-	if (s->tries >= TR_HEALTH_TRIES && !tr_session_turn(s, unreachable_turn, &f))
+	if (s->tries >= TR_HEALTH_TRIES && (!tr_session_turn(s, unreachable_turn, &f) || s->refusal))
 		return;
 	s->link = TR_LINK_HEALTH;
 	tr_link_timer(s, wait < TR_HEALTH_WAIT_MAX_MS ? wait : TR_HEALTH_WAIT_MAX_MS,

@@ -340,6 +340,29 @@ int tr_list_transcript(struct troupe_call *call, const char *session_id)
 	return start(call, session_id, 0, UINT32_MAX, true);
 }
 
+/* ------------------------------------------------------------------ one that is not open */
+
+static void on_missing(struct troupe_actor *a, void *arg, int rc, struct troupe_value value)
+{
+	struct troupe_call *call = arg;
+
+	(void)a, (void)value;
+	if (rc == 0)
+		refuse(call, TROUPE_EDESTROYED);
+	else
+		refuse(call, rc == TROUPE_ENOTFOUND ? TROUPE_ENOSESSION : rc);
+}
+
+int tr_list_missing(struct troupe_call *call, const char *session_id)
+{
+	char key[TR_ITEM_KEY_MAX];
+
+	if (strlen(session_id) > 64)
+		return refuse(call, TROUPE_ENOSESSION);
+	tr_actor_get(troupe_call_actor(call), tr_store_main_key(session_id, key), on_missing, call);
+	return TROUPE_LATER;
+}
+
 /* ------------------------------------------------------------------ an envelope that was too large */
 
 size_t tr_list_envelope_key(struct troupe_value event, char into[TR_ITEM_KEY_MAX])

@@ -161,6 +161,8 @@ static void succeed(struct troupe_session *s, struct tr_setting *w)
 /* A new session that cannot be as it was wanted: there is none. */
 static void unmake(struct troupe_session *s, int error, const char *message)
 {
+	if (tr_life_unmade(s, error, message))
+		return;
 	tr_link_end_instance(s, error, "not_made", message);
 	s->instance.agent_session[0] = '\0';
 	tr_store_forget_record(s);

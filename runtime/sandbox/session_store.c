@@ -56,6 +56,11 @@ struct troupe_text tr_store_block_key(const char *session_id, char into[TR_ITEM_
 	return numbered_key(session_id, into, "events/", block);
 }
 
+struct troupe_text tr_store_main_key(const char *session_id, char into[TR_ITEM_KEY_MAX])
+{
+	return key_in(session_id, into, "open/", "main");
+}
+
 struct troupe_text tr_store_at_key(const char *session_id, char into[TR_ITEM_KEY_MAX])
 {
 	return key_in(session_id, into, "open/", "at");
@@ -80,8 +85,10 @@ void tr_store_main(struct troupe_session *s)
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	tr_put_map(&v, 12);
+	tr_put_map(&v, 14);
 	tr_item_put_number(&v, "recorded", s->recorded);
+	tr_item_put_number(&v, "destroyedAt", s->destroyed_at);
+	tr_item_put_text(&v, "cwd", s->cwd);
 	tr_item_put_text(&v, "agent", s->agent);
 	tr_item_put_text(&v, "state", s->told_state);
 	tr_item_put_text(&v, "url", s->where);
@@ -93,7 +100,7 @@ void tr_store_main(struct troupe_session *s)
 	tr_item_put_number(&v, "epoch", (int64_t)i->epoch);
 	tr_item_put_number(&v, "bound", i->bound);
 	tr_item_put_number(&v, "replayDue", i->replay_due);
-	put_item(s, key_of(s, key, "open/", "main"), &v);
+	put_item(s, tr_store_main_key(s->id, key), &v);
 }
 
 static void put_seqs(struct tr_bytes *out, const int64_t *seqs, size_t count)
@@ -143,24 +150,41 @@ void tr_store_forget_record(struct troupe_session *s)
 	s->recorded = false;
 }
 
+void tr_store_forget(struct troupe_session *s)
+{
+	static const char *const items[] = { "main", "at", "history", "config", "family" };
+	char key[TR_ITEM_KEY_MAX];
+
+	for (size_t i = 0; i < sizeof items / sizeof *items; i++)
+		tr_actor_delete(s->actor, key_of(s, key, "open/", items[i]));
+	s->dirty_main = s->dirty_at = s->dirty_history = s->dirty_config = false;
+}
+
+void tr_store_put_record(const struct troupe_session *s, struct tr_bytes *out)
+{
+	tr_put_map(out, 9 + (s->destroyed_at != 0));
+	tr_item_put_text(out, "id", s->id);
+	tr_item_put_text(out, "agent", s->agent);
+	tr_item_put_text(out, "agentSessionId", s->instance.agent_session);
+	tr_item_put_text(out, "lastConnectionId", s->instance.connection_id);
+	tr_item_put_number(out, "createdAt", s->created_at);
+	if (s->destroyed_at)
+		tr_item_put_number(out, "destroyedAt", s->destroyed_at);
+	tr_item_put_text(out, "sandboxId", tr_place_name(&s->place));
+	tr_put_text(out, "sessionInit");
+	tr_put_map(out, 2);
+	tr_item_put_text(out, "cwd", tr_session_cwd(s));
+	tr_put_text(out, "mcpServers");
+	tr_put_array(out, 0);
+	tr_config_put(&s->config, out);
+}
+
 void tr_store_record(struct troupe_session *s)
 {
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	tr_put_map(&v, 9);
-	tr_item_put_text(&v, "id", s->id);
-	tr_item_put_text(&v, "agent", s->agent);
-	tr_item_put_text(&v, "agentSessionId", s->instance.agent_session);
-	tr_item_put_text(&v, "lastConnectionId", s->instance.connection_id);
-	tr_item_put_number(&v, "createdAt", s->created_at);
-	tr_item_put_text(&v, "sandboxId", tr_place_name(&s->place));
-	tr_put_text(&v, "sessionInit");
-	tr_put_map(&v, 2);
-	tr_item_put_text(&v, "cwd", tr_sandbox_cwd(s->sandbox, tr_place_cwd(&s->place)));
-	tr_put_text(&v, "mcpServers");
-	tr_put_array(&v, 0);
-	tr_config_put(&s->config, &v);
+	tr_store_put_record(s, &v);
 	put_item(s, record_key(s, key), &v);
 }
 
@@ -277,14 +301,20 @@ static struct troupe_text owed_key(char into[TR_ITEM_KEY_MAX], const char *serve
 	return (struct troupe_text){ into, (size_t)size };
 }
 
-void tr_store_left(struct troupe_session *s, const char *server_id)
+static void put_agent(const struct troupe_session *s, struct tr_bytes *out)
 {
 	struct tr_place_where where = tr_place_where(&s->place);
+
+	tr_agent_item_put(out, &(struct tr_agent_item){
+		s->id, where.provider, where.raw_id, where.token, where.options, where.made });
+}
+
+void tr_store_left(struct troupe_session *s, const char *server_id)
+{
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	tr_agent_item_put(&v, &(struct tr_agent_item){
-		s->id, where.provider, where.raw_id, where.token, where.options, where.made });
+	put_agent(s, &v);
 	put_item(s, owed_key(key, server_id), &v);
 }
 
@@ -338,6 +368,9 @@ static void read_main(struct troupe_session *s, struct troupe_value v)
 
 	s->created_at = tr_item_number(v, "createdAt");
 	s->recorded = tr_item_number(v, "recorded") != 0;
+	s->destroyed_at = tr_item_number(v, "destroyedAt");
+	if (!s->cwd)
+		s->cwd = tr_item_new_text(v, "cwd");
 	free(s->where);
 	s->where = tr_item_new_text(v, "url");
 	tr_item_text(v, "state", s->told_state, sizeof s->told_state);
@@ -345,8 +378,12 @@ static void read_main(struct troupe_session *s, struct troupe_value v)
 	tr_item_text(v, "connectionId", i->connection_id, sizeof i->connection_id);
 	tr_item_text(v, "agentSessionId", i->agent_session, sizeof i->agent_session);
 	tr_item_text(v, "agent", agent, sizeof agent);
-	if (*i->agent_session && strcmp(agent, s->agent) != 0)
-		s->refusal = TROUPE_EMISMATCH; /* before the first session is made, another agent may be tried */
+	if (*i->agent_session && *agent && strcmp(agent, s->agent) != 0) { /* before it is made, another agent may be tried */
+		if (s->agent_given)
+			s->refusal = TROUPE_EMISMATCH;
+		free(s->agent);
+		s->agent = tr_strdup(agent);
+	}
 	i->created_ms = tr_item_number(v, "createdAtMs");
 	i->epoch = (uint64_t)tr_item_number(v, "epoch");
 	i->bound = tr_item_number(v, "bound") != 0;
@@ -454,10 +491,12 @@ static void read_permission(struct troupe_session *s, const char *name, struct t
 	s->permission_count++;
 }
 
-static void add_left(struct troupe_session *s, const char *server_id)
+/* item size 0: it has none of its own. */
+static void add_left(struct troupe_session *s, const char *server_id, struct troupe_value item)
 {
 	struct tr_left *left = tr_alloc(sizeof *left);
 
+	tr_bytes_put(&left->item, item.data, item.size);
 	snprintf(left->server_id, sizeof left->server_id, "%.*s", (int)sizeof left->server_id - 1, server_id);
 	tr_list_push(&s->left, &left->link);
 }
@@ -471,23 +510,39 @@ static bool member_is(struct troupe_value v, const char *name, const char *wante
 	return same;
 }
 
+static void hand_over(struct troupe_session *s, const char *server_id, struct troupe_value item)
+{
+	char name[TR_ITEM_KEY_MAX];
+
+	snprintf(name, sizeof name, "agent/%s", server_id);
+	tr_debts_hand_over(tr_sandbox_debts(s->sandbox), s->actor, name, item);
+	tr_store_cleaned(s, server_id);
+}
+
+void tr_store_hand_over(struct troupe_session *s, const struct tr_left *left)
+{
+	struct tr_bytes made = { 0 };
+
+	if (left->item.size == 0)
+		put_agent(s, &made);
+	hand_over(s, left->server_id, tr_bytes_value(left->item.size > 0 ? &left->item : &made));
+	tr_bytes_free(&made);
+}
+
 /* An instance in a sandbox that the session has left for another is not within our reach: the server ends it. */
 static void read_owed(struct troupe_session *s, const char *server_id, struct troupe_value v)
 {
 	struct tr_place_where where = tr_place_where(&s->place);
-	char key[TR_ITEM_KEY_MAX], name[TR_ITEM_KEY_MAX];
 
 	if (!member_is(v, "session", s->id))
 		return;
 	if (where.made || strcmp(where.provider, "shared") == 0 ||
 	    (member_is(v, "provider", where.provider) && member_is(v, "rawId", where.raw_id))) {
-		add_left(s, server_id);
+		add_left(s, server_id, v);
 		return;
 	}
 	tr_info("session.moved", "session=%s server=%s", s->id, server_id);
-	snprintf(name, sizeof name, "agent/%s", server_id);
-	tr_debts_hand_over(tr_sandbox_debts(s->sandbox), s->actor, name, v);
-	tr_actor_delete(s->actor, owed_key(key, server_id));
+	hand_over(s, server_id, v);
 }
 
 static bool after_prefix(const char *name, const char *prefix, const char **rest)
@@ -517,7 +572,7 @@ static void read_item(struct troupe_session *s, const char *name, struct troupe_
 	else if (after_prefix(name, "ask/", &rest))
 		read_permission(s, rest, v);
 	else if (after_prefix(name, "left/", &rest))
-		add_left(s, rest);
+		add_left(s, rest, (struct troupe_value){ 0 });
 }
 
 /* The living instance is noted as one to clean up as well, from its birth; it is not left behind yet. */
@@ -527,10 +582,8 @@ static void keep_ours(struct troupe_session *s)
 		struct tr_left *left = tr_container(at, struct tr_left, link);
 
 		next = at->next;
-		if (s->instance.bound && strcmp(left->server_id, s->instance.server_id) == 0) {
-			tr_list_remove(at);
-			free(left);
-		}
+		if (s->instance.bound && !s->destroyed_at && strcmp(left->server_id, s->instance.server_id) == 0)
+			tr_left_free(left);
 	}
 }
 

@@ -363,6 +363,8 @@ static void start(struct troupe_session *s, struct tr_prompt *p)
 
 void tr_turn_pump(struct troupe_session *s)
 {
+	tr_life_ready(s);
+	tr_life_turn_over(s);
 	if (!s->turn && s->queued > 0 && s->link == TR_LINK_UP && tr_stream_healthy(s) && !tr_settings_waiting(s) &&
 	    !tr_say_cancels(s))
 		start(s, take_first(s));

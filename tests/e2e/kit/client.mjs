@@ -22,7 +22,7 @@ export const ENCODINGS = ["json", "cbor", "bare"];
 /** What a workspace publishes: numbered, kept, told again to those who were away. */
 export const PUBLISHED = [
 	"chat.user", "session.event", "turn.state", "sandbox.state", "permission.request", "permission.resolved",
-	"session.config",
+	"session.config", "session.state",
 ];
 
 /** A connection and all that it heard. */

@@ -46,6 +46,7 @@ struct troupe_actor {
 	int64_t           later_ms;          /* its clock stands still, but for this */
 	struct fake_memory *memory;          /* of calls */
 	char             *replied;           /* the newest answer, as JSON */
+	int               ended, end_error;  /* on_end */
 	unsigned          gets, scanned;     /* items read one by one, and by scans */
 	unsigned          pages, entries;    /* of the log, read */
 	/* in the place of what was written: a history that nobody had to write */
@@ -383,7 +384,15 @@ static inline void fake_on_change(struct troupe_actor *a, struct troupe_session 
 	fake_tell(a, name, value);
 }
 
-static const struct troupe_session_hooks fake_hooks = { fake_on_prompt, fake_on_event, fake_on_change };
+static inline void fake_on_end(struct troupe_actor *a, struct troupe_session *s, int error)
+{
+	(void)s;
+	assert(a->depth > 0);
+	a->ended++;
+	a->end_error = error;
+}
+
+static const struct troupe_session_hooks fake_hooks = { fake_on_prompt, fake_on_event, fake_on_change, fake_on_end };
 
 /* ------------------------------------------------------------------ commits */
 
@@ -480,6 +489,7 @@ static inline void fake_reset(void)
 	free(fake.replied);
 	fake.replied = NULL;
 	fake.gets = fake.scanned = fake.pages = fake.entries = 0;
+	fake.ended = fake.end_error = 0;
 	fake.made_item = NULL;
 	fake.made_entry = NULL;
 	fake.holds = fake.holds_committed = 0;

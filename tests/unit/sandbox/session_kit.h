@@ -23,6 +23,8 @@ static struct {
 	struct troupe_call           calls[64];
 	int                          call_count;
 	const char                  *agent, *url, *token, *mode, *model, *thought_level, *provider, *sandbox_id, *auto_approve;
+	const char                  *id, *cwd;
+	enum troupe_session_how      how;
 	int64_t                      stall_ms, permission_ms;
 	bool                         asks;   /* when its sandbox is lost */
 } kit;
@@ -77,6 +79,7 @@ static inline void kit_open(void)
 		.provider = kit.provider, .sandbox_id = kit.sandbox_id, .ask_when_lost = kit.asks, .hooks = fake_hooks,
 		.mode = kit.mode, .model = kit.model, .thought_level = kit.thought_level,
 		.auto_approve = kit.auto_approve, .stall_ms = kit.stall_ms, .permission_ms = kit.permission_ms,
+		.id = kit.id, .how = kit.how, .cwd = kit.cwd,
 	});
 	fake.depth--;
 	assert_int_equal(rc, 0);
@@ -154,6 +157,31 @@ static inline struct troupe_call *kit_respond(const char *permission_id, const c
 
 	fake.depth++;
 	kit.ops->respond(kit.session, call, permission_id, reply, "bob");
+	fake.depth--;
+	if (!kit.holds_commits)
+		fake_commit();
+	return call;
+}
+
+/* Until it is ready. */
+static inline struct troupe_call *kit_await(const char *agent)
+{
+	struct troupe_call *call = kit_new_call();
+
+	fake.depth++;
+	kit.ops->await(kit.session, call, agent);
+	fake.depth--;
+	if (!kit.holds_commits)
+		fake_commit();
+	return call;
+}
+
+static inline struct troupe_call *kit_destroy(void)
+{
+	struct troupe_call *call = kit_new_call();
+
+	fake.depth++;
+	kit.ops->destroy(kit.session, call);
 	fake.depth--;
 	if (!kit.holds_commits)
 		fake_commit();

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a session begins and ends: made new, opened again, destroyed, taken up once more; and what is left of one that was not. */
+#include "tests/unit/sandbox/session_kit.h"
+
+/* As a server does, which pays what sessions leave behind. */
+static void start(void)
+{
+	kit_start();
+	kit.ops->start(tr_sandbox_sessions(kit.sandbox)->ctx, (struct tr_core *)&fake);
+}
+
+static void start_ready(void)
+{
+	start();
+	kit_open();
+	UNTIL(told("sandbox.state", "ready") == 1);
+}
+
+static void start_new(const char *id)
+{
+	start();
+	kit.id = id;
+	kit.how = TROUPE_SESSION_NEW;
+}
+
+static const char *missing(const char *id)
+{
+	struct troupe_call *call = &kit.calls[63];
+
+	memset(call, 0, sizeof *call);
+	fake.depth++;
+	kit.ops->missing(call, id);
+	fake.depth--;
+	assert_true(call->answered);
+	return troupe_error_info(call->error)->name;
+}
+
+static bool owes_agents(void)
+{
+	for (size_t i = 0; i < fake.item_count; i++) {
+		if (strstr(fake.items[i].key, "owed/") && strstr(fake.items[i].key, "agent/"))
+			return true;
+	}
+	return false;
+}
+
+static int items_of(const char *prefix)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < fake.item_count; i++)
+		count += strncmp(fake.items[i].key, prefix, strlen(prefix)) == 0;
+	return count;
+}
+
+TEST(a_new_session_is_told_and_its_record_given)
+{
+	struct troupe_call *call;
+
+	start_new("review");
+	kit.cwd = "/work";
+	kit_open();
+	call = kit_await(NULL);
+	assert_false(call->answered);
+	UNTIL(call->answered);
+	assert_int_equal(call->error, 0);
+	assert_non_null(strstr(fake.replied, "{\"id\":\"review\",\"agent\":\"mock\",\"agentSessionId\":\"agent-session-"));
+	assert_non_null(strstr(fake.replied, "\"sessionInit\":{\"cwd\":\"/work\",\"mcpServers\":[]}"));
+	assert_int_equal(told("session.state", "{\"state\":\"created\",\"agent\":\"mock\",\"sessionId\":\"review\"}"), 1);
+	assert_int_equal(events("\"cwd\":\"/work\""), 1);
+	call = kit_await(NULL);
+	assert_true(call->answered);
+	assert_int_equal(kit_await("codex")->error, TROUPE_EMISMATCH);
+	kit_end();
+}
+
+TEST(where_its_agent_works_stays_so)
+{
+	start_new("review");
+	kit.cwd = "/work";
+	kit_open();
+	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_close();
+	in_restart();
+	kit.cwd = NULL;
+	kit.how = TROUPE_SESSION_OLD;
+	kit_open();
+	kit_prompt("p1", "go");
+	UNTIL(in.prompt_id[0]);
+	assert_int_equal(events("\"cwd\":\"/work\""), 2);
+	kit_end();
+}
+
+TEST(a_new_session_must_not_exist)
+{
+	start_new("review");
+	kit_open();
+	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_close();
+	kit_open();
+	assert_int_equal(kit_await(NULL)->error, TROUPE_EEXISTS);
+	UNTIL(fake.ended == 1);
+	assert_int_equal(fake.end_error, TROUPE_EEXISTS);
+	kit_close();
+	kit.how = TROUPE_SESSION_OLD; /* it was left alone */
+	kit_open();
+	UNTIL(events("reattach") == 1);
+	kit_end();
+}
+
+TEST(an_old_session_must_exist)
+{
+	struct troupe_call *call;
+
+	start_new("review");
+	kit.how = TROUPE_SESSION_OLD;
+	kit_open();
+	call = kit_await(NULL);
+	assert_int_equal(call->error, TROUPE_ENOSESSION);
+	UNTIL(fake.ended == 1);
+	assert_int_equal(fake.end_error, TROUPE_ENOSESSION);
+	assert_int_equal(in.posts, 0);
+	kit_end();
+}
+
+TEST(a_session_keeps_its_agent)
+{
+	start_new("review");
+	kit.agent = "codex";
+	kit_open();
+	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_close();
+	kit.how = TROUPE_SESSION_OLD;
+	kit.agent = NULL;
+	kit_open();
+	UNTIL(events("reattach") == 1);
+	assert_int_equal(kit_await("codex")->error, 0);
+	kit_close();
+	kit.agent = "claude";
+	kit_open();
+	assert_int_equal(kit_await(NULL)->error, TROUPE_EMISMATCH);
+	UNTIL(fake.ended == 1);
+	assert_int_equal(fake.end_error, TROUPE_EMISMATCH);
+	kit_end();
+}
+
+TEST(a_session_that_cannot_be_made_leaves_nothing)
+{
+	struct troupe_call *call;
+
+	start_new("review");
+	in.fail_method = "session/new";
+	kit_open();
+	call = kit_await(NULL);
+	UNTIL(call->answered);
+	assert_int_equal(call->error, TROUPE_EAGENT);
+	UNTIL(fake.ended == 1);
+	assert_int_equal(fake.end_error, TROUPE_EAGENT);
+	assert_int_equal(events(""), 0);
+	assert_int_equal(items_of("session/review/"), 0);
+	assert_int_equal(items_of("sessions/"), 0);
+	assert_string_equal(missing("review"), "ENOSESSION");
+	kit_close();
+	UNTIL(in.deletes == 1 && !owes_agents());
+	kit_end();
+}
+
+TEST(a_sandbox_that_is_not_there_ends_the_making)
+{
+	struct troupe_call *call;
+
+	start_new("review");
+	in_stop_listening();
+	kit_open();
+	call = kit_await(NULL);
+	UNTIL(call->answered && fake.ended == 1);
+	assert_int_equal(call->error, TROUPE_ESANDBOX);
+	kit_end();
+}
+
+TEST(one_that_cannot_be_as_it_is_wanted_is_destroyed)
+{
+	struct troupe_call *call;
+
+	start_new("review");
+	kit.mode = "fly";
+	in.session_says = ",\"modes\":{\"currentModeId\":\"ask\",\"availableModes\":[{\"id\":\"ask\"}]},\"configOptions\":[]";
+	kit_open();
+	call = kit_await(NULL);
+	UNTIL(call->answered && fake.ended == 1);
+	assert_int_equal(call->error, TROUPE_ECHOICE);
+	assert_string_equal(call->text, "There is no mode \"fly\". The agent has: ask.");
+	assert_int_equal(told("session.state", "\"state\":\"destroyed\""), 1);
+	assert_string_equal(missing("review"), "EDESTROYED");
+	kit_close();
+	UNTIL(in.deletes == 1);
+	kit_end();
+}
+
+TEST(what_was_in_the_making_when_we_died_is_undone)
+{
+	start_new("review");
+	kit_open();
+	UNTIL(in.posts == 1); /* initialize: the instance is noted, and nothing else is */
+	kit_crash();
+	kit.how = TROUPE_SESSION_OLD;
+	kit_open();
+	UNTIL(fake.ended == 1);
+	assert_int_equal(items_of("session/review/"), 0);
+	kit_close();
+	UNTIL(in.deletes == 1 && !owes_agents());
+	kit_end();
+}
+
+/* ------------------------------------------------------------------ destroyed */
+
+TEST(a_destroyed_session_ends_its_agent_and_refuses_prompts)
+{
+	struct troupe_call *call;
+
+	start_ready();
+	call = kit_destroy();
+	assert_int_equal(call->error, 0);
+	assert_non_null(strstr(fake.replied, "\"destroyedAt\":1795303334935"));
+	assert_int_equal(told("session.state", "{\"state\":\"destroyed\",\"agent\":\"mock\",\"sessionId\":\"default\"}"), 1);
+	assert_int_equal(kit_prompt("p1", "go")->error, TROUPE_EDESTROYED);
+	assert_int_equal(kit_set(TROUPE_MODEL, NULL, "\"x\"")->error, TROUPE_EDESTROYED);
+	UNTIL(fake.ended == 1);
+	assert_int_equal(fake.end_error, 0);
+	kit_close();
+	assert_string_equal(missing("default"), "EDESTROYED");
+	UNTIL(in.deletes == 1 && !owes_agents());
+	kit_open();
+	assert_int_equal(kit_prompt("p2", "go")->error, TROUPE_EDESTROYED);
+	UNTIL(fake.ended == 2);
+	assert_int_equal(told("session.state", "destroyed"), 1);
+	kit_end();
+}
+
+TEST(what_runs_is_cancelled_and_what_waits_fails)
+{
+	struct troupe_call *running, *waiting;
+
+	start_ready();
+	running = kit_run("p1", "one");
+	in_say("begun");
+	UNTIL(events("begun") == 1);
+	waiting = kit_prompt("p2", "two");
+	kit_destroy();
+	assert_int_equal(waiting->error, TROUPE_EDESTROYED);
+	assert_false(running->answered);
+	UNTIL(strstr(in.last_post, "session/cancel"));
+	in_finish("cancelled");
+	UNTIL(running->answered && fake.ended == 1);
+	assert_int_equal(told("turn.state", "\"state\":\"cancelled\""), 1);
+	assert_int_equal(fake.holds, 0);
+	kit_end();
+}
+
+TEST(an_agent_that_does_not_stop_is_ended_all_the_same)
+{
+	struct troupe_call *running;
+
+	start_ready();
+	running = kit_run("p1", "one");
+	in_say("begun");
+	UNTIL(events("begun") == 1);
+	kit_destroy();
+	UNTIL(running->answered && fake.ended == 1);
+	assert_int_equal(running->error, TROUPE_EDESTROYED);
+	kit_close();
+	UNTIL(in.deletes == 1);
+	kit_end();
+}
+
+TEST(destroying_goes_on_after_a_crash)
+{
+	start_ready();
+	kit_run("p1", "one");
+	in_say("begun");
+	UNTIL(events("begun") == 1);
+	kit_destroy();
+	kit_crash();
+	kit_open();
+	UNTIL(fake.ended == 1);
+	assert_int_equal(told("turn.state", "\"state\":\"failed\""), 1);
+	assert_int_equal(fake.holds, 0);
+	kit_close();
+	UNTIL(in.deletes == 1 && !owes_agents());
+	kit_end();
+}
+
+TEST(a_destroyed_session_is_taken_up_again)
+{
+	struct troupe_call *call;
+
+	start_ready();
+	kit_run("p0", "remember this");
+	in_finish("end_turn");
+	UNTIL(told("turn.state", "done") == 1);
+	kit_destroy();
+	UNTIL(fake.ended == 1);
+	kit_close();
+	kit.how = TROUPE_SESSION_RESUME;
+	kit_open();
+	call = kit_await(NULL);
+	UNTIL(call->answered);
+	assert_int_equal(call->error, 0);
+	assert_null(strstr(fake.replied, "destroyedAt"));
+	assert_int_equal(told("session.state", "resumed"), 1);
+	kit_prompt("p1", "go on");
+	UNTIL(in.prompt_id[0]);
+	assert_non_null(strstr(in.last_post, "remember this"));
+	assert_events_whole();
+	kit_end();
+}
+
+TEST(destroying_twice_is_destroying_once)
+{
+	start_ready();
+	kit_run("p1", "one");
+	in_say("begun");
+	UNTIL(events("begun") == 1);
+	assert_int_equal(kit_destroy()->error, 0);
+	assert_int_equal(kit_destroy()->error, 0);
+	assert_int_equal(kit_await(NULL)->error, TROUPE_ERESTARTING);
+	in_finish("cancelled");
+	UNTIL(fake.ended == 1);
+	assert_int_equal(told("session.state", "destroyed"), 1);
+	kit_end();
+}
+
+TESTS(
+	RUN(a_new_session_is_told_and_its_record_given),
+	RUN(where_its_agent_works_stays_so),
+	RUN(a_new_session_must_not_exist),
+	RUN(an_old_session_must_exist),
+	RUN(a_session_keeps_its_agent),
+	RUN(a_session_that_cannot_be_made_leaves_nothing),
+	RUN(a_sandbox_that_is_not_there_ends_the_making),
+	RUN(one_that_cannot_be_as_it_is_wanted_is_destroyed),
+	RUN(what_was_in_the_making_when_we_died_is_undone),
+	RUN(a_destroyed_session_ends_its_agent_and_refuses_prompts),
+	RUN(what_runs_is_cancelled_and_what_waits_fails),
+	RUN(an_agent_that_does_not_stop_is_ended_all_the_same),
+	RUN(destroying_goes_on_after_a_crash),
+	RUN(a_destroyed_session_is_taken_up_again),
+	RUN(destroying_twice_is_destroying_once))
