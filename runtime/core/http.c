@@ -29,6 +29,7 @@ struct tr_http_call {
 	bool                  is_message, waits, late; /* late: its time was up */
 	int64_t               timeout_ms;
 	struct tr_fault       fault;      /* told from the ledger, when there is no call to tell it */
+	struct troupe_actor  *reached;    /* whose it is; NULL: none was */
 };
 
 static void http_free(struct tr_http_call *h)
@@ -135,15 +136,17 @@ static void tell_fault(void *arg, int rc)
 	struct tr_http_call *h = arg;
 
 	(void)rc;
-	fail(h, &h->fault, NULL);
+	fail(h, &h->fault, h->reached ? &h->reached->label : NULL);
 	http_free(h);
 }
 
-/* Never from inside tr_core_action: its caller does not have the handle yet. */
-static void fail_later(struct tr_http_call *h, struct tr_fault *fault)
+/* Never from inside tr_core_action: its caller does not have the handle yet. a: who refuses, and is there until that is told; or
+ * NULL. */
+static void fail_later(struct tr_http_call *h, struct tr_fault *fault, struct troupe_actor *a)
 {
-	struct tr_release *r = tr_ledger_hold(&h->core->ledger, TR_RELEASE_AFTER, NULL);
+	struct tr_release *r = tr_ledger_hold(&h->core->ledger, TR_RELEASE_AFTER, a);
 
+	h->reached = a;
 	h->fault = *fault;
 	*fault = (struct tr_fault){ 0 };
 	r->after.then = tell_fault;
@@ -240,7 +243,7 @@ static void run(struct tr_http_call *h, struct troupe_actor *a)
 		overloaded(h, &fault);
 	if (fault.error) {
 		leave(h, a);
-		fail_later(h, &fault);
+		fail_later(h, &fault, a);
 		return;
 	}
 	call = tr_call_new(a, action, h->args);
@@ -256,7 +259,7 @@ static void on_actor(void *arg, struct tr_fault *fault, const struct tr_actor_ro
 	(void)row;
 	(void)created;
 	if (fault)
-		fail_later(h, fault);
+		fail_later(h, fault, NULL);
 	else
 		run(h, a);
 }

@@ -354,6 +354,35 @@ testEach("[30, 50] an error has a status, a type, group, code, message and actor
 	assert.equal(missing.headers.get("access-control-allow-origin"), origin);
 });
 
+test("[30] each kind of failure has its status, and says whether an actor was reached", async (stage) => {
+	const troupe = await parity(stage);
+	const door = (action, args, headers) => [actionAt(troupe, "doorActor", action), { body: JSON.stringify({ args }), headers }];
+	const refusing = (refuse) => ({ "x-rivet-conn-params": JSON.stringify({ refuse }) });
+	const cases = [
+		[403, "auth.forbidden", true, door("ran", [], refusing("forbidden"))], [500, "door.closed", true, door("ran", [], refusing("closed"))],
+		[500, "rivetkit.internal_error", true, door("ran", [], refusing("internal"))], [404, "actor.action_not_found", true, door("nothing", [])],
+		[400, "actor.validation_error", true, door("tellOthers", [7])], [500, "user.late_again", true, door("failWith", ["late_again"])],
+		[500, "rivetkit.internal_error", true, door("failWith", ["internal"])], [408, "actor.action_timed_out", true, door("failWith", ["late"])],
+		[400, "message.outgoing_too_long", null, door("failWith", ["big"])],
+		[400, "message.incoming_too_long", null, door("tellOthers", ["x".repeat(70_000)])],
+		[400, "actor.invalid_request", null, [actionAt(troupe, "doorActor", "ran"), { body: "{" }]],
+		[404, "actor.not_found", false, [`${troupe.url}/gateway/0000/action/ran`]],
+		[404, "actor.not_registered", false, [actionAt(troupe, "nobody", "ran")]],
+		[404, "request.route_not_found", false, [`${troupe.url}/gateway/0000/elsewhere`]],
+	];
+
+	for (const [status, name, reached, [url, options]] of cases) {
+		const answer = await post(url, options);
+		const error = await answer.json();
+
+		assert.deepEqual([answer.status, named(error)], [status, name], url);
+		assert.ok(error.message.length > 0 && answer.headers.get("x-rivet-ray-id"), name);
+		if (reached !== null)
+			assert.deepEqual([Boolean(error.actor), answer.headers.get("x-rivet-error") === name], [reached, !reached], name);
+	}
+	assert.equal((await fetch(actionAt(troupe, "doorActor", "ran"))).status, 405);
+});
+
 testEach("[31] an action that ran is never asked for again, however it failed", async (stage, { doorActor }) => {
 	const id = await doorActor.getOrCreate(["k"]).resolve();
 	const handles = [doorActor.getOrCreate(["k"]), doorActor.get(["k"]), doorActor.getForId(id)];

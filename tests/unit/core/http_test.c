@@ -10,17 +10,17 @@ static struct tr_world w;
 
 /* ------------------------------------------------------------------ actions */
 
-struct answer { bool came, failed; char text[512]; };
+struct answer { bool came, failed, reached; char text[512]; };
 
 static void on_answer(void *arg, const struct tr_failure *failure, struct troupe_value output, const struct tr_client_actor *actor)
 {
 	struct answer *a = arg;
 	struct tr_bytes json = { 0 };
 
-	(void)actor;
 	assert_false(a->came);
 	a->came = true;
 	a->failed = failure;
+	a->reached = actor && (!failure || failure->actor == actor);
 	if (failure) {
 		snprintf(a->text, sizeof a->text, "%.*s.%.*s", (int)failure->group.size, failure->group.data,
 		         (int)failure->code.size, failure->code.data);
@@ -85,6 +85,7 @@ TEST(what_cannot_be_called_is_refused)
 	assert_string_equal(missing.text, "actor.not_found");
 	assert_string_equal(unknown.text, "actor.action_not_found");
 	assert_string_equal(stranger.text, "auth.forbidden");
+	assert_true(!missing.reached && unknown.reached && stranger.reached);
 	tr_world_close(&w);
 }
 
