@@ -106,7 +106,7 @@ const struct troupe_kind async_action_kind = {
 
 /* ------------------------------------------------------------------ concurrentActionActor */
 
-struct course { const char *events; };
+struct course { struct troupe_value events; };
 static const struct troupe_record course = TROUPE_RECORD(course,
 	TROUPE_OPTION(course, events, "events"));
 
@@ -121,7 +121,7 @@ static void course_note(struct troupe_actor *a, const char *what, const char *la
 
 	if (asprintf(&event, "%s:%s", what, label) < 0)
 		abort();
-	list_push(a, &((struct course *)troupe_self(a))->events, event);
+	list_push_text(a, &((struct course *)troupe_self(a))->events, event);
 	free(event);
 }
 
@@ -143,11 +143,7 @@ static int course_run(struct troupe_actor *a, struct troupe_call *call)
 
 static int course_get_events(struct troupe_actor *a, struct troupe_call *call)
 {
-	struct pack p;
-
-	pack_begin(&p);
-	pack_texts(&p, ((struct course *)troupe_self(a))->events, ROW);
-	return pack_reply(&p, call);
+	return reply_list(call, ((struct course *)troupe_self(a))->events);
 }
 
 static const struct troupe_action course_actions[] = {
@@ -182,7 +178,7 @@ const struct troupe_kind nested_action_kind = {
 
 /* ------------------------------------------------------------------ promiseActor */
 
-struct results { const char *results; };
+struct results { struct troupe_value results; };
 static const struct troupe_record results = TROUPE_RECORD(results,
 	TROUPE_OPTION(results, results, "results"));
 
@@ -194,7 +190,7 @@ static int promise_resolved(struct troupe_actor *a, struct troupe_call *call)
 
 static int promise_delayed(struct troupe_actor *a, struct troupe_call *call)
 {
-	list_push(a, &((struct results *)troupe_self(a))->results, "delayed");
+	list_push_text(a, &((struct results *)troupe_self(a))->results, "delayed");
 	return reply_text(call, "delayed value");
 }
 
@@ -206,11 +202,7 @@ static int promise_rejected(struct troupe_actor *a, struct troupe_call *call)
 
 static int promise_get_results(struct troupe_actor *a, struct troupe_call *call)
 {
-	struct pack p;
-
-	pack_begin(&p);
-	pack_texts(&p, ((struct results *)troupe_self(a))->results, ROW);
-	return pack_reply(&p, call);
+	return reply_list(call, ((struct results *)troupe_self(a))->results);
 }
 
 static const struct troupe_action promise_actions[] = {

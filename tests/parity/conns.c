@@ -267,10 +267,10 @@ const struct troupe_kind conn_state_kind = {
 };
 
 /* ------------------------------------------------------------------ connPreflightVisibilityActor
- * Who is seen when: each list of labels is a row. The delays that a client can ask for are not waited out, since nobody
+ * Who is seen when. The delays that a client can ask for are not waited out, since nobody
  * is let in later than at once here. */
 
-struct sights { int64_t before_started, create_started; const char *before, *create, *connects, *disconnects; };
+struct sights { int64_t before_started, create_started; struct troupe_value before, create, connects, disconnects; };
 static const struct troupe_record sights = TROUPE_RECORD(sights,
 	TROUPE_FIELD(sights, before_started, "beforeStarted"),
 	TROUPE_FIELD(sights, create_started, "createStarted"),
@@ -287,34 +287,39 @@ static const struct troupe_record sights_params = TROUPE_RECORD(sights_params,
 	TROUPE_OPTION(sights_params, reject_before, "rejectBefore"),
 	TROUPE_OPTION(sights_params, reject_create, "rejectCreate"));
 
-/* first, then the labels of all but one: one row, in memory of the caller. */
-static char *row_of_labels(struct troupe_actor *a, const char *first, const struct troupe_peer *but)
+/* The labels of all but one. */
+static void pack_labels(struct pack *p, struct troupe_actor *a, const struct troupe_peer *but)
 {
 	struct troupe_peer *peer = NULL;
-	char *row = NULL;
-	size_t size;
-	FILE *out = open_memstream(&row, &size);
-	bool more = first != NULL;
+	size_t count = 0;
 
-	if (!out)
-		abort();
-	fputs(first ? first : "", out);
+	while ((peer = troupe_peer_next(a, peer)))
+		count += peer != but;
+	msgpack_pack_array(&p->out, count);
 	while ((peer = troupe_peer_next(a, peer))) {
-		if (peer == but)
-			continue;
-		fprintf(out, "%s%s", more ? "\x1f" : "", ((struct badge *)troupe_peer_self(peer))->label);
-		more = true;
+		if (peer != but)
+			pack_text(p, ((struct badge *)troupe_peer_self(peer))->label);
 	}
-	fclose(out);
-	return row;
 }
 
-static void sights_note(struct troupe_actor *a, const char **list, const char *first, const struct troupe_peer *but)
+static void sights_note(struct troupe_actor *a, struct troupe_value *list)
 {
-	char *row = row_of_labels(a, first, but);
+	struct pack p;
 
-	list_push(a, list, row);
-	free(row);
+	pack_begin(&p);
+	pack_labels(&p, a, NULL);
+	list_push(a, list, pack_value(&p));
+	pack_end(&p);
+}
+
+static bool is_among(struct troupe_actor *a, const struct troupe_peer *wanted)
+{
+	struct troupe_peer *peer = NULL;
+
+	while ((peer = troupe_peer_next(a, peer)))
+		if (peer == wanted)
+			return true;
+	return false;
 }
 
 static int sights_admit(struct troupe_actor *a, struct troupe_peer *p)
@@ -324,11 +329,11 @@ static int sights_admit(struct troupe_actor *a, struct troupe_peer *p)
 
 	read_params(a, p, &sights_params, &in);
 	self->before_started++;
-	sights_note(a, &self->before, NULL, NULL);
+	sights_note(a, &self->before);
 	if (in.reject_before)
 		return TROUPE_EINTERNAL;
 	self->create_started++;
-	sights_note(a, &self->create, NULL, NULL);
+	sights_note(a, &self->create);
 	if (in.reject_create)
 		return TROUPE_EINTERNAL;
 	set_word(((struct badge *)troupe_peer_self(p))->label, in.label, "anonymous");
@@ -337,81 +342,38 @@ static int sights_admit(struct troupe_actor *a, struct troupe_peer *p)
 
 static int sights_join(struct troupe_actor *a, struct troupe_peer *p)
 {
-	struct sights *self = troupe_self(a);
+	struct pack snapshot;
 
-	sights_note(a, &self->connects, ((struct badge *)troupe_peer_self(p))->label, NULL);
+	pack_begin(&snapshot);
+	msgpack_pack_map(&snapshot.out, 3);
+	pack_text(&snapshot, "label");
+	pack_text(&snapshot, ((struct badge *)troupe_peer_self(p))->label);
+	pack_text(&snapshot, "ownVisible");
+	(is_among(a, p) ? msgpack_pack_true : msgpack_pack_false)(&snapshot.out);
+	pack_text(&snapshot, "visibleLabels");
+	pack_labels(&snapshot, a, NULL);
+	list_push(a, &((struct sights *)troupe_self(a))->connects, pack_value(&snapshot));
+	pack_end(&snapshot);
 	return 0;
 }
 
 static void sights_leave(struct troupe_actor *a, struct troupe_peer *p)
 {
-	struct sights *self = troupe_self(a);
+	struct pack snapshot;
 
-	sights_note(a, &self->disconnects, ((struct badge *)troupe_peer_self(p))->label, p);
-}
-
-static void pack_row(struct pack *p, const char *row, size_t size)
-{
-	char *text = strndup(row, size);
-
-	if (!text)
-		abort();
-	pack_texts(p, *text ? text : NULL, FIELD);
-	free(text);
-}
-
-static size_t rows(const char *list)
-{
-	size_t count = list ? 1 : 0;
-
-	for (; list && *list; list++)
-		count += *list == ROW;
-	return count;
-}
-
-static void pack_rows(struct pack *p, const char *name, const char *list)
-{
-	size_t size;
-
-	pack_text(p, name);
-	msgpack_pack_array(&p->out, rows(list));
-	while (list) {
-		const char *row = list_next(&list, ROW, &size);
-
-		pack_row(p, row, size);
-	}
-}
-
-/* Rows whose first element is the one who comes or goes. */
-static void pack_snapshots(struct pack *p, const char *name, const char *list, const char *others, bool connects)
-{
-	size_t size, own;
-
-	pack_text(p, name);
-	msgpack_pack_array(&p->out, rows(list));
-	while (list) {
-		const char *row = list_next(&list, ROW, &size);
-		const char *end = memchr(row, FIELD, size);
-		char label[WORD_MAX];
-
-		own = end ? (size_t)(end - row) : size;
-		snprintf(label, sizeof label, "%.*s", (int)own, row);
-		msgpack_pack_map(&p->out, connects ? 3 : 2);
-		pack_text(p, "label");
-		pack_text(p, label);
-		if (connects) {
-			pack_text(p, "ownVisible"); /* since join runs only for who is among the connections */
-			msgpack_pack_true(&p->out);
-		}
-		pack_text(p, others);
-		pack_row(p, end ? end + 1 : row + size, end ? size - own - 1 : 0);
-	}
+	pack_begin(&snapshot);
+	msgpack_pack_map(&snapshot.out, 2);
+	pack_text(&snapshot, "label");
+	pack_text(&snapshot, ((struct badge *)troupe_peer_self(p))->label);
+	pack_text(&snapshot, "otherLabels");
+	pack_labels(&snapshot, a, p);
+	list_push(a, &((struct sights *)troupe_self(a))->disconnects, pack_value(&snapshot));
+	pack_end(&snapshot);
 }
 
 static int sights_snapshot(struct troupe_actor *a, struct troupe_call *call)
 {
 	struct sights *self = troupe_self(a);
-	char *now = row_of_labels(a, NULL, NULL);
 	struct pack p;
 
 	pack_begin(&p);
@@ -420,13 +382,16 @@ static int sights_snapshot(struct troupe_actor *a, struct troupe_call *call)
 	msgpack_pack_int64(&p.out, self->before_started);
 	pack_text(&p, "createStarted");
 	msgpack_pack_int64(&p.out, self->create_started);
-	pack_rows(&p, "beforeVisibleLabels", self->before);
-	pack_rows(&p, "createVisibleLabels", self->create);
-	pack_snapshots(&p, "connectSnapshots", self->connects, "visibleLabels", true);
-	pack_snapshots(&p, "disconnectSnapshots", self->disconnects, "otherLabels", false);
+	pack_text(&p, "beforeVisibleLabels");
+	pack_list(&p, self->before);
+	pack_text(&p, "createVisibleLabels");
+	pack_list(&p, self->create);
+	pack_text(&p, "connectSnapshots");
+	pack_list(&p, self->connects);
+	pack_text(&p, "disconnectSnapshots");
+	pack_list(&p, self->disconnects);
 	pack_text(&p, "visibleLabels");
-	pack_row(&p, now, strlen(now));
-	free(now);
+	pack_labels(&p, a, NULL);
 	return pack_reply(&p, call);
 }
 

@@ -150,7 +150,7 @@ const struct troupe_kind counter_conn_kind = {
 
 /* ------------------------------------------------------------------ counterWithParams: who came, by name */
 
-struct counter_params { int64_t count; const char *initializers; };
+struct counter_params { int64_t count; struct troupe_value initializers; };
 static const struct troupe_record counter_params = TROUPE_RECORD(counter_params,
 	TROUPE_FIELD(counter_params, count, "count"),
 	TROUPE_OPTION(counter_params, initializers, "initializers"));
@@ -164,7 +164,7 @@ static const char *name_of(const struct troupe_peer *p)
 
 static int counter_params_join(struct troupe_actor *a, struct troupe_peer *p)
 {
-	list_push(a, &((struct counter_params *)troupe_self(a))->initializers, name_of(p));
+	list_push_text(a, &((struct counter_params *)troupe_self(a))->initializers, name_of(p));
 	return 0;
 }
 
@@ -189,11 +189,7 @@ static int counter_params_increment(struct troupe_actor *a, struct troupe_call *
 
 static int counter_params_get_initializers(struct troupe_actor *a, struct troupe_call *call)
 {
-	struct pack p;
-
-	pack_begin(&p);
-	pack_texts(&p, ((struct counter_params *)troupe_self(a))->initializers, ROW);
-	return pack_reply(&p, call);
+	return reply_list(call, ((struct counter_params *)troupe_self(a))->initializers);
 }
 
 static const struct troupe_action counter_params_actions[] = {
@@ -212,7 +208,7 @@ const struct troupe_kind counter_params_kind = {
 
 /* ------------------------------------------------------------------ counterWithLifecycle: which hooks ran */
 
-struct lifecycle { int64_t count; const char *events; };
+struct lifecycle { int64_t count; struct troupe_value events; };
 static const struct troupe_record lifecycle = TROUPE_RECORD(lifecycle,
 	TROUPE_FIELD(lifecycle, count, "count"),
 	TROUPE_OPTION(lifecycle, events, "events"));
@@ -228,12 +224,12 @@ static void note(struct troupe_actor *a, const struct troupe_peer *p, const char
 
 	read_params(a, p, &lifecycle_params, &params);
 	if (params.track)
-		list_push(a, &self->events, event);
+		list_push_text(a, &self->events, event);
 }
 
 static int lifecycle_wake(struct troupe_actor *a)
 {
-	list_push(a, &((struct lifecycle *)troupe_self(a))->events, "onWake");
+	list_push_text(a, &((struct lifecycle *)troupe_self(a))->events, "onWake");
 	return 0;
 }
 
@@ -265,11 +261,7 @@ static int lifecycle_increment(struct troupe_actor *a, struct troupe_call *call)
 
 static int lifecycle_get_events(struct troupe_actor *a, struct troupe_call *call)
 {
-	struct pack p;
-
-	pack_begin(&p);
-	pack_texts(&p, ((struct lifecycle *)troupe_self(a))->events, ROW);
-	return pack_reply(&p, call);
+	return reply_list(call, ((struct lifecycle *)troupe_self(a))->events);
 }
 
 static const struct troupe_action lifecycle_actions[] = {

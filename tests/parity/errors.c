@@ -6,7 +6,7 @@
 
 /* ------------------------------------------------------------------ errorHandlingActor */
 
-struct journal { const char *log; };
+struct journal { struct troupe_value log; };
 static const struct troupe_record journal = TROUPE_RECORD(journal,
 	TROUPE_OPTION(journal, log, "errorLog"));
 
@@ -79,18 +79,14 @@ static const struct troupe_record line = TROUPE_RECORD(line,
 
 static int get_log(struct troupe_actor *a, struct troupe_call *call)
 {
-	struct pack p;
-
-	pack_begin(&p);
-	pack_texts(&p, ((struct journal *)troupe_self(a))->log, ROW);
-	return pack_reply(&p, call);
+	return reply_list(call, ((struct journal *)troupe_self(a))->log);
 }
 
 static int log_error(struct troupe_actor *a, struct troupe_call *call)
 {
 	const struct line *in = troupe_args(call);
 
-	list_push(a, &((struct journal *)troupe_self(a))->log, in->text);
+	list_push_text(a, &((struct journal *)troupe_self(a))->log, in->text);
 	return get_log(a, call);
 }
 
@@ -98,7 +94,7 @@ static int clear_log(struct troupe_actor *a, struct troupe_call *call)
 {
 	struct pack p;
 
-	troupe_set_text(a, &((struct journal *)troupe_self(a))->log, NULL);
+	troupe_set_value(a, &((struct journal *)troupe_self(a))->log, (struct troupe_value){ 0 });
 	pack_begin(&p);
 	msgpack_pack_true(&p.out);
 	return pack_reply(&p, call);

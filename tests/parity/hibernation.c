@@ -5,7 +5,7 @@
 
 #include "kit.h"
 
-struct counts { int64_t sleep_count, wake_count; const char *left_at; };
+struct counts { int64_t sleep_count, wake_count; struct troupe_value left_at; };
 static const struct troupe_record counts = TROUPE_RECORD(counts,
 	TROUPE_FIELD(counts, sleep_count, "sleepCount"),
 	TROUPE_FIELD(counts, wake_count, "wakeCount"),
@@ -146,26 +146,14 @@ const struct troupe_kind hibernation_window_kind = {
 static void note_leave(struct troupe_actor *a, struct troupe_peer *p)
 {
 	struct counts *self = troupe_self(a);
-	char text[24];
 
 	(void)p;
-	snprintf(text, sizeof text, "%lld", (long long)self->wake_count);
-	list_push(a, &self->left_at, text);
+	list_push(a, &self->left_at, troupe_int(a, self->wake_count));
 }
 
 static int get_left_at(struct troupe_actor *a, struct troupe_call *call)
 {
-	const char *list = ((struct counts *)troupe_self(a))->left_at;
-	size_t count = list ? 1 : 0, size;
-	struct pack p;
-
-	for (const char *c = list; c && *c; c++)
-		count += *c == ROW;
-	pack_begin(&p);
-	msgpack_pack_array(&p.out, count);
-	while (list)
-		msgpack_pack_int64(&p.out, strtoll(list_next(&list, ROW, &size), NULL, 10));
-	return pack_reply(&p, call);
+	return reply_list(call, ((struct counts *)troupe_self(a))->left_at);
 }
 
 const struct troupe_kind hibernation_cleanup_kind = {

@@ -28,23 +28,17 @@ void pack_text(struct pack *p, const char *text)
 		msgpack_pack_nil(&p->out);
 }
 
-void pack_texts(struct pack *p, const char *list, char between)
-{
-	size_t count = list ? 1 : 0, size;
-
-	for (const char *c = list; c && *c; c++)
-		count += *c == between;
-	msgpack_pack_array(&p->out, count);
-	while (list) {
-		const char *text = list_next(&list, between, &size);
-
-		pack_part(p, text, size);
-	}
-}
-
-void pack_kept(struct pack *p, struct troupe_value v)
+void pack_packed(struct pack *p, struct troupe_value v)
 {
 	msgpack_sbuffer_write(&p->bytes, v.data, v.size);
+}
+
+void pack_list(struct pack *p, struct troupe_value list)
+{
+	if (list.size)
+		pack_packed(p, list);
+	else
+		msgpack_pack_array(&p->out, 0);
 }
 
 struct troupe_value pack_value(const struct pack *p)
@@ -74,29 +68,66 @@ int reply_text(struct troupe_call *c, const char *text)
 	return pack_reply(&p, c);
 }
 
-/* ------------------------------------------------------------------ lists of texts */
+/* ------------------------------------------------------------------ lists */
 
-void list_push(struct troupe_actor *a, const char **list, const char *text)
+/* Its elements up to `count`, and what stands behind them (size 0: nothing), are the list from now on. */
+static void list_set(struct troupe_actor *a, struct troupe_value *list, const msgpack_object_array *old, uint32_t count,
+                     struct troupe_value more)
 {
-	char *longer;
+	struct pack p;
 
-	if (!*list) {
-		troupe_set_text(a, list, text);
-		return;
-	}
-	if (asprintf(&longer, "%s%c%s", *list, ROW, text) < 0)
+	pack_begin(&p);
+	msgpack_pack_array(&p.out, count + (more.size > 0));
+	for (uint32_t i = 0; i < count; i++)
+		msgpack_pack_object(&p.out, old->ptr[i]);
+	pack_packed(&p, more);
+	if (troupe_set_value(a, list, pack_value(&p)) < 0)
 		abort();
-	troupe_set_text(a, list, longer);
-	free(longer);
+	pack_end(&p);
 }
 
-const char *list_next(const char **at, char between, size_t *size)
+/* All elements but `drop`, and then one more. */
+static void list_change(struct troupe_actor *a, struct troupe_value *list, uint32_t drop, struct troupe_value more)
 {
-	const char *text = *at, *end = strchr(text, between);
+	msgpack_unpacked got;
+	size_t at = 0;
 
-	*size = end ? (size_t)(end - text) : strlen(text);
-	*at = end ? end + 1 : NULL;
-	return text;
+	msgpack_unpacked_init(&got);
+	if (list->size && msgpack_unpack_next(&got, list->data, list->size, &at) == MSGPACK_UNPACK_SUCCESS &&
+	    got.data.type == MSGPACK_OBJECT_ARRAY)
+		list_set(a, list, &got.data.via.array, got.data.via.array.size - drop, more);
+	else
+		list_set(a, list, NULL, 0, more);
+	msgpack_unpacked_destroy(&got);
+}
+
+void list_push(struct troupe_actor *a, struct troupe_value *list, struct troupe_value element)
+{
+	list_change(a, list, 0, element);
+}
+
+void list_push_text(struct troupe_actor *a, struct troupe_value *list, const char *text)
+{
+	struct pack p;
+
+	pack_begin(&p);
+	pack_text(&p, text);
+	list_push(a, list, pack_value(&p));
+	pack_end(&p);
+}
+
+void list_pop(struct troupe_actor *a, struct troupe_value *list)
+{
+	list_change(a, list, 1, (struct troupe_value){ 0 });
+}
+
+int reply_list(struct troupe_call *c, struct troupe_value list)
+{
+	struct pack p;
+
+	pack_begin(&p);
+	pack_list(&p, list);
+	return pack_reply(&p, c);
 }
 
 /* ------------------------------------------------------------------ plain WebSockets */

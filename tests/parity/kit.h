@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the kinds here share: values of other shapes than one struct, written with msgpack-c; lists of texts in a kept
- * field, since a kept field holds no list; answers that take their time. */
+/* What the kinds here share: values of other shapes than one struct, written with msgpack-c; kept lists; answers that take their
+ * time. */
 #ifndef PARITY_KIT_H
 #define PARITY_KIT_H
 
@@ -13,8 +13,8 @@ struct pack { msgpack_sbuffer bytes; msgpack_packer out; };
 
 void pack_begin(struct pack *p);
 void pack_text(struct pack *p, const char *text); /* NULL: null */
-void pack_texts(struct pack *p, const char *list, char between); /* an array of what `list` holds; NULL: none */
-void pack_kept(struct pack *p, struct troupe_value v); /* not none */
+void pack_packed(struct pack *p, struct troupe_value v); /* what is packed already; not none */
+void pack_list(struct pack *p, struct troupe_value list); /* none: an empty one */
 struct troupe_value pack_value(const struct pack *p); /* lent until the end */
 void pack_end(struct pack *p);
 int  pack_reply(struct pack *p, struct troupe_call *c); /* and the end */
@@ -27,13 +27,11 @@ void socket_say(struct troupe_peer *p, json_t *message);
 /* ---- what lifecycleObserver will tell. Elsewhere actors call it; here an actor cannot call another */
 void observe(const struct troupe_actor *a, const char *event);
 
-/* ---- lists of texts: one text with something between its elements */
-#define ROW   '\x1e'
-#define FIELD '\x1f'
-
-void list_push(struct troupe_actor *a, const char **list, const char *text);
-/* The next element of a list: *at moves on and is NULL after the last. */
-const char *list_next(const char **at, char between, size_t *size);
+/* ---- lists: an array in a kept field */
+void list_push(struct troupe_actor *a, struct troupe_value *list, struct troupe_value element);
+void list_push_text(struct troupe_actor *a, struct troupe_value *list, const char *text);
+void list_pop(struct troupe_actor *a, struct troupe_value *list); /* the newest */
+int  reply_list(struct troupe_call *c, struct troupe_value list);
 
 /* ---- answers later */
 /* After a while, calls `finish` in a turn of the call's actor, which answers. Returns TROUPE_LATER. */

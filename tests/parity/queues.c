@@ -398,7 +398,7 @@ const struct troupe_kind queue_limited_kind = {
 
 /* ------------------------------------------------------------------ manyQueueChildActor */
 
-struct child { const char *label, *processed; bool started; };
+struct child { const char *label; struct troupe_value processed; bool started; };
 static const struct troupe_record child = TROUPE_RECORD(child,
 	TROUPE_OPTION(child, label, "label"),
 	TROUPE_OPTION(child, processed, "processed"),
@@ -423,7 +423,7 @@ static int child_run(struct troupe_actor *a, const struct troupe_message *m)
 
 	if (rc < 0)
 		return rc;
-	list_push(a, &self->processed, m->queue);
+	list_push_text(a, &self->processed, m->queue);
 	pack_begin(&p);
 	msgpack_pack_map(&p.out, 2);
 	pack_text(&p, "ok");
@@ -454,7 +454,7 @@ static int child_get_snapshot(struct troupe_actor *a, struct troupe_call *call)
 	else
 		msgpack_pack_false(&p.out);
 	pack_text(&p, "processed");
-	pack_texts(&p, self->processed, ROW);
+	pack_list(&p, self->processed);
 	return pack_reply(&p, call);
 }
 
@@ -480,7 +480,7 @@ const struct troupe_kind many_queue_child_kind = {
 
 /* ------------------------------------------------------------------ its parents: they only make a handle for it */
 
-struct parent { const char *spawned; };
+struct parent { struct troupe_value spawned; };
 static const struct troupe_record parent = TROUPE_RECORD(parent,
 	TROUPE_OPTION(parent, spawned, "spawned"));
 
@@ -490,18 +490,14 @@ static const struct troupe_record spawn = TROUPE_RECORD(spawn,
 
 static int parent_get_spawned(struct troupe_actor *a, struct troupe_call *call)
 {
-	struct pack p;
-
-	pack_begin(&p);
-	pack_texts(&p, ((struct parent *)troupe_self(a))->spawned, ROW);
-	return pack_reply(&p, call);
+	return reply_list(call, ((struct parent *)troupe_self(a))->spawned);
 }
 
 static int parent_spawn_child(struct troupe_actor *a, struct troupe_call *call)
 {
 	const struct spawn *in = troupe_args(call);
 
-	list_push(a, &((struct parent *)troupe_self(a))->spawned, in->key);
+	list_push_text(a, &((struct parent *)troupe_self(a))->spawned, in->key);
 	return troupe_reply(call, &spawn, in);
 }
 
@@ -524,7 +520,7 @@ static int parent_run(struct troupe_actor *a, const struct troupe_message *m)
 
 	if (rc < 0)
 		return rc;
-	list_push(a, &((struct parent *)troupe_self(a))->spawned, in.key);
+	list_push_text(a, &((struct parent *)troupe_self(a))->spawned, in.key);
 	rc = troupe_message_complete(a, m, flag(&ok, "ok"));
 	pack_end(&ok);
 	return rc;
@@ -565,7 +561,7 @@ const struct troupe_kind many_queue_run_parent_kind = {
 
 /* ------------------------------------------------------------------ runWithQueueConsumer, of the suite's run.ts */
 
-struct consumer { const char *received; int64_t wake_count; bool run_started; }; /* received: in hex, one behind the other */
+struct consumer { struct troupe_value received; int64_t wake_count; bool run_started; };
 static const struct troupe_record consumer = TROUPE_RECORD(consumer,
 	TROUPE_OPTION(consumer, received, "received"),
 	TROUPE_FIELD(consumer, wake_count, "wakeCount"),
@@ -582,42 +578,20 @@ static int consumer_wake(struct troupe_actor *a)
 
 static int consumer_run(struct troupe_actor *a, const struct troupe_message *m)
 {
-	struct consumer *self = troupe_self(a);
-	char *hex = NULL;
 	struct pack p;
-	size_t size;
-	FILE *out = open_memstream(&hex, &size);
 
-	if (!out)
-		abort();
 	pack_begin(&p);
 	pack_message(&p, m);
-	for (size_t i = 0; i < p.bytes.size; i++)
-		fprintf(out, "%02x", (unsigned char)p.bytes.data[i]);
+	list_push(a, &((struct consumer *)troupe_self(a))->received, pack_value(&p));
 	pack_end(&p);
-	fclose(out);
-	list_push(a, &self->received, hex);
-	free(hex);
 	return 0;
-}
-
-static void pack_hex(struct pack *p, const char *hex, size_t size)
-{
-	unsigned byte;
-
-	for (size_t i = 0; i < size && sscanf(hex + i, "%2x", &byte) == 1; i += 2)
-		msgpack_sbuffer_write(&p->bytes, (char *)&(unsigned char){ (unsigned char)byte }, 1);
 }
 
 static int consumer_get_state(struct troupe_actor *a, struct troupe_call *call)
 {
 	const struct consumer *self = troupe_self(a);
-	size_t count = self->received ? 1 : 0, size;
-	const char *at = self->received;
 	struct pack p;
 
-	for (const char *c = at; c && *c; c++)
-		count += *c == ROW;
 	pack_begin(&p);
 	msgpack_pack_map(&p.out, 3);
 	pack_text(&p, "runStarted");
@@ -625,12 +599,7 @@ static int consumer_get_state(struct troupe_actor *a, struct troupe_call *call)
 	pack_text(&p, "wakeCount");
 	msgpack_pack_int64(&p.out, self->wake_count);
 	pack_text(&p, "messagesReceived");
-	msgpack_pack_array(&p.out, count);
-	while (at) {
-		const char *hex = list_next(&at, ROW, &size);
-
-		pack_hex(&p, hex, size);
-	}
+	pack_list(&p, self->received);
 	return pack_reply(&p, call);
 }
 

@@ -71,10 +71,7 @@ static void pack_sight(struct pack *p, const char *name, const struct sight *s)
 	pack_text(p, "requestMethod");
 	pack_text(p, s->method);
 	pack_text(p, "requestHeaders");
-	if (s->headers.size)
-		pack_kept(p, s->headers);
-	else
-		msgpack_pack_map(&p->out, 0);
+	pack_packed(p, s->headers.size ? s->headers : (struct troupe_value){ "\x80", 1 });
 }
 
 static int access_get(struct troupe_actor *a, struct troupe_call *call)

@@ -2,7 +2,7 @@
 /* Tasks that run later: the suite's scheduled.ts. */
 #include "kit.h"
 
-struct agenda { int64_t last_run, count; const char *history; };
+struct agenda { int64_t last_run, count; struct troupe_value history; };
 static const struct troupe_record agenda = TROUPE_RECORD(agenda,
 	TROUPE_FIELD(agenda, last_run, "lastRun"),
 	TROUPE_FIELD(agenda, count, "scheduledCount"),
@@ -37,7 +37,7 @@ static int on_task_with_id(struct troupe_actor *a, struct troupe_call *call)
 {
 	const struct task *in = troupe_args(call);
 
-	list_push(a, &((struct agenda *)troupe_self(a))->history, in->id);
+	list_push_text(a, &((struct agenda *)troupe_self(a))->history, in->id);
 	return ran_now(a, "scheduledWithId", in->id);
 }
 
@@ -88,11 +88,7 @@ static int schedule_count(struct troupe_actor *a, struct troupe_call *call)
 
 static int schedule_history(struct troupe_actor *a, struct troupe_call *call)
 {
-	struct pack p;
-
-	pack_begin(&p);
-	pack_texts(&p, ((struct agenda *)troupe_self(a))->history, ROW);
-	return pack_reply(&p, call);
+	return reply_list(call, ((struct agenda *)troupe_self(a))->history);
 }
 
 static int schedule_clear(struct troupe_actor *a, struct troupe_call *call)
@@ -100,7 +96,7 @@ static int schedule_clear(struct troupe_actor *a, struct troupe_call *call)
 	struct agenda *self = troupe_self(a);
 	struct pack p;
 
-	troupe_set_text(a, &self->history, NULL);
+	troupe_set_value(a, &self->history, (struct troupe_value){ 0 });
 	self->count = self->last_run = 0;
 	pack_begin(&p);
 	msgpack_pack_true(&p.out);

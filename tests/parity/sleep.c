@@ -16,7 +16,7 @@ struct sleeper {
 	int64_t starts, sleeps, requests, sockets, waits;
 	int64_t message_started, message_finished, close_started, close_finished, handler_started, handler_finished;
 	bool wait_called, wait_completed;
-	const char *observed;        /* kept by one kind only */
+	struct troupe_value observed; /* kept by one kind only */
 	struct troupe_call *waiting; /* not kept */
 };
 static const struct troupe_record sleeper = TROUPE_RECORD(sleeper,
@@ -506,7 +506,7 @@ const struct troupe_kind sleep_exceeds_grace_kind = {
 
 static int abort_wake(struct troupe_actor *a)
 {
-	list_push(a, &((struct sleeper *)troupe_self(a))->observed, "unset");
+	list_push_text(a, &((struct sleeper *)troupe_self(a))->observed, "unset");
 	return count_start(a);
 }
 
@@ -514,12 +514,9 @@ static int abort_wake(struct troupe_actor *a)
 static void abort_sleep(struct troupe_actor *a)
 {
 	struct sleeper *self = troupe_self(a);
-	const char *newest = strrchr(self->observed, ROW);
-	char *kept = newest ? strndup(self->observed, (size_t)(newest - self->observed)) : NULL;
 
-	troupe_set_text(a, &self->observed, kept);
-	list_push(a, &self->observed, "object");
-	free(kept);
+	list_pop(a, &self->observed);
+	list_push_text(a, &self->observed, "object");
 	count_sleep(a);
 }
 
@@ -535,7 +532,7 @@ static int abort_get(struct troupe_actor *a, struct troupe_call *call)
 	pack_text(&p, "sleepCount");
 	msgpack_pack_int64(&p.out, self->sleeps);
 	pack_text(&p, "abortVarsSeenPerWake");
-	pack_texts(&p, self->observed, ROW);
+	pack_list(&p, self->observed);
 	return pack_reply(&p, call);
 }
 

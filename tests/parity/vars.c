@@ -255,7 +255,7 @@ static int metadata_get(struct troupe_actor *a, struct troupe_call *call)
 	pack_text(&p, "name");
 	pack_text(&p, METADATA_NAME);
 	pack_text(&p, "tags");
-	pack_kept(&p, tags_or_none(self));
+	pack_packed(&p, tags_or_none(self));
 	pack_text(&p, "region");
 	pack_text(&p, self->region);
 	return pack_reply(&p, call);
