@@ -109,12 +109,12 @@ static int counter_get_events(struct troupe_actor *a, struct troupe_call *call)
 
 static const struct troupe_action counter_actions[] = {
 	{ .name = "increment", .run = counter_increment,  .takes = &step,    .positional = true },
-	{ .name = "getCount",  .run = counter_get_count },
-	{ .name = "echo",      .run = counter_echo,       .takes = &any,     .positional = true },
+	{ .name = "getCount",  .run = counter_get_count, .reads = true },
+	{ .name = "echo",      .run = counter_echo,       .takes = &any,     .positional = true, .reads = true },
 	{ .name = "append",    .run = counter_append,     .takes = &any,     .positional = true },
 	{ .name = "blast",     .run = counter_blast,      .takes = &blast,   .positional = true },
 	{ .name = "fail",      .run = counter_fail,       .takes = &failure, .positional = true },
-	{ .name = "getEvents", .run = counter_get_events, .takes = &page },
+	{ .name = "getEvents", .run = counter_get_events, .takes = &page, .reads = true },
 	{ 0 }
 };
 

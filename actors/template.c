@@ -58,7 +58,7 @@ static int notebook_get(struct troupe_actor *a, struct troupe_call *call)
 static const struct troupe_action notebook_actions[] = {
 	{ .name = "write",    .run = notebook_write,     .takes = &line },
 	{ .name = "setTitle", .run = notebook_set_title, .takes = &title },
-	{ .name = "get",      .run = notebook_get },
+	{ .name = "get",      .run = notebook_get, .reads = true },
 	{ 0 }
 };
 

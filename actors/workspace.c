@@ -673,12 +673,12 @@ static int workspace_request(struct troupe_actor *a, struct troupe_call *call, c
 /* ------------------------------------------------------------------ the form */
 
 static const struct troupe_action workspace_actions[] = {
-	{ .name = "getSessionInfo",    .run = workspace_get_session_info, .takes = &which },
+	{ .name = "getSessionInfo",    .run = workspace_get_session_info, .takes = &which, .reads = true },
 	{ .name = "prompt",            .run = workspace_prompt,     .takes = &prompt, .slow = true },
 	{ .name = "cancel",            .run = workspace_cancel,     .takes = &cancel },
-	{ .name = "getQueue",          .run = workspace_get_queue,  .takes = &which },
+	{ .name = "getQueue",          .run = workspace_get_queue,  .takes = &which, .reads = true },
 	{ .name = "restartAgent",      .run = workspace_restart_agent, .takes = &restart },
-	{ .name = "getPendingPermissions", .run = workspace_get_pending_permissions, .takes = &which },
+	{ .name = "getPendingPermissions", .run = workspace_get_pending_permissions, .takes = &which, .reads = true },
 	{ .name = "respondPermission", .run = workspace_respond,    .takes = &response },
 	{ .name = "createSession",     .run = workspace_create_session,    .takes = &new_session,    .slow = true },
 	{ .name = "resumeSession",     .run = workspace_resume_session,    .takes = &old_session,    .slow = true },
@@ -688,10 +688,10 @@ static const struct troupe_action workspace_actions[] = {
 	{ .name = "setThoughtLevel",   .run = workspace_set_thought_level, .takes = &thought_choice, .slow = true },
 	{ .name = "setConfigOption",   .run = workspace_set_config_option, .takes = &option_choice,  .slow = true },
 	{ .name = "renewSandbox",      .run = workspace_renew_sandbox },
-	{ .name = "getEvents",         .run = workspace_get_events, .takes = &page },
-	{ .name = "listSessions",      .run = workspace_list_sessions,  .takes = &sessions_page },
-	{ .name = "listEvents",        .run = workspace_list_events,    .takes = &events_page },
-	{ .name = "getTranscript",     .run = workspace_get_transcript, .takes = &which },
+	{ .name = "getEvents",         .run = workspace_get_events, .takes = &page, .reads = true },
+	{ .name = "listSessions",      .run = workspace_list_sessions,  .takes = &sessions_page, .reads = true },
+	{ .name = "listEvents",        .run = workspace_list_events,    .takes = &events_page, .reads = true },
+	{ .name = "getTranscript",     .run = workspace_get_transcript, .takes = &which, .reads = true },
 	{ 0 }
 };
 

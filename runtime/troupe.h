@@ -55,6 +55,7 @@ struct troupe_action {
 	uint32_t timeout_ms;                /* how long it may keep its call; 0: 60 s (TR_ACTION_TIME_MS) */
 	bool slow;                          /* may keep it for ever */
 	bool hidden;                        /* not for clients, who hear that there is no such action: for troupe_schedule */
+	bool reads;                         /* changes nothing: observers may call it, too (troupe_peer_observes) */
 };
 
 /* A message in a queue: a text, a value. Numbers grow, also over restarts, and none is used twice. */
@@ -331,6 +332,9 @@ const char         *troupe_peer_param(const struct troupe_peer *p, const char *n
 /* How it asked to be let in: the WebSocket's upgrade, the HTTP request of its call. Lent in admit, join and socket; NULL
  * after that (to a visitor of plain HTTP the request itself is given). Tokens and rvt-... are left out of it. */
 const struct troupe_request *troupe_peer_request(const struct troupe_peer *p);
+/* May it only watch? It showed the server's --observer-token, or asked for that itself with the parameter role: "observer". Actions
+ * that are not marked `reads`, and queues, refuse observers by themselves (EFORBIDDEN); plain HTTP and WebSockets are yours. */
+bool                troupe_peer_observes(const struct troupe_peer *p);
 int64_t             troupe_peer_since_ms(const struct troupe_peer *p); /* when it joined */
 /* To a plain WebSocket: one message. Leaves with the turn's commit. EBIGOUT: larger than TR_SOCKET_BYTES_MAX (32 MiB, also what
  * comes in); EINVAL: it is none, or has gone. Who reads too slowly is closed with message.backlog_full. */

@@ -222,6 +222,8 @@ static int run_turn(struct troupe_actor *a, void *arg)
 
 	if (c->alarm)
 		tr_alarm_take(a, c->alarm);
+	else if (!c->action->reads && troupe_peer_observes(troupe_caller(c)))
+		return troupe_refuse(a, TROUPE_EFORBIDDEN, "An observer may only watch.");
 	rc = read_args(a, c->action, c->args, &c->pool, &c->record);
 	return rc < 0 ? rc : c->action->run(a, c);
 }

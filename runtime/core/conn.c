@@ -226,6 +226,7 @@ struct tr_conn *tr_conn_open(struct tr_core *core, const struct tr_conn_request 
 
 	tr_random_uuid(c->peer.id);
 	c->peer.params = tr_pool_value(&c->pool, rq->params);
+	c->peer.observes = rq->to.observes;
 	c->plain = rq->plain;
 	c->peer.request = tr_request_copy(rq->request, "");
 	if (core->draining) {
@@ -387,6 +388,15 @@ const char *troupe_peer_param(const struct troupe_peer *p, const char *name)
 	if (!tr_value_member(p->params, name, &v) || !tr_value_text(v, &text) || memchr(text.data, 0, text.size))
 		return NULL;
 	return tr_pool_text(&p->actor->core->turn_pool, text);
+}
+
+bool troupe_peer_observes(const struct troupe_peer *p)
+{
+	struct troupe_value v;
+	struct troupe_text role;
+
+	return p->observes || (tr_value_member(p->params, "role", &v) && tr_value_text(v, &role) && role.size == 8
+	                       && memcmp(role.data, "observer", 8) == 0);
 }
 
 int64_t troupe_peer_since_ms(const struct troupe_peer *p)

@@ -62,6 +62,7 @@ struct tr_address {
 	struct troupe_text  key;    /* canonical: proto/key.h */
 	bool                create; /* getOrCreate; else a missing actor is ENOTFOUND */
 	struct troupe_value input;  /* for create; size 0: none */
+	bool                observes; /* whoever asks may only watch */
 };
 
 /* An error on its way to a client. Texts are lent for the callback. Internal errors are already masked. */

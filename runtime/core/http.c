@@ -202,7 +202,7 @@ static int run_send(struct troupe_actor *a, struct troupe_call *c)
 
 static const struct troupe_action *action_of(const struct tr_http_call *h, const struct troupe_actor *a)
 {
-	static const struct troupe_action request = { .name = "request", .run = run_request };
+	static const struct troupe_action request = { .name = "request", .run = run_request, .reads = true };
 	static const struct troupe_action send = { .name = "queue", .run = run_send, .slow = true };
 
 	if (h->is_message)
@@ -264,13 +264,14 @@ static void on_actor(void *arg, struct tr_fault *fault, const struct tr_actor_ro
 		run(h, a);
 }
 
-static struct tr_http_call *http_new(struct tr_core *core, struct troupe_value params, void *arg)
+static struct tr_http_call *http_new(struct tr_core *core, const struct tr_address *to, struct troupe_value params, void *arg)
 {
 	struct tr_http_call *h = tr_alloc(sizeof *h);
 
 	h->core = core;
 	h->arg = arg;
 	h->visitor.params = tr_pool_value(&h->pool, params);
+	h->visitor.observes = to->observes;
 	h->visitor.since_ms = core->o.clock.ops->now_ms(core->o.clock.ctx);
 	tr_random_uuid(h->visitor.id);
 	return h;
@@ -280,7 +281,7 @@ struct tr_http_call *tr_core_action(struct tr_core *core, const struct tr_action
 	void (*answer)(void *arg, const struct tr_failure *failure, struct troupe_value output,
 	               const struct tr_client_actor *actor), void *arg)
 {
-	struct tr_http_call *h = http_new(core, rq->params, arg);
+	struct tr_http_call *h = http_new(core, &rq->to, rq->params, arg);
 
 	h->on_answer = answer;
 	h->visitor.request = tr_request_copy(rq->request, "");
@@ -294,7 +295,7 @@ struct tr_http_call *tr_core_send(struct tr_core *core, const struct tr_send_req
 	void (*sent)(void *arg, const struct tr_failure *failure, bool completed, struct troupe_value response,
 	             const struct tr_client_actor *actor), void *arg)
 {
-	struct tr_http_call *h = http_new(core, rq->params, arg);
+	struct tr_http_call *h = http_new(core, &rq->to, rq->params, arg);
 
 	h->is_message = true;
 	h->visitor.request = tr_request_copy(rq->request, "");
@@ -310,7 +311,7 @@ struct tr_http_call *tr_core_send(struct tr_core *core, const struct tr_send_req
 struct tr_http_call *tr_core_request(struct tr_core *core, const struct tr_raw_request *rq, const struct tr_response_ops *ops,
                                      void *arg)
 {
-	struct tr_http_call *h = http_new(core, rq->params, arg);
+	struct tr_http_call *h = http_new(core, &rq->to, rq->params, arg);
 
 	h->ops = ops;
 	h->visitor.request = tr_request_copy(rq->request, "/request");

@@ -102,6 +102,7 @@ struct troupe_peer {
 	void                *self;    /* of kind->peer_size; NULL: none yet */
 	char                 id[37];
 	struct troupe_value  params;
+	bool                 observes; /* by its token, whatever it says itself */
 	const struct troupe_request *request; /* until it has been let in */
 	int64_t              since_ms;
 	struct tr_list       link;

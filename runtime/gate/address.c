@@ -226,7 +226,8 @@ struct tr_address tr_target_address(const struct tr_target *t)
 		.namespace = tr_text_of(&t->namespace),
 		.name   = tr_text_of(&t->name),
 		.key    = tr_text_of(&t->key),
-		.create = t->create,
+		.create = t->create && !t->observes,
+		.observes = t->observes,
 		.input  = tr_bytes_value(&t->input),
 	};
 }

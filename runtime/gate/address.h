@@ -10,6 +10,7 @@ struct tr_target {
 	bool by_key;                   /* name and key; else id */
 	bool create;                   /* rvt-method=getOrCreate */
 	bool has_token;
+	bool observes;                 /* the token that was shown is the observers' */
 	struct tr_bytes id, name, key; /* decoded; key is canonical */
 	struct tr_bytes namespace;     /* checked. By id: size 0, any */
 	struct tr_bytes input;         /* packed; size 0: none */

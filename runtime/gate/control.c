@@ -370,13 +370,13 @@ static void run_sleep(struct tr_exchange *x, const struct tr_http_head *head, st
 
 /* ---- */
 
-static bool token_fits(const struct tr_exchange *x, const struct tr_http_head *head)
+static bool token_fits(struct tr_exchange *x, const struct tr_http_head *head)
 {
 	struct troupe_text shown = tr_http_header(head, "authorization");
 
 	if (shown.data && tr_text_skip_nocase(&shown, "Bearer "))
-		return tr_token_fits(x->client->gate, tr_text_trim(shown));
-	return tr_token_fits(x->client->gate, tr_http_header(head, "x-rivet-token"));
+		return tr_token_fits(x, tr_text_trim(shown));
+	return tr_token_fits(x, tr_http_header(head, "x-rivet-token"));
 }
 
 static void route_actors(struct tr_exchange *x, const struct tr_http_head *head)
@@ -440,6 +440,8 @@ bool tr_route_control(struct tr_exchange *x, const struct tr_http_head *head)
 		return false;
 	if (!token_fits(x, head))
 		tr_exchange_fail(x, TROUPE_EFORBIDDEN, "The token is missing or wrong.");
+	else if (x->target.observes && !tr_text_is(head->method, "GET") && !tr_text_is(head->method, "HEAD"))
+		tr_exchange_fail(x, TROUPE_EFORBIDDEN, "An observer may only watch.");
 	else if (find_namespace(&x->target.namespace, head->query))
 		tr_exchange_fail(x, TROUPE_ENAMESPACE, NULL);
 	else if (all)

@@ -96,8 +96,9 @@ void tr_route_gateway(struct tr_exchange *x, const struct tr_http_head *head);
 /* A head that wants to upgrade to a WebSocket. */
 void tr_route_upgrade(struct tr_exchange *x, const struct tr_http_head *head);
 
-/* Is this the token that the gate asks for, if it does? data NULL: none was shown. */
-bool tr_token_fits(const struct tr_gate *gate, struct troupe_text shown);
+/* Is this a token that the gate asks for, if it does? data NULL: none was shown. x->target.observes tells whether it is the
+ * observers'. */
+bool tr_token_fits(struct tr_exchange *x, struct troupe_text shown);
 /* Answers 405 unless the method is this one; GET: or HEAD, whose answer loses its body further down. */
 bool tr_method_fits(struct tr_exchange *x, const struct tr_http_head *head, const char *method);
 

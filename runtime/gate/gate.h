@@ -23,6 +23,7 @@ struct tr_gate_options {
 	                                 clients (X-Forwarded-For, -Proto); NULL: nobody is. Lent as well */
 	const char        *token;     /* clients must show it (x-rivet-token, @token, rvt-token, rivet_token., Authorization:
 	                                 Bearer on control routes); NULL: no token is asked for */
+	const char        *observer_token; /* who shows this one instead may only watch; NULL: there is none. Only with token */
 };
 
 /* 0, TROUPE_ENOMEM, or what tr_ws_new returned. */

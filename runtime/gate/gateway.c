@@ -295,11 +295,11 @@ static void run_resolve(struct tr_exchange *x, const struct tr_http_head *head, 
 /* ---- */
 
 /* What was shown in the address comes before the header: 4.1. */
-static bool token_fits(const struct tr_exchange *x, const struct tr_http_head *head)
+static bool token_fits(struct tr_exchange *x, const struct tr_http_head *head)
 {
 	struct troupe_text shown = x->target.has_token ? tr_text_of(&x->target.token) : tr_http_header(head, "x-rivet-token");
 
-	return tr_token_fits(x->client->gate, shown);
+	return tr_token_fits(x, shown);
 }
 
 void tr_route_gateway(struct tr_exchange *x, const struct tr_http_head *head)

@@ -20,11 +20,17 @@ bool tr_method_fits(struct tr_exchange *x, const struct tr_http_head *head, cons
 	return false;
 }
 
-bool tr_token_fits(const struct tr_gate *gate, struct troupe_text shown)
+static bool is_token(struct troupe_text shown, const char *token)
 {
-	const char *token = gate->o.token;
+	return token && shown.data && tr_text_same_secret(shown, tr_text(token, strlen(token)));
+}
 
-	return !token || (shown.data && tr_text_same_secret(shown, tr_text(token, strlen(token))));
+bool tr_token_fits(struct tr_exchange *x, struct troupe_text shown)
+{
+	const struct tr_gate_options *o = &x->client->gate->o;
+
+	x->target.observes = is_token(shown, o->observer_token);
+	return !o->token || x->target.observes || is_token(shown, o->token);
 }
 
 void tr_put_metadata(struct tr_bytes *json, const struct tr_gate *gate, const struct tr_actor_row *row)

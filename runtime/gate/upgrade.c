@@ -78,16 +78,15 @@ static int find_target(struct tr_exchange *x, const struct tr_http_head *head, c
 }
 
 /* The offered token as it is, or percent-encoded: a subprotocol cannot hold every character. */
-static bool token_fits(const struct tr_exchange *x, const struct offer *o)
+static bool token_fits(struct tr_exchange *x, const struct offer *o)
 {
-	const struct tr_gate *gate = x->client->gate;
 	struct tr_bytes decoded = { 0 };
 	bool fits;
 
 	if (x->target.has_token)
-		return tr_token_fits(gate, tr_text_of(&x->target.token));
+		return tr_token_fits(x, tr_text_of(&x->target.token));
 	tr_text_percent_decode(&decoded, o->token, false);
-	fits = tr_token_fits(gate, o->token) || tr_token_fits(gate, tr_text_of(&decoded));
+	fits = tr_token_fits(x, o->token) || tr_token_fits(x, tr_text_of(&decoded));
 	tr_bytes_free(&decoded);
 	return fits;
 }

@@ -227,6 +227,12 @@ static const char *set_token(struct tr_options *o, const char *text)
 	return token_is_wrong(text);
 }
 
+static const char *set_observer_token(struct tr_options *o, const char *text)
+{
+	o->observer_token = text;
+	return token_is_wrong(text);
+}
+
 static const char *add_origin(struct tr_options *o, const char *text)
 {
 	const char *host = strstr(text, "://");
@@ -369,6 +375,9 @@ static const struct option table[] = {
 	{ .name = "token", .value = "T", .example = "$(openssl rand -hex 24)", .secret = true,
 	  .set = set_token,
 	  .help = "Token that clients must show (none)." },
+	{ .name = "observer-token", .value = "T", .example = "$(openssl rand -hex 24)", .secret = true,
+	  .set = set_observer_token,
+	  .help = "Another one, for those who may only watch (none)." },
 	{ .name = "allow-origin", .value = "SITE", .example = "https://app.example.com",
 	  .set = add_origin, .several = origins_text,
 	  .help = "Web site whose pages may use this server, besides\n"
@@ -685,6 +694,15 @@ static int check_together(const struct tr_options *o, const bool given[])
 			"the server can have an agent run commands. Set a token that clients must show\n"
 			"(TROUPE_TOKEN=...), or listen on 127.0.0.1, or say --insecure if something in\n"
 			"front decides who comes in.\n", o->host);
+		return TR_OPTIONS_EXIT_USAGE;
+	}
+	if (o->observer_token && !o->token) {
+		fprintf(stderr, "troupe: --observer-token goes with --token: without one, whoever shows nothing"
+			" may do everything\n");
+		return TR_OPTIONS_EXIT_USAGE;
+	}
+	if (o->observer_token && !strcmp(o->observer_token, o->token)) {
+		fprintf(stderr, "troupe: --observer-token: it is the same as --token\n");
 		return TR_OPTIONS_EXIT_USAGE;
 	}
 	if (!remote && given[find("sandbox-token", 13) - table]) {

@@ -22,6 +22,7 @@ struct tr_options {
 	const char       *auto_approve; /* --auto-approve KINDS; NULL: none */
 	const char       *cwd;          /* --cwd DIR, where agents work; NULL: DATA/work */
 	const char       *token;        /* --token; NULL */
+	const char       *observer_token; /* --observer-token; NULL */
 	char              proxy[48];    /* --trust-proxy, as inet_ntop prints it; "" */
 	const char       *origins[17];  /* --allow-origin, several; ends with NULL */
 	enum tr_log_level log_level;

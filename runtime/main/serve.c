@@ -212,7 +212,7 @@ static int open_gate(struct server *s, int listen_fd)
 {
 	return tr_gate_new(&s->gate, &(struct tr_gate_options){
 		.base = s->base, .core = s->core, .listen_fd = listen_fd, .version = TROUPE_VERSION,
-		.origins = s->o->origins, .token = s->o->token,
+		.origins = s->o->origins, .token = s->o->token, .observer_token = s->o->observer_token,
 		.proxy = *s->o->proxy ? s->o->proxy : NULL,
 	});
 }

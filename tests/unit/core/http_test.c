@@ -89,6 +89,29 @@ TEST(what_cannot_be_called_is_refused)
 	tr_world_close(&w);
 }
 
+TEST(observers_call_what_reads_and_nothing_else)
+{
+	struct tr_action_request rq = {
+		.to = probe_at("x", false), .action = { "add", 3 }, .args = { "\x90", 1 },
+	};
+	struct answer made, by_token = { 0 }, by_word, wrongly, reads;
+
+	tr_world_open(&w, probe_kinds, NULL);
+	calls(&made, "x", true, "add", NULL);
+	rq.to.observes = true;
+	tr_core_action(w.core, &rq, on_answer, &by_token);
+	calls(&by_word, "x", true, "note", "{\"role\":\"observer\"}"); /* before its arguments are looked at */
+	calls(&wrongly, "x", true, "add", "{\"role\":\"observers\"}");
+	calls(&reads, "x", true, "read", "{\"role\":\"observer\"}");
+	tr_world_turn(&w);
+	assert_string_equal(made.text, "1");
+	assert_string_equal(by_token.text, "auth.forbidden");
+	assert_string_equal(by_word.text, "auth.forbidden");
+	assert_string_equal(wrongly.text, "2");
+	assert_false(reads.failed);
+	tr_world_close(&w);
+}
+
 TEST(who_has_gone_is_not_answered)
 {
 	struct answer a, b;
@@ -351,6 +374,7 @@ TEST(a_kind_that_is_not_filled_in_right_is_refused)
 
 TESTS(RUN(an_action_is_answered_after_its_commit),
       RUN(what_cannot_be_called_is_refused),
+      RUN(observers_call_what_reads_and_nothing_else),
       RUN(who_has_gone_is_not_answered),
       RUN(a_visitor_has_a_struct_of_its_own),
       RUN(a_visitor_joins_and_leaves_where_the_kind_wants_it),

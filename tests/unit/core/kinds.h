@@ -258,7 +258,7 @@ static void probe_leave(struct troupe_actor *a, struct troupe_peer *p)
 static const struct troupe_action probe_actions[] = {
 	{ .name = "add", .run = probe_add },
 	{ .name = "note", .run = probe_note, .takes = &probe_text },
-	{ .name = "read", .run = probe_read },
+	{ .name = "read", .run = probe_read, .reads = true },
 	{ .name = "say", .run = probe_say, .takes = &probe_text },
 	{ .name = "whisper", .run = probe_whisper, .takes = &probe_text },
 	{ .name = "other", .run = probe_other, .takes = &probe_text },

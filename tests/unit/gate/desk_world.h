@@ -45,7 +45,7 @@ static struct {
 	void (*on_answer)(void *, const struct tr_failure *, struct troupe_value, const struct tr_client_actor *);
 	void *arg;
 	char id[200], name[200], key[200], action[200];
-	bool create;
+	bool create, observes;
 	struct tr_bytes args, params;
 	unsigned actions, abandoned;
 	void (*on_sent)(void *, const struct tr_failure *, bool, struct troupe_value, const struct tr_client_actor *);
@@ -256,6 +256,7 @@ struct tr_http_call *tr_core_action(struct tr_core *c, const struct tr_action_re
 	copy(core.key, rq->to.key);
 	copy(core.action, rq->action);
 	core.create = rq->to.create;
+	core.observes = rq->to.observes;
 	core_is_asked(rq->request);
 	tr_bytes_clear(&core.args);
 	tr_bytes_put(&core.args, rq->args.data, rq->args.size);
@@ -351,7 +352,7 @@ static inline void core_answers_5(void)
 static struct {
 	unsigned adopted, flushed;
 	int fd, error;
-	bool rivet, create;
+	bool rivet, create, observes;
 	enum tr_encoding encoding;
 	char key[200], id[200], name[200], actor_key[200], message[200], address[200], rest[200], path[200], url[200];
 	char headers[2000];
@@ -381,6 +382,7 @@ void tr_ws_adopt(struct tr_ws *w, int fd, const struct tr_ws_upgrade *up)
 	ws.error = up->error;
 	ws.rivet = up->rivet;
 	ws.create = up->request.to.create;
+	ws.observes = up->request.to.observes;
 	ws.encoding = up->request.encoding;
 	ws.plain = up->request.plain;
 	copy(ws.path, tr_text(up->request.request->path, strlen(up->request.request->path)));
@@ -455,6 +457,7 @@ static inline struct world *begin_behind(const char *proxy, const char *token, c
 		.version = "1.2.3",
 		.origins = origins,
 		.token = token,
+		.observer_token = token ? "watch/er" : NULL,
 		.proxy = proxy,
 	}), 0);
 	w->client = dial(w);

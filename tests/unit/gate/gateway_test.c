@@ -482,6 +482,35 @@ TEST(without_the_token_only_public_things_are_had)
 	end(w);
 }
 
+/* The token of observers is "watch/er". */
+TEST(observers_look_and_change_nothing)
+{
+	struct world *w = begin_with("tok/en", NULL);
+	static const struct { const char *method, *target; bool let_in; } cases[] = {
+		{ "GET", "/actors", true },
+		{ "GET", "/gateway/id1/health", true },
+		{ "PUT", "/actors", false },
+		{ "POST", "/actors", false },
+		{ "DELETE", "/actors/id1", false },
+		{ "POST", "/actors/id1/sleep", false },
+	};
+
+	add("w", "x");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		ask(w, cases[i].method, cases[i].target, "x-rivet-token: watch/er\r\n", "");
+		if ((w->status == 403) == cases[i].let_in)
+			fail_msg("%s %s gives %d", cases[i].method, cases[i].target, w->status);
+	}
+	start_action(w, "/gateway/w/action/get" BY_KEY, "x-rivet-token: watch/er\r\n", "", 0);
+	assert_true(core.observes && !core.create); /* getOrCreate makes nothing for them */
+	core_answers_5();
+	assert_int_equal(hear_on(w, w->client, false), 200);
+	start_action(w, "/gateway/w/action/get" BY_KEY, "x-rivet-token: tok/en\r\n", "", 0);
+	assert_true(!core.observes && core.create);
+	core_answers_5();
+	end(w);
+}
+
 TEST(a_body_is_not_read_before_the_token_is_seen)
 {
 	struct world *w = begin_with("secret", NULL);
@@ -503,4 +532,4 @@ TESTS(RUN(an_action_by_key_is_run), RUN(an_action_by_id_is_run), RUN(actions_spe
       RUN(a_plain_request_passes_through_both_ways),
       RUN(an_answer_in_pieces_passes_through), RUN(who_hangs_up_abandons_an_answer_in_pieces),
       RUN(an_actor_may_be_named_by_header), RUN(without_the_token_only_public_things_are_had),
-      RUN(a_body_is_not_read_before_the_token_is_seen))
+      RUN(observers_look_and_change_nothing), RUN(a_body_is_not_read_before_the_token_is_seen))

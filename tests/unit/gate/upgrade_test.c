@@ -162,6 +162,25 @@ TEST(refusals_are_handed_over_too)
 	end(w);
 }
 
+TEST(observers_are_known_by_their_token)
+{
+	struct world *w = begin_with("tok/en", NULL);
+	static const struct { const char *target, *headers; bool observes; } cases[] = {
+		{ "/gateway/w/connect" BY_KEY "&rvt-token=watch/er", "", true },
+		{ "/gateway/w/connect" BY_KEY, "Sec-WebSocket-Protocol: rivet,rivet_token.watch%2Fer\r\n", true },
+		{ "/gateway/w/connect" BY_KEY, "Sec-WebSocket-Protocol: rivet,rivet_token.watch/er\r\n", true },
+		{ "/gateway/w/connect" BY_KEY, "Sec-WebSocket-Protocol: rivet,rivet_token.tok%2Fen\r\n", false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		upgrade(w, cases[i].target, cases[i].headers, "");
+		assert_int_equal(ws.error, 0);
+		assert_int_equal(ws.observes, cases[i].observes);
+		assert_int_equal(ws.create, !cases[i].observes);
+	}
+	end(w);
+}
+
 TEST(parameters_of_an_upgrade_are_bounded)
 {
 	struct world *w = begin();
@@ -227,6 +246,6 @@ TESTS(RUN(an_upgrade_is_handed_over), RUN(an_upgrade_may_come_on_a_used_connecti
       RUN(an_upgrade_names_its_actor_by_subprotocol), RUN(a_plain_websocket_keeps_its_path_and_query),
       RUN(an_actor_sees_of_an_upgrade_what_is_not_ours),
       RUN(a_trusted_proxy_names_its_client),
-      RUN(refusals_are_handed_over_too),
+      RUN(refusals_are_handed_over_too), RUN(observers_are_known_by_their_token),
       RUN(parameters_of_an_upgrade_are_bounded), RUN(what_is_no_upgrade_is_refused_by_http),
       RUN(frames_leave_at_the_end_of_the_turn))

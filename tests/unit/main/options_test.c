@@ -201,6 +201,15 @@ TEST(what_people_need_not_be_asked_and_how_long_they_may_think)
 	refuses("serve --auto-approve reading", "like read,search, or *");
 }
 
+TEST(observers_have_a_token_besides_the_other)
+{
+	serves("serve --token a --observer-token b");
+	assert_string_equal(got.observer_token, "b");
+	refuses("serve --observer-token b", "--observer-token goes with --token");
+	refuses("serve --token a --observer-token a", "the same as --token");
+	refuses("serve --token a --observer-token=", "--observer-token: the token is empty");
+}
+
 TEST(a_sandbox_is_local_none_or_a_url)
 {
 	serves("serve --sandbox none");
@@ -380,6 +389,7 @@ TESTS(RUN(without_options_it_serves_this_machine_only), RUN(every_option_reaches
       RUN(an_address_is_taken_apart), RUN(a_bad_address_is_refused_with_one_that_would_do),
       RUN(an_address_longer_than_its_room_is_refused),
       RUN(other_machines_come_in_by_token_or_by_word_only), RUN(a_token_is_never_empty_and_never_printed),
+      RUN(observers_have_a_token_besides_the_other),
       RUN(what_people_need_not_be_asked_and_how_long_they_may_think),
       RUN(a_sandbox_is_local_none_or_a_url), RUN(agents_work_in_a_directory_that_is_there),
       RUN(an_origin_has_a_scheme_and_no_path), RUN(sixteen_origins_fit_and_not_one_more),
