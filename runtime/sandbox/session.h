@@ -562,6 +562,7 @@ void tr_say_drop(struct troupe_session *s);
 /* ---- session_permission.c */
 
 void tr_permission_asked(struct troupe_session *s, const struct tr_acp *e); /* in a turn; the event is logged */
+void tr_permission_refuse(struct troupe_session *s, const struct tr_acp *e, int code, const char *message); /* in a turn */
 int  tr_permission_respond(struct troupe_session *s, struct troupe_call *call, const char *permission_id,
                            const char *reply, const char *user_id);
 void tr_permissions_list(const struct troupe_session *s, struct tr_bytes *out);

@@ -143,6 +143,17 @@ void tr_permissions_watch(struct troupe_session *s)
 
 /* ------------------------------------------------------------------ asked */
 
+static struct tr_permission *add(struct troupe_session *s, const struct tr_acp *e)
+{
+	struct tr_permission *p = tr_alloc(sizeof *p);
+
+	tr_random_uuid(p->id);
+	tr_bytes_put(&p->request_id, e->id.data, e->id.size);
+	tr_list_push(&s->permissions, &p->link);
+	s->permission_count++;
+	return p;
+}
+
 static void put_json_member(struct tr_bytes *out, const char *name, struct troupe_text json)
 {
 	tr_put_text(out, name);
@@ -218,13 +229,20 @@ static void shorten(struct tr_bytes *json, struct troupe_text tool_call)
 	tr_bytes_printf(json, "\"truncated\":true,\"bytes\":%zu}", tool_call.size);
 }
 
-static void refuse(struct troupe_session *s, const struct tr_acp *e, int code, const char *message)
+/* The agent waits for it: it is kept until it was said, as answers are. */
+void tr_permission_refuse(struct troupe_session *s, const struct tr_acp *e, int code, const char *message)
 {
 	struct tr_bytes refusal = { 0 };
+	struct tr_permission *p = NULL;
 
 	tr_acp_refuse(&refusal, e->id, code, message);
 	tr_session_event(s, TR_CLIENT, raw_of(&refusal));
-	tr_say(s, &refusal, NULL);
+	if (s->permission_count < TR_PERMISSIONS_MAX) {
+		p = add(s, e);
+		tr_bytes_put(&p->answer, refusal.data, refusal.size);
+		tr_store_permission(s, p);
+	}
+	tr_say(s, &refusal, p ? p->id : NULL);
 }
 
 /* Where nobody has to be asked: its turn is being cancelled, or the policy allows such tools. Once is never more than once. */
@@ -247,24 +265,20 @@ void tr_permission_asked(struct troupe_session *s, const struct tr_acp *e)
 	tr_json_find(e->params, &options, "options", NULL);
 	tr_json_find(e->params, &tool_call, "toolCall", NULL);
 	if (options.size > TR_OPTIONS_BYTES_MAX || tr_acp_replies(options) == 0) {
-		refuse(s, e, -32602, "No option of this request can be chosen.");
+		tr_permission_refuse(s, e, -32602, "No option of this request can be chosen.");
 		return;
 	}
 	if (s->permission_count >= TR_PERMISSIONS_MAX) {
-		refuse(s, e, -32603, "Too many permission requests are open.");
+		tr_permission_refuse(s, e, -32603, "Too many permission requests are open.");
 		return;
 	}
 	if (tool_call.size > TR_EVENT_CLIENT_BYTES_MAX - 2 * TR_OPTIONS_BYTES_MAX)
 		tool_call.size = 0; /* it stands in the event before */
-	p = tr_alloc(sizeof *p);
-	tr_random_uuid(p->id);
-	tr_bytes_put(&p->request_id, e->id.data, e->id.size);
+	p = add(s, e);
 	tr_bytes_put(&p->options, options.data, options.size);
 	shorten(&p->tool_call, tool_call);
 	p->created_ms = troupe_now_ms(s->actor);
 	p->deadline_ms = s->permission_ms > 0 ? p->created_ms + s->permission_ms : 0;
-	tr_list_push(&s->permissions, &p->link);
-	s->permission_count++;
 	tr_store_permission(s, p);
 	tell_request(s, p, tool_call);
 	answer_by_itself(s, p, tool_call);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small messages to the agent that have no response: replies, notifications. In order, one POST at a time, each after the
- * commit that tells of it. Answers to permission requests are durable and said again when it is unknown whether they
- * got through; the others are not worth it. An agent that does not take one in time reads no more: it is given up. */
+ * commit that tells of it. Answers to the agent's requests, for which it waits, are durable and said again when it is unknown
+ * whether they got through. An agent that does not take one in time reads no more: it is given up. */
 #include "runtime/sandbox/session.h"
 
 #include <stdio.h>

@@ -45,17 +45,13 @@ static void remember(struct troupe_session *s, const struct tr_acp *e)
 
 static void take_request(struct troupe_session *s, const struct tr_acp *e)
 {
-	struct tr_bytes refusal = { 0 };
-
 	tr_turn_seen(s);
 	if (e->id.size > TR_ACP_SHORT_MAX) {
 		tr_warn("agent.request", "session=%s reason=\"an id of %zu bytes is not answered\"", s->id, e->id.size);
 	} else if (strcmp(e->method, "session/request_permission") == 0) {
 		tr_permission_asked(s, e);
 	} else {
-		tr_acp_refuse(&refusal, e->id, -32601, "Method not found");
-		tr_session_event(s, TR_CLIENT, (struct troupe_text){ (const char *)refusal.data, refusal.size });
-		tr_say(s, &refusal, NULL);
+		tr_permission_refuse(s, e, -32601, "Method not found");
 	}
 }
 

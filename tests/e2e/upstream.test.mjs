@@ -6,60 +6,22 @@
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
-import { wholeLog } from "./kit/client.mjs";
 import { Dice, seedOf, timesOf } from "./kit/dice.mjs";
 import { assertEveryPromptEnds, assertFaithful } from "./kit/faithful.mjs";
 import { kill } from "./kit/process.mjs";
-import { chaos } from "./kit/proxy.mjs";
+import { chaos } from "./kit/road.mjs";
 import { test } from "./kit/stage.mjs";
-
-/** A sandbox whose agents keep what they say, a road to it, and ann in a workspace. */
-async function upstream(stage, { env = {}, ...options } = {}) {
-	const wrote = stage.folder("wrote");
-
-	mkdirSync(wrote);
-	const sandbox = await stage.sandbox({ AGENT_WROTE: wrote, ...env });
-
-	await sandbox.start();
-	const road = await stage.road(sandbox);
-	const troupe = await stage.troupe({ sandbox: road.url, supervised: false, args: ["--log-level", "debug"], ...options });
-	const ann = stage.join(troupe, "w", { userId: "ann" });
-
-	await ann.connected();
-	return { sandbox, road, troupe, ann, wrote };
-}
-
-const eventsOf = async (ear) => (await wholeLog(ear.conn)).filter(({ name }) => name === "session.event").map(({ data }) => data);
-const codeOf = ({ group, code }) => `${group}.${code}`;
-
-/* One whose answer was cut off is sent again: the same id is the same prompt. */
-async function outcome(ear, promptId, text) {
-	for (;;) {
-		try {
-			return (await ear.conn.prompt({ userId: "ann", text, promptId })).stopReason;
-		} catch (error) {
-			if (["agent", "sandbox", "prompt", "storage"].includes(error.group))
-				return codeOf(error);
-			await ear.connected();
-		}
-	}
-}
-
-/* After all that happened the session works, and when it has answered, everything before has come. */
-async function assertCalmThen(ear) {
-	for (let n = 1; await outcome(ear, `calm-${n}`, "are you there?") !== "end_turn"; n++)
-		assert.ok(n < 5, "the session works again");
-}
+import { assertCalmThen, eventsOf, outcome, upstream } from "./kit/upstream.mjs";
 
 /* ------------------------------------------------------------------ the road */
 
-const WORDS = ["hello", "!chunks 20 3", "!chunks 60", "!burst 300", "!tool", "!numbers", "!badjson", "!late 30", "!big 60000", "!unicode"];
+const WORDS = ["hello", "!chunks 20 3", "!chunks 60", "!burst 300", "!tool", "!numbers", "!badjson", "!late 30", "!ask", "!big 60000", "!unicode"];
 
 /* What may become of a prompt on such a road; it is never sent twice, so one that may have been lost fails. */
 const ENDS = ["end_turn", "agent.delivery_unknown", "sandbox.unreachable", "agent.instance_lost"];
 
 for (let n = 1; n <= timesOf("UPSTREAM_SEEDS", 2); n++)
-	test(`whatever the road does, the log is what the agent said, in order and once (seed ${seedOf(n)})`, async (stage) => {
+	test(`[S16, F9, F32, F40] whatever the road does, the log is what the agent said, in order and once (seed ${seedOf(n)})`, async (stage) => {
 		const dice = new Dice(seedOf(n));
 		const { road, ann, wrote } = await upstream(stage);
 
@@ -113,7 +75,7 @@ async function disturbed(dice, times, ear, happens) {
 
 const kills = timesOf("UPSTREAM_KILLS", 40);
 
-test(`[S47] [F36] after kill -9 of ours at ${kills} random moments the log is what the agent said (seed ${seedOf(1)})`, async (stage) => {
+test(`[S47, S10, F36] after kill -9 of ours at ${kills} random moments the log is what the agent said (seed ${seedOf(1)})`, async (stage) => {
 	const dice = new Dice(seedOf(1));
 	const { troupe, wrote } = await upstream(stage);
 	const people = { conn: stage.client(troupe).workspace.getOrCreate(["w"]), connected: () => troupe.program.line(/server\.ready/) };
@@ -131,7 +93,7 @@ test(`[S47] [F36] after kill -9 of ours at ${kills} random moments the log is wh
 	assertEveryPromptEnds(log);
 }, { seconds: 60 + 2 * kills });
 
-for (const [mark, env] of [["[S48] [F15]", {}], ["[S48] [S44]", { AGENT_STORE: true }]])
+for (const [mark, env] of [["[S48, F15, F16]", {}], ["[S48, S44]", { AGENT_STORE: true }]])
 	test(`${mark} after kill -9 of the sandbox at random moments each turn ends once${env.AGENT_STORE ? ", and a load is not logged twice" : ""}`, async (stage) => {
 		const dice = new Dice(seedOf(2));
 		const store = stage.folder("store");

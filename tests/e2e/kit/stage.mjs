@@ -14,7 +14,7 @@ import path from "node:path";
 import { test as nodeTest } from "node:test";
 import { Ear, PUBLISHED, createClient } from "./client.mjs";
 import { commandOf, isAlive, kill, markedWith } from "./process.mjs";
-import { Proxy } from "./proxy.mjs";
+import { Road } from "./road.mjs";
 import { Sandbox, freePort } from "./sandbox.mjs";
 import { Troupe } from "./troupe.mjs";
 import { awaited, forgetWaits, poll, within } from "./wait.mjs";
@@ -97,7 +97,7 @@ class Stage {
 
 	/** A road to it that can be made a bad one. */
 	async road(sandbox) {
-		const road = await new Proxy(sandbox.port).start();
+		const road = await new Road(sandbox.port).start();
 
 		this.#roads.push(road);
 		this.atEnd(() => road.stop());

@@ -29,6 +29,16 @@ export const LOGIN_PAGE = page(200, "Please log in");
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
+/* Or gone. */
+const drained = (response) => new Promise((done) => {
+	const end = () => {
+		response.off("drain", end).off("close", end);
+		done();
+	};
+
+	response.on("drain", end).on("close", end);
+});
+
 /* What a request is about. */
 function kindOf(method, path) {
 	const [, , what, server] = path.split("?")[0].split("/");
@@ -58,7 +68,7 @@ function* repeated(events, dice) {
 	}
 }
 
-export class Proxy extends Watched {
+export class Road extends Watched {
 	requests = []; /* { kind, method, path, server, lastEventId, rpc, closed: how far its client waited } */
 	answered = new Set(); /* ids of responses that passed on some stream */
 	plan = () => null;
@@ -66,6 +76,7 @@ export class Proxy extends Watched {
 	#target;
 	#agent = new Agent({ keepAlive: false });
 	#sockets = new Set();
+	#streams = new Set();
 
 	/** target: a port of this machine */
 	constructor(target) {
@@ -91,6 +102,11 @@ export class Proxy extends Watched {
 		this.#sockets.forEach((socket) => socket.destroy());
 		this.#agent.destroy();
 		return new Promise((done) => this.#server.close(done));
+	}
+
+	/** Those that are being read now. Gives nothing, so that a plan can do it. */
+	cutStreams() {
+		[...this.#streams].forEach((response) => response.destroy());
 	}
 
 	of(kind) {
@@ -165,6 +181,8 @@ export class Proxy extends Watched {
 	async #back(answer, response, noted, fault) {
 		let left = fault.cutAt ?? Infinity;
 
+		if (noted.kind === "stream")
+			this.#streams.add(response.on("close", () => this.#streams.delete(response)));
 		response.writeHead(answer.statusCode, answer.headers);
 		response.flushHeaders();
 		if (fault.cutMs !== undefined)
@@ -179,7 +197,7 @@ export class Proxy extends Watched {
 				response.destroy();
 			}
 			if (response.writableNeedDrain)
-				await new Promise((done) => response.once("drain", done).once("close", done));
+				await drained(response);
 			if (response.destroyed)
 				return;
 		}
