@@ -472,7 +472,8 @@ static void on_leave_time(evutil_socket_t fd, short what, void *arg)
 	tr_http_cancel(arg);
 }
 
-struct tr_http_request *tr_http_leave(struct tr_http_request *r, int time_ms)
+struct tr_http_request *tr_http_leave(struct tr_http_request *r, int time_ms,
+                                      void (*on_end)(void *arg, const struct tr_http_answer *answer))
 {
 	struct timeval in = { time_ms / 1000, time_ms % 1000 * 1000 };
 
@@ -480,7 +481,8 @@ struct tr_http_request *tr_http_leave(struct tr_http_request *r, int time_ms)
 		return NULL;
 	r->o.on_open = NULL;
 	r->o.on_data = NULL;
-	r->o.on_end = NULL;
+	r->o.on_end = on_end;
+	r->o.arg = NULL;
 	r->leave_timer = evtimer_new(r->http->base, on_leave_time, r);
 	evtimer_add(r->leave_timer, &in);
 	return NULL;

@@ -74,8 +74,10 @@ struct tr_http_request *tr_http_start(struct tr_http *h, const struct tr_http_op
 bool tr_http_sent(const struct tr_http_request *r);
 /* The connection is closed, on_end does not come. Takes NULL, returns NULL. */
 struct tr_http_request *tr_http_cancel(struct tr_http_request *r);
-/* Nobody listens any more, but it may end by itself within the time. Takes NULL, returns NULL. */
-struct tr_http_request *tr_http_leave(struct tr_http_request *r, int time_ms);
+/* It may end by itself within the time, else it is closed. Nobody is told any more but this on_end, with arg NULL; NULL: nobody.
+ * Takes NULL, returns NULL. */
+struct tr_http_request *tr_http_leave(struct tr_http_request *r, int time_ms,
+                                      void (*on_end)(void *arg, const struct tr_http_answer *answer));
 
 /* Is this an address that requests may be sent to: http or https, a host, perhaps a port and a path, nothing else? */
 bool tr_http_url_valid(const char *url);

@@ -586,6 +586,7 @@ void tr_clean_start(struct troupe_session *s, void (*then)(struct troupe_session
 void tr_sweep(struct troupe_session *s, enum tr_sweep what, int after_ms, void (*then)(struct troupe_session *s));
 /* Asks for the server's family, in the background. */
 void tr_family_note(struct troupe_session *s);
+void tr_family_note_missing(struct troupe_session *s); /* the same, unless it is known or asked for */
 void tr_family_drop(struct troupe_session *s);
 void tr_family_forget(struct troupe_session *s); /* in a turn */
 

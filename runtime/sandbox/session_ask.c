@@ -20,12 +20,46 @@
 
 int tr_settle_ms = 5000;
 
+/* Something comes: the response is behind it, or in it. */
+static bool comes(const struct tr_stream *st)
+{
+	return tr_mono_ms() - st->heard_ms < tr_settle_ms;
+}
+
 static void on_settle_timer(evutil_socket_t fd, short what, void *arg);
 
 void tr_ask_init(struct tr_ask *ask, struct troupe_session *s)
 {
 	ask->session = s;
 	ask->timer = evtimer_new(tr_sandbox_base(s->sandbox), on_settle_timer, ask);
+}
+
+/* ------------------------------------------------------------------ what only the POST's copy says */
+
+/* What the agent wrote to stderr. */
+static void log_stderr(const struct tr_acp *e)
+{
+	struct tr_bytes text = { 0 };
+	char words[TR_PROBLEM_WORDS];
+
+	if (e->error.size > 0 && tr_json_find_string(e->error, &text, "data", "agentStderr", NULL)) {
+		tr_words(words, sizeof words, (struct troupe_text){ (const char *)text.data, text.size });
+		tr_warn("agent.stderr", "request=%.*s text=\"%s\"", (int)e->id.size, e->id.data, words);
+	}
+	tr_bytes_free(&text);
+}
+
+/* The stream was sooner. */
+static void on_late_copy(void *arg, const struct tr_http_answer *answer)
+{
+	struct tr_acp e;
+
+	(void)arg;
+	if (answer->end != TR_HTTP_DONE || answer->status != 200 || tr_json_check(answer->body, TR_JSON_KEPT_DEPTH, NULL) < 0)
+		return;
+	tr_acp_read(&e, answer->body);
+	if (e.id.size <= TR_REQUEST_ID_MAX)
+		log_stderr(&e);
 }
 
 static void clear(struct tr_ask *ask)
@@ -52,7 +86,7 @@ void tr_ask_drop(struct tr_ask *ask)
 
 void tr_ask_end(struct tr_ask *ask)
 {
-	ask->post = tr_http_leave(ask->post, TR_LINGER_MS);
+	ask->post = tr_http_leave(ask->post, TR_LINGER_MS, on_late_copy);
 	clear(ask);
 }
 
@@ -137,6 +171,8 @@ static void on_settle_timer(evutil_socket_t fd, short what, void *arg)
 		watch(ask);
 	else if (ask->post)
 		ask->on_kept(ask->session);
+	else if (comes(&ask->session->stream))
+		arm(ask);
 	else if (ask->reread = true, !reread)
 		tr_stream_open(ask->session);
 	else if (ask->copy.size > 0)
@@ -147,19 +183,6 @@ static void on_settle_timer(evutil_socket_t fd, short what, void *arg)
 
 /* ------------------------------------------------------------------ the POST */
 
-/* What the agent wrote to stderr is added to the POST's copy only. */
-static void log_stderr(const struct troupe_session *s, struct troupe_text error)
-{
-	struct tr_bytes text = { 0 };
-	char words[TR_PROBLEM_WORDS];
-
-	if (error.size > 0 && tr_json_find_string(error, &text, "data", "agentStderr", NULL)) {
-		tr_words(words, sizeof words, (struct troupe_text){ (const char *)text.data, text.size });
-		tr_warn("agent.stderr", "session=%s text=\"%s\"", s->id, words);
-	}
-	tr_bytes_free(&text);
-}
-
 static bool keep_copy(struct tr_ask *ask, struct troupe_text body)
 {
 	struct tr_acp e;
@@ -169,7 +192,7 @@ static bool keep_copy(struct tr_ask *ask, struct troupe_text body)
 	tr_acp_read(&e, body);
 	if (!tr_acp_answers(&e, ask->id))
 		return false;
-	log_stderr(ask->session, e.error);
+	log_stderr(&e);
 	tr_bytes_put(&ask->copy, body.data, body.size);
 	return true;
 }

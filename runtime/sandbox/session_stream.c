@@ -131,6 +131,7 @@ static void opened_turn(struct troupe_session *s, void *arg)
 		tr_session_note(s, TR_SYNTHETIC, &note);
 	}
 	tr_session_state(s, "ready", 0, NULL);
+	tr_family_note_missing(s);
 	tr_permissions_say_again(s);
 	tr_settings_pump(s);
 	tr_cancel_say(s);

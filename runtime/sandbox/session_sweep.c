@@ -121,6 +121,12 @@ void tr_family_note(struct troupe_session *s)
 	s->family_request = run(s, &body, on_family);
 }
 
+void tr_family_note_missing(struct troupe_session *s)
+{
+	if (s->family.size == 0 && !s->family_request)
+		tr_family_note(s);
+}
+
 void tr_family_drop(struct troupe_session *s)
 {
 	s->family_request = tr_http_cancel(s->family_request);

@@ -228,16 +228,22 @@ export class Road extends Watched {
 
 	/* A stream's events, whole, as many at a time as have come; with their responses noted. */
 	async *#events(answer, twice) {
-		let rest = "";
+		let rest = []; /* pieces of an event that is not whole yet, which may be large */
 
 		for await (const piece of answer.setEncoding("utf8")) {
-			const events = (rest + piece).split("\n\n");
+			const seam = rest.at(-1)?.endsWith("\n") && piece.startsWith("\n") ? 1 : 0;
+			const end = piece.lastIndexOf("\n\n") < 0 ? seam : piece.lastIndexOf("\n\n") + 2;
 
-			rest = events.pop();
-			for (const [, id] of (events.join("\n").matchAll(/^data: \{"(?:error.*|id)":("[^"]*"),"jsonrpc"/gm)))
+			if (end === 0) {
+				rest.push(piece);
+				continue;
+			}
+			const events = [...rest, piece.slice(0, end)].join("").split("\n\n").slice(0, -1);
+
+			rest = [piece.slice(end)];
+			for (const [, id] of events.join("\n").matchAll(/^data: \{"(?:error.*|id)":("[^"]*"),"jsonrpc"/gm))
 				this.answered.add(JSON.parse(id));
-			if (events.length > 0)
-				yield Buffer.from([...(twice ? repeated(events, twice) : events)].join("\n\n") + "\n\n");
+			yield Buffer.from([...(twice ? repeated(events, twice) : events)].join("\n\n") + "\n\n");
 		}
 	}
 }

@@ -27,7 +27,7 @@ function assertRequests(road) {
 }
 
 /** A sandbox whose agents keep what they say, a road to it, and ann in a workspace. */
-export async function upstream(stage, { env = {}, ...options } = {}) {
+export async function upstream(stage, { env = {}, direct = false, ...options } = {}) {
 	const wrote = stage.folder("wrote");
 
 	mkdirSync(wrote);
@@ -35,7 +35,7 @@ export async function upstream(stage, { env = {}, ...options } = {}) {
 
 	await sandbox.start();
 	const road = await stage.road(sandbox);
-	const troupe = await stage.troupe({ sandbox: road.url, supervised: false, args: ["--log-level", "debug"], ...options });
+	const troupe = await stage.troupe({ sandbox: direct ? sandbox.url : road.url, supervised: false, args: ["--log-level", "debug"], ...options });
 	const ann = stage.join(troupe, "w", { userId: "ann" });
 
 	await ann.connected();

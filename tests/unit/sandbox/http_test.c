@@ -425,7 +425,7 @@ TEST(a_request_that_was_left_closes_after_its_time)
 	start(NULL);
 	get((struct tr_http_options){ .own_connection = true });
 	UNTIL(t.got.size > 0);
-	t.request = tr_http_leave(t.request, 500);
+	t.request = tr_http_leave(t.request, 500, NULL);
 	settle();
 	assert_non_null(t.conns[0]);
 	UNTIL(t.conns[0] == NULL);
