@@ -14,10 +14,10 @@
 
 #include "runtime/core/live.h"
 
-/* The log can be read while the actor sleeps. */
+/* Is there somebody to read it, and somebody whose log it is? That can be read while the actor sleeps. */
 static bool is_somebodys(const struct tr_conn *c)
 {
-	return c->peer.actor || c->dorm;
+	return c->gate && (c->peer.actor || c->dorm);
 }
 
 #define RESET "log.reset"

@@ -53,7 +53,8 @@ static void board_clear(struct board *b, const struct troupe_actor *a)
 		free((void *)b->notices[i].key);
 		free(b->notices[i].namespace);
 	}
-	memmove(b->notices, b->notices + count, (b->count - count) * sizeof *b->notices);
+	if (count > 0)
+		memmove(b->notices, b->notices + count, (b->count - count) * sizeof *b->notices);
 	b->count -= count;
 }
 

@@ -141,6 +141,21 @@ static int probe_doze(struct troupe_actor *a, struct troupe_call *c)
 	return troupe_reply_int(c, ((struct probe *)troupe_self(a))->count);
 }
 
+static int probe_greet(struct troupe_actor *a, struct troupe_call *c)
+{
+	(void)c;
+	troupe_publish(a, "said", &probe_text, &(struct probe_text){ "hello" });
+	return 0;
+}
+
+/* The same, with nothing to say. */
+static int probe_slumber(struct troupe_actor *a, struct troupe_call *c)
+{
+	(void)c;
+	troupe_sleep(a);
+	return 0;
+}
+
 static int probe_doze_badly(struct troupe_actor *a, struct troupe_call *c)
 {
 	(void)c;
@@ -275,6 +290,8 @@ static const struct troupe_action probe_actions[] = {
 	{ .name = "release", .run = probe_release },
 	{ .name = "doze", .run = probe_doze },
 	{ .name = "dozeBadly", .run = probe_doze_badly },
+	{ .name = "slumber", .run = probe_slumber },
+	{ .name = "greet", .run = probe_greet },
 	{ .name = "events", .run = probe_events },
 	{ .name = "kick", .run = probe_kick },
 	{ .name = "big", .run = probe_big },

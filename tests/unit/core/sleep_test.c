@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Actors that are asked to sleep, and the connections that stay with them. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
 #include "tests/kit/test.h"
 #include "tests/kit/world.h"
 #include "tests/unit/core/kinds.h"
@@ -549,6 +554,122 @@ TEST(or_stay_open_if_the_kind_says_so)
 	tr_world_close(&w);
 }
 
+/* ------------------------------------------------------------------ whatever happens */
+
+#define PEOPLE 6
+#define STEPS  4000
+
+static uint64_t seed;
+
+static unsigned random_below(unsigned n)
+{
+	seed ^= seed << 13; /* xorshift */
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (unsigned)((seed >> 11) % n);
+}
+
+static void sow(void)
+{
+	const char *given = getenv("SEED");
+
+	seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * 1000003 + (uint64_t)getpid();
+	fprintf(stderr, "SEED=%llu\n", (unsigned long long)seed);
+	seed |= 1;
+}
+
+static void settle(void)
+{
+	w.hold_commits = false;
+	if (w.pending)
+		tr_world_commit(&w);
+	tr_world_turn(&w);
+}
+
+static bool told[STEPS + 1]; /* a sum, to somebody */
+static int64_t newest;
+
+/* The sums that this person was told since the last look: growing, and nobody was told one of them before. */
+static void listens(struct tr_someone *p)
+{
+	const char *answer;
+	int64_t last = 0;
+
+	while ((answer = tr_someone_hears_tag(p, "ActionResponse"))) {
+		const char *output = strstr(answer, "\"output\":") + strlen("\"output\":");
+		int64_t sum = strtoll(output, NULL, 10);
+
+		if (!isdigit((unsigned char)*output))
+			continue; /* sleep has nothing to say */
+		assert_in_range(sum, last + 1, STEPS);
+		assert_false(told[sum]);
+		told[sum] = true;
+		last = sum;
+		newest = sum > newest ? sum : newest;
+	}
+}
+
+static void one_step(struct tr_someone *people)
+{
+	struct tr_someone *p = &people[random_below(PEOPLE)];
+	unsigned what = random_below(100);
+
+	if (!p->conn) {
+		tr_someone_joins(p, &w, "probe", "a", random_below(2) ? "{\"since\":0}" : NULL);
+	} else if (what < 40 && !p->closed) {
+		tr_someone_calls(p, "add", "[]");
+	} else if (what < 50 && !p->closed) {
+		tr_someone_calls(p, "slumber", "[]");
+	} else if (what < 55 && !p->closed) {
+		tr_someone_subscribes(p, "said", random_below(2));
+	} else if (what < 60 && !p->closed) {
+		tr_someone_calls(p, "greet", "[]");
+	} else if (what < 70 || p->closed) {
+		listens(p);
+		tr_someone_leaves(p);
+	} else if (what < 75) {
+		w.hold_commits = !w.pending;
+	} else if (what < 77) {
+		w.next_commit = TROUPE_EFULL;
+	} else if (what < 85) {
+		settle();
+	} else {
+		tr_world_pass(&w, random_below(3) ? 10 : 40000);
+	}
+	if (!w.pending)
+		tr_world_turn(&w);
+}
+
+/* Asleep or awake, going or coming, with commits that wait or fail: no sum is told twice, and what was told is kept. */
+TEST(whatever_happens_who_was_answered_was_heard_once)
+{
+	struct tr_someone people[PEOPLE] = { 0 };
+	struct troupe_kind restless = probe_kind;
+
+	sow();
+	newest = 0;
+	memset(told, 0, sizeof told);
+	restless.hibernate = random_below(2);
+	restless.sleep = random_below(2) ? says_good_night : NULL;
+	restless.leave = random_below(2) ? probe_leave : NULL;
+	begin_with(restless);
+	for (int i = 0; i < STEPS; i++) {
+		one_step(people);
+		for (int k = 0; k < PEOPLE; k++)
+			listens(&people[k]);
+	}
+	settle();
+	w.next_commit = 0;
+	for (int k = 0; k < PEOPLE; k++) {
+		listens(&people[k]);
+		tr_someone_leaves(&people[k]);
+	}
+	joins(&ann);
+	assert_true(strtoll(calls(&ann, "add"), NULL, 10) > newest);
+	assert_true(newest > 100);
+	end();
+}
+
 TESTS(RUN(asked_to_it_sleeps_after_its_answer_and_wakes_with_what_it_kept),
       RUN(a_turn_that_fails_asked_for_nothing),
       RUN(an_unanswered_call_comes_before_sleep),
@@ -573,4 +694,5 @@ TESTS(RUN(asked_to_it_sleeps_after_its_answer_and_wakes_with_what_it_kept),
       RUN(a_server_that_ends_ends_them_too),
       RUN(and_those_of_an_actor_that_slept_already),
       RUN(plain_sockets_are_closed_first),
-      RUN(or_stay_open_if_the_kind_says_so))
+      RUN(or_stay_open_if_the_kind_says_so),
+      RUN(whatever_happens_who_was_answered_was_heard_once))
