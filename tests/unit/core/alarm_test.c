@@ -2,6 +2,7 @@
 /* Schedules: an action runs at its time, once, whatever happens until then. */
 #include <stdlib.h>
 
+#include "tests/kit/random.h"
 #include "tests/kit/test.h"
 #include "tests/kit/world.h"
 
@@ -148,7 +149,7 @@ static int clock_ring(struct troupe_actor *a, struct troupe_call *c)
 {
 	struct clock *self = troupe_self(a);
 	const struct ring *in = troupe_args(c);
-	char text[256];
+	char text[256]; /* if it is longer, nobody looks at it */
 
 	assert_null(troupe_caller(c));
 	assert_int_equal(troupe_respond(c, 200, NULL, 0, NULL, 0), TROUPE_EINVAL);
@@ -611,6 +612,74 @@ TEST(many_that_are_due_run_piece_by_piece)
 	end();
 }
 
+/* ------------------------------------------------------------------ at random */
+
+#define STEPS 1500
+
+static int64_t ids[STEPS];  /* of those that were acknowledged; 0: it was not, or has been taken away */
+static unsigned rang[STEPS]; /* as the log tells */
+
+static void comes_back(void)
+{
+	if (ann.conn && !ann.closed)
+		return;
+	tr_someone_leaves(&ann);
+	joins();
+}
+
+static void one_step(int step)
+{
+	unsigned what = (unsigned)random_below(100), other = (unsigned)random_below((unsigned)step + 1);
+	char text[64];
+
+	comes_back();
+	if (random_below(20) == 0)
+		w.next_commit = TROUPE_EFULL;
+	if (what < 50) {
+		snprintf(text, sizeof text, "%d", step);
+		ids[step] = sets(random_below(10) ? "set" : "setNap", (int)random_below(5000), text);
+	} else if (what < 60 && ids[other]) {
+		snprintf(text, sizeof text, "[{\"id\":%lld}]", (long long)ids[other]);
+		if (strcmp(says("cancel", text), "1}") == 0)
+			ids[other] = 0;
+	} else if (what < 70) {
+		says("doze", "[]");
+	} else if (what < 75) {
+		dies(kinds);
+	} else {
+		tr_world_pass(&w, random_below(1000));
+	}
+}
+
+/* Whatever dies, fails or sleeps: what was acknowledged runs once, what was taken away or never acknowledged does not. */
+TEST(at_random_each_runs_once)
+{
+	const char *event;
+
+	sow();
+	begin();
+	memset(ids, 0, sizeof ids);
+	memset(rang, 0, sizeof rang);
+	for (int i = 0; i < STEPS; i++)
+		one_step(i);
+	w.next_commit = 0;
+	tr_world_pass(&w, 100000);
+	tr_someone_leaves(&ann);
+	tr_someone_joins(&ann, &w, "clock", "a", "{\"since\":0}");
+	tr_someone_subscribes(&ann, "rang", true);
+	tr_world_pass(&w, 1000);
+	while ((event = tr_someone_hears_tag(&ann, "Event"))) {
+		const char *text = strstr(event, "\"text\":\"");
+
+		if (text) /* else it tells of the log itself */
+			rang[strtoul(text + strlen("\"text\":\""), NULL, 10)]++;
+	}
+	for (int i = 0; i < STEPS; i++)
+		assert_int_equal(rang[i], ids[i] != 0);
+	assert_string_equal(says("count", "[]"), "0}");
+	end();
+}
+
 TESTS(RUN(an_action_runs_at_its_time_and_is_heard),
       RUN(in_order_of_time_then_of_setting),
       RUN(it_wakes_who_sleeps_and_finds_its_connections),
@@ -630,4 +699,5 @@ TESTS(RUN(an_action_runs_at_its_time_and_is_heard),
       RUN(an_actor_that_will_not_wake_is_tried_again_and_keeps_nobody_waiting),
       RUN(without_its_kind_it_waits_and_without_its_action_it_ends),
       RUN(a_clock_that_is_set_is_noticed),
-      RUN(many_that_are_due_run_piece_by_piece))
+      RUN(many_that_are_due_run_piece_by_piece),
+      RUN(at_random_each_runs_once))

@@ -2,9 +2,8 @@
 /* Actors that are asked to sleep, and the connections that stay with them. */
 #include <ctype.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "tests/kit/random.h"
 #include "tests/kit/test.h"
 #include "tests/kit/world.h"
 #include "tests/unit/core/kinds.h"
@@ -559,25 +558,6 @@ TEST(or_stay_open_if_the_kind_says_so)
 #define PEOPLE 6
 #define STEPS  4000
 
-static uint64_t seed;
-
-static unsigned random_below(unsigned n)
-{
-	seed ^= seed << 13; /* xorshift */
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)((seed >> 11) % n);
-}
-
-static void sow(void)
-{
-	const char *given = getenv("SEED");
-
-	seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * 1000003 + (uint64_t)getpid();
-	fprintf(stderr, "SEED=%llu\n", (unsigned long long)seed);
-	seed |= 1;
-}
-
 static void settle(void)
 {
 	w.hold_commits = false;
@@ -612,7 +592,7 @@ static void listens(struct tr_someone *p)
 static void one_step(struct tr_someone *people)
 {
 	struct tr_someone *p = &people[random_below(PEOPLE)];
-	unsigned what = random_below(100);
+	unsigned what = (unsigned)random_below(100);
 
 	if (!p->conn) {
 		tr_someone_joins(p, &w, "probe", "a", random_below(2) ? "{\"since\":0}" : NULL);

@@ -8,28 +8,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "tests/kit/random.h"
 #include "tests/unit/store/store_kit.h"
 
 #define ROUNDS 50
-
-static uint64_t seed;
-
-static uint64_t random_below(uint64_t n)
-{
-	seed ^= seed << 13; /* xorshift */
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (seed >> 11) % n;
-}
-
-static void sow(void)
-{
-	const char *given = getenv("SEED");
-
-	seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL) * 1000003 + (uint64_t)getpid();
-	fprintf(stderr, "SEED=%llu\n", (unsigned long long)seed);
-	seed |= 1;
-}
 
 /* ---- the child */
 
