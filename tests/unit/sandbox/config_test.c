@@ -154,7 +154,8 @@ TEST(a_boolean_option_takes_booleans_only)
 	assert_true(tr_option_takes(option, value_of(&v, "true"), NULL));
 	assert_false(tr_option_takes(option, value_of(&v, "\"true\""), NULL));
 	tr_config_option(&c, "web", value_of(&v, "true"));
-	assert_true(tr_config_find(&c, "id", "web", &option) && tr_value_member(option, "currentValue", &current));
+	assert_true(tr_config_find(&c, "id", "web", &option));
+	assert_true(tr_value_member(option, "currentValue", &current));
 	assert_true(tr_config_same(current, value_of(&v, "true")));
 	assert_false(tr_config_same(current, value_of(&v, "false")));
 	tr_bytes_free(&v);
