@@ -141,8 +141,8 @@ const char *troupe_uuid(struct troupe_actor *a);          /* a new random UUID; 
 /* What the creator passed as `input`; size 0: nothing. In create only. */
 struct troupe_value troupe_input(const struct troupe_actor *a);
 
-/* Fills `into` from a packed object. Texts and values in it are turn-lived. TROUPE_EINVAL with a sentence that names
- * the field: return it as it is. */
+/* Fills `into` from a packed object, or from an agent's envelope. Texts and values in it are turn-lived. TROUPE_EINVAL with a
+ * sentence that names the field: return it as it is. */
 int troupe_read(struct troupe_actor *a, const struct troupe_record *r, void *into, struct troupe_value object);
 
 /* Sets a text field of your struct (kept or not) to a copy that the actor owns, and frees the copy that the field held.
@@ -220,6 +220,8 @@ int troupe_reply_value(struct troupe_call *c, struct troupe_value v); /* size 0:
 /* Answers with a page of the log: { events: [{ seq, name, data }], nextOffset, more }, events with seq > offset, at
  * most `limit` (1 to TR_GETEVENTS_MAX). Only committed events are in it. Returns TROUPE_LATER. */
 int troupe_reply_events(struct troupe_call *c, uint64_t offset, uint32_t limit);
+/* The same with events as they were heard: { events: [data], nextOffset, more }. */
+int troupe_reply_event_data(struct troupe_call *c, uint64_t offset, uint32_t limit);
 
 /* Fail a call. In its action, `return troupe_fail(...)` fails the turn as well; called later, it just answers.
  * The sentence is shown to the client; TROUPE_EINTERNAL's goes to the log alone, unless --show-errors. Returns `error`. */
@@ -397,6 +399,7 @@ struct troupe_session_info {
 	const char *agent;
 	const char *sandbox_id;    /* as given, or what the server's own sandbox is called */
 	const char *session_id;    /* ours: options.id */
+	const char *agent_session_id; /* the agent's; NULL: it has made none yet */
 	const char *status;        /* "connecting", "ready", "running", "down", "destroyed" */
 	uint32_t    queued;        /* prompts waiting behind the running one */
 	struct troupe_value modes, config_options; /* what may be chosen, and what is, as the agent gave it: { currentModeId,

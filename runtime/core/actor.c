@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/json.h"
 #include "proto/key.h"
 #include "proto/record.h"
 #include "runtime/base/mem.h"
@@ -285,11 +286,26 @@ struct troupe_value troupe_input(const struct troupe_actor *a)
 	return a->input;
 }
 
+/* An agent's envelope is kept as its JSON; here it becomes an object. */
+static struct troupe_value unfolded(struct troupe_actor *a, struct troupe_value v)
+{
+	struct tr_bytes packed = { 0 };
+	struct tr_cursor c = tr_cursor(v);
+	struct tr_item item;
+
+	if (tr_next(&c, &item) < 0 || item.kind != TR_JSON)
+		return v;
+	if (tr_json_decode(&packed, (struct troupe_text){ item.data, item.size }, TR_JSON_PLAIN, TR_JSON_KEPT_DEPTH, NULL) == 0)
+		v = tr_pool_value(&a->core->turn_pool, tr_bytes_value(&packed));
+	tr_bytes_free(&packed);
+	return v;
+}
+
 int troupe_read(struct troupe_actor *a, const struct troupe_record *r, void *into, struct troupe_value object)
 {
 	struct tr_arena arena = tr_pool_arena(&a->core->turn_pool);
 	char why[256];
-	int rc = tr_record_decode(r, into, object, &arena, why, sizeof why);
+	int rc = tr_record_decode(r, into, unfolded(a, object), &arena, why, sizeof why);
 
 	return rc == TROUPE_EINVAL ? troupe_refuse(a, rc, "%s", why) : rc;
 }

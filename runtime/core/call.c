@@ -337,16 +337,18 @@ struct troupe_actor *troupe_call_actor(const struct troupe_call *c)
 /* ------------------------------------------------------------------ pages of the log */
 
 /* An event larger than a frame can carry is whole over HTTP only. */
-static void put_entry(struct tr_bytes *out, const struct tr_log_entry *e, bool whole)
+static void put_entry(struct tr_bytes *out, const struct tr_log_entry *e, bool whole, bool bare)
 {
 	struct tr_logged logged = tr_event_read(e);
 
-	tr_put_map(out, 3);
-	tr_put_text(out, "seq");
-	tr_put_int(out, (int64_t)e->seq);
-	tr_put_text(out, "name");
-	tr_put_str(out, logged.name.data, logged.name.size);
-	tr_put_text(out, "data");
+	if (!bare) {
+		tr_put_map(out, 3);
+		tr_put_text(out, "seq");
+		tr_put_int(out, (int64_t)e->seq);
+		tr_put_text(out, "name");
+		tr_put_str(out, logged.name.data, logged.name.size);
+		tr_put_text(out, "data");
+	}
 	if (whole || logged.data.size <= TR_EVENT_CLIENT_BYTES_MAX)
 		tr_put_value(out, logged.data);
 	else
@@ -370,7 +372,7 @@ static void on_page(void *arg, int rc, const struct tr_log_entry *entries, size_
 	tr_put_text(&out, "events");
 	tr_put_array(&out, (uint32_t)count);
 	for (size_t i = 0; i < count; i++)
-		put_entry(&out, &entries[i], !p->call->conn);
+		put_entry(&out, &entries[i], !p->call->conn, p->bare);
 	tr_put_text(&out, "nextOffset");
 	tr_put_int(&out, (int64_t)(count > 0 ? entries[count - 1].seq : p->offset));
 	tr_put_text(&out, "more");
@@ -380,7 +382,7 @@ static void on_page(void *arg, int rc, const struct tr_log_entry *entries, size_
 	free(p);
 }
 
-int troupe_reply_events(struct troupe_call *c, uint64_t offset, uint32_t limit)
+static int reply_page(struct troupe_call *c, uint64_t offset, uint32_t limit, bool bare)
 {
 	struct tr_store *store = &c->actor->core->o.store;
 	struct tr_page *p;
@@ -390,7 +392,18 @@ int troupe_reply_events(struct troupe_call *c, uint64_t offset, uint32_t limit)
 	p = tr_alloc(sizeof *p);
 	p->call = c;
 	p->offset = offset;
+	p->bare = bare;
 	c->page = p;
 	store->ops->read_log(store->ctx, c->actor->row.num, offset, limit, TR_GETEVENTS_BYTES, on_page, p);
 	return TROUPE_LATER;
+}
+
+int troupe_reply_events(struct troupe_call *c, uint64_t offset, uint32_t limit)
+{
+	return reply_page(c, offset, limit, false);
+}
+
+int troupe_reply_event_data(struct troupe_call *c, uint64_t offset, uint32_t limit)
+{
+	return reply_page(c, offset, limit, true);
 }

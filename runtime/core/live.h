@@ -168,7 +168,7 @@ struct tr_conn {
 struct tr_http_call;
 
 /* A page of the log on its way to a call. */
-struct tr_page { struct troupe_call *call; uint64_t offset; };
+struct tr_page { struct troupe_call *call; uint64_t offset; bool bare; };
 
 struct troupe_call {
 	struct troupe_actor        *actor;

@@ -200,6 +200,7 @@ static void session_info(const struct troupe_session *s, struct troupe_session_i
 		.agent      = s->agent,
 		.sandbox_id = tr_place_name(&s->place),
 		.session_id = s->id,
+		.agent_session_id = *s->instance.agent_session ? s->instance.agent_session : NULL,
 		.status     = s->destroyed_at ? "destroyed" : s->stopped || s->refusal || (s->loaded && s->link == TR_LINK_DOWN) ? "down"
 		              : !up ? (s->tries >= TR_HEALTH_TRIES ? "down" : "connecting")
 		              : s->turn ? "running" : "ready",

@@ -158,6 +158,29 @@ test("the document's component prompts, and every window shows what the agent do
 	}
 });
 
+test("the older document's component, unmodified, posts messages and shows every agentEvent", async (stage) => {
+	const troupe = await stage.troupe({ sandbox: "local" });
+	const ear = stage.listen((options) => stage.client(troupe).codingSession.getOrCreate(["my-session"], options), ["agentEvent"],
+		{ since: 0 });
+	const window = await Window.open(stage, troupe, "codingSession");
+	const ends = () => ear.of("agentEvent").filter(({ data }) => data.result?.stopReason).length;
+	const turn = async () => {
+		const before = { ends: ends(), events: ear.of("agentEvent").length };
+
+		await window.click("Send Prompt");
+		await ear.until("the end of a turn", () => ends() > before.ends);
+		return ear.of("agentEvent").slice(before.events);
+	};
+
+	await turn();
+	const events = await turn(); /* by now it listens */
+
+	await window.has(MESSAGES, new RegExp(`"sequence":${events.at(-1).sequence}\\b`));
+	assert.deepEqual((await shown(window)).slice(-events.length), events);
+	assert.deepEqual(await ear.conn.getTranscript(), ear.of("agentEvent"));
+	window.assertUnharmed();
+});
+
 /* ------------------------------------------------------------------ a page that resumes */
 
 const EVENTS = "#events li";
