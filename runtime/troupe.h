@@ -157,6 +157,9 @@ int troupe_set_value(struct troupe_actor *a, struct troupe_value *field, struct 
 /* A packed array of `count` structs, for a troupe_value field; turn-lived. */
 struct troupe_value troupe_list(struct troupe_actor *a, const struct troupe_record *r, const void *items, size_t count);
 
+/* A packed array of `count` texts; turn-lived. */
+struct troupe_value troupe_texts(struct troupe_actor *a, const char *const *texts, size_t count);
+
 /* A number as a value; turn-lived. */
 struct troupe_value troupe_int(struct troupe_actor *a, int64_t v);
 

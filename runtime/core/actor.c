@@ -323,6 +323,19 @@ struct troupe_value troupe_list(struct troupe_actor *a, const struct troupe_reco
 	return copy;
 }
 
+struct troupe_value troupe_texts(struct troupe_actor *a, const char *const *texts, size_t count)
+{
+	struct tr_bytes packed = { 0 };
+	struct troupe_value copy;
+
+	tr_put_array(&packed, (uint32_t)count);
+	for (size_t i = 0; i < count; i++)
+		tr_put_text(&packed, texts[i]);
+	copy = tr_pool_value(&a->core->turn_pool, tr_bytes_value(&packed));
+	tr_bytes_free(&packed);
+	return copy;
+}
+
 struct troupe_value troupe_int(struct troupe_actor *a, int64_t v)
 {
 	struct tr_bytes packed = { 0 };

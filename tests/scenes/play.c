@@ -152,7 +152,7 @@ static char *word(char **rest)
 static void joins(struct play *p, struct person *who, char *rest)
 {
 	static const char *const names[] = { "chat.user", "session.event", "presence", "newCount", "appended", "tick",
-		"line", "title" };
+		"line", "title", "typing" };
 	char *kind = word(&rest), *key = strchr(kind, '/');
 
 	if (!key) {
