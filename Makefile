@@ -134,7 +134,7 @@ FUZZ_OUT := build-fuzz
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(FUZZ_OUT)/%)
 FUZZ_LIB := $(patsubst %.c,$(FUZZ_OUT)/%.o,$(wildcard proto/*.c) runtime/base/log.c runtime/base/mem.c \
             $(wildcard runtime/gate/http_head.c runtime/gate/http_body.c runtime/gate/address.c runtime/gate/forwarded.c runtime/gate/text.c \
-            runtime/sandbox/sse.c runtime/sandbox/config.c \
+            runtime/sandbox/sse.c runtime/sandbox/config.c runtime/sandbox/items.c \
             runtime/sandbox/bridge_reply.c runtime/sandbox/problem.c))
 FUZZ_FLAGS = -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -Iproto -fsanitize=address,undefined -fno-sanitize-recover=all
 SECONDS_EACH ?= 10

@@ -131,13 +131,14 @@ static const char *id_of(const struct troupe_session *s)
 	return info.session_id;
 }
 
-struct chat { const char *user_id, *text, *prompt_id, *session_id; int64_t created_at; };
+struct chat { const char *user_id, *text, *prompt_id, *session_id; int64_t created_at; struct troupe_value content; };
 static const struct troupe_record chat = TROUPE_RECORD(chat,
 	TROUPE_FIELD(chat, user_id,    "userId"),
 	TROUPE_FIELD(chat, text,       "text"),
 	TROUPE_FIELD(chat, created_at, "createdAt"),
 	TROUPE_FIELD(chat, prompt_id,  "promptId"),
-	TROUPE_FIELD(chat, session_id, "sessionId"));
+	TROUPE_FIELD(chat, session_id, "sessionId"),
+	TROUPE_FIELD(chat, content,    "content"));
 
 static void on_prompt(struct troupe_actor *a, struct troupe_session *s, const struct troupe_prompt *p)
 {
@@ -147,6 +148,7 @@ static void on_prompt(struct troupe_actor *a, struct troupe_session *s, const st
 		.created_at = troupe_now_ms(a),
 		.prompt_id  = p->prompt_id,
 		.session_id = id_of(s),
+		.content    = p->content,
 	});
 }
 
@@ -539,11 +541,12 @@ static int workspace_get_session_info(struct troupe_actor *a, struct troupe_call
 	});
 }
 
-struct prompt { const char *user_id, *text, *prompt_id, *session_id; };
+struct prompt { const char *user_id, *text, *prompt_id, *session_id; struct troupe_value content; };
 static const struct troupe_record prompt = TROUPE_RECORD(prompt,
 	TROUPE_FIELD(prompt, user_id,    "userId"),
 	TROUPE_FIELD(prompt, text,       "text"),
 	TROUPE_OPTION(prompt, prompt_id, "promptId"),
+	TROUPE_OPTION(prompt, content,   "content"),
 	TROUPE_OPTION(prompt, session_id, "sessionId"));
 
 static int workspace_prompt(struct troupe_actor *a, struct troupe_call *call)
@@ -559,6 +562,7 @@ static int workspace_prompt(struct troupe_actor *a, struct troupe_call *call)
 		.prompt_id = in->prompt_id ? in->prompt_id : troupe_uuid(a),
 		.user_id   = in->user_id,
 		.text      = in->text,
+		.content   = in->content,
 	});
 }
 

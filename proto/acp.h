@@ -73,7 +73,11 @@ void tr_acp_new(struct tr_bytes *out, const char *id, const char *cwd);
 void tr_acp_restore(struct tr_bytes *out, const char *id, const char *method, const char *session, const char *cwd);
 /* replay: the text that a new agent session is told of the earlier one, as a first block that is marked
  * "_meta":{"troupe":"replay"}; size 0: none. */
-void tr_acp_prompt(struct tr_bytes *out, const char *id, const char *session, struct troupe_text replay, const char *text);
+/* content: a packed array of content blocks that goes in front of the text as it is; size 0: none. */
+void tr_acp_prompt(struct tr_bytes *out, const char *id, const char *session, struct troupe_text replay,
+                   struct troupe_value content, const char *text);
+/* Are these content blocks, that is a packed array of objects each with a type (a text)? */
+bool tr_acp_blocks_valid(struct troupe_value content);
 void tr_acp_cancel(struct tr_bytes *out, const char *session);
 void tr_acp_set_mode(struct tr_bytes *out, const char *id, const char *session, struct troupe_text mode);
 /* value: a packed text or boolean. */

@@ -73,7 +73,38 @@ void tr_acp_restore(struct tr_bytes *out, const char *id, const char *method, co
 	end_params(out);
 }
 
-void tr_acp_prompt(struct tr_bytes *out, const char *id, const char *session, struct troupe_text replay, const char *text)
+bool tr_acp_blocks_valid(struct troupe_value content)
+{
+	struct tr_cursor c = tr_cursor(content);
+	struct troupe_value block, type;
+	struct troupe_text text;
+	struct tr_item list;
+
+	if (tr_next(&c, &list) < 0 || list.kind != TR_ARRAY)
+		return false;
+	while (list.count-- > 0) {
+		if (tr_skip(&c, &block) < 0 || !tr_value_member(block, "type", &type) || !tr_value_text(type, &text))
+			return false;
+	}
+	return true;
+}
+
+static void put_blocks(struct tr_bytes *out, struct troupe_value content)
+{
+	struct tr_cursor c = tr_cursor(content);
+	struct troupe_value block;
+	struct tr_item list;
+
+	if (content.size == 0 || tr_next(&c, &list) < 0 || list.kind != TR_ARRAY)
+		return;
+	while (list.count-- > 0 && tr_skip(&c, &block) == 0) {
+		tr_json_encode(out, block, TR_JSON_PLAIN);
+		tr_bytes_put_text(out, ",");
+	}
+}
+
+void tr_acp_prompt(struct tr_bytes *out, const char *id, const char *session, struct troupe_text replay,
+                   struct troupe_value content, const char *text)
 {
 	start_request(out, id, "session/prompt");
 	put_member(out, "\"sessionId\":", session);
@@ -83,6 +114,7 @@ void tr_acp_prompt(struct tr_bytes *out, const char *id, const char *session, st
 		tr_json_put_string(out, replay);
 		tr_bytes_put_text(out, "},");
 	}
+	put_blocks(out, content);
 	put_member(out, "{\"type\":\"text\",\"text\":", text);
 	tr_bytes_put_text(out, "}]");
 	end_params(out);

@@ -409,7 +409,11 @@ struct troupe_session_info {
 	                              availableModes }, [ { id, category, currentValue, options ... } ]. size 0: not known */
 };
 
-struct troupe_prompt { const char *prompt_id, *user_id, *text; };
+struct troupe_prompt {
+	const char *prompt_id, *user_id, *text;
+	struct troupe_value content; /* content blocks of the Agent Client Protocol that go in front of the text, unchanged: a list of
+	                                objects like { type: "image", data, mimeType }; size 0: none */
+};
 
 /* A change to be told, an object with the sessionId and:
  *

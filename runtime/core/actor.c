@@ -220,6 +220,11 @@ void tr_actor_release(struct troupe_actor *a)
 	tr_ledger_write(&a->core->ledger, TR_OP_IDLE, a->row.num, 0, NULL, 0, NULL, 0);
 }
 
+bool tr_actor_turning(const struct troupe_actor *a)
+{
+	return a->core->turning == a;
+}
+
 uint64_t tr_actor_num(const struct troupe_actor *a)
 {
 	return a->row.num;

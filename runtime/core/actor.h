@@ -10,6 +10,9 @@
  * calls run. Returns what run returned; negative: everything that run wrote, published and sent is undone. */
 int tr_actor_turn(struct troupe_actor *a, int (*run)(struct troupe_actor *a, void *arg), void *arg);
 
+/* Is this a turn of it? */
+bool tr_actor_turning(const struct troupe_actor *a);
+
 /* The actor's own durable items (at most 400 bytes of key). In a turn; written with its commit. Keys beginning "session/",
  * "sessions/" and TR_OWED belong to the session port; the latter (at most 360 bytes) outlive the actor. "queue/" is the
  * queues'. */

@@ -221,6 +221,12 @@ static const char *set_auto_approve(struct tr_options *o, const char *text)
 	return tr_acp_kinds_valid(text) ? NULL : "it must be kinds of tools, like read,search, or *";
 }
 
+static const char *set_agent_on_sleep(struct tr_options *o, const char *text)
+{
+	o->dispose = strcmp(text, "dispose") == 0;
+	return o->dispose || strcmp(text, "keep") == 0 ? NULL : "it must be keep or dispose";
+}
+
 static const char *set_token(struct tr_options *o, const char *text)
 {
 	o->token = text;
@@ -363,6 +369,11 @@ static const struct option table[] = {
 	  .set = set_permission_time,
 	  .help = "For people to answer what an agent asks; then it is\n"
 		  "rejected (0: for ever)." },
+	{ .name = "agent-on-sleep", .value = "WHAT", .example = "dispose",
+	  .set = set_agent_on_sleep,
+	  .help = "When an actor sleeps, its agent goes on (keep), or\n"
+		  "is ended, and another made at the next wake\n"
+		  "(dispose)." },
 	{ .name = "auto-approve", .value = "KINDS", .example = "read,search",
 	  .set = set_auto_approve,
 	  .help = "Kinds of tools that agents may use without asking\n"

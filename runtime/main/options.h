@@ -19,6 +19,7 @@ struct tr_options {
 	const char       *provider_modules; /* --provider-modules DIR; NULL: the working directory */
 	const char       *agent;        /* --agent NAME, "mock" */
 	long              permission_s; /* --permission-time; 0: no limit */
+	bool              dispose;      /* --agent-on-sleep dispose */
 	const char       *auto_approve; /* --auto-approve KINDS; NULL: none */
 	const char       *cwd;          /* --cwd DIR, where agents work; NULL: DATA/work */
 	const char       *token;        /* --token; NULL */

@@ -6,6 +6,7 @@
 
 #include "proto/json.h"
 #include "runtime/base/limits.h"
+#include "runtime/sandbox/items.h"
 
 #define NAMES_SHOWN 64 /* in a sentence */
 
@@ -303,17 +304,8 @@ bool tr_option_takes(struct troupe_value option, struct troupe_value value, stru
 	return among(list_of(member(option, "options")), value, allowed, &shown, true);
 }
 
-static void put_known(struct tr_bytes *out, const char *name, const struct tr_bytes *packed)
-{
-	tr_put_text(out, name);
-	if (packed->size > 0)
-		tr_put_value(out, tr_bytes_value(packed));
-	else
-		tr_put_nil(out);
-}
-
 void tr_config_put(const struct tr_config *c, struct tr_bytes *out)
 {
-	put_known(out, "modes", &c->modes);
-	put_known(out, "configOptions", &c->options);
+	tr_item_put_packed(out, "modes", &c->modes);
+	tr_item_put_packed(out, "configOptions", &c->options);
 }

@@ -17,6 +17,15 @@ void tr_item_put_number(struct tr_bytes *out, const char *name, int64_t n)
 	tr_put_int(out, n);
 }
 
+void tr_item_put_packed(struct tr_bytes *out, const char *name, const struct tr_bytes *packed)
+{
+	tr_put_text(out, name);
+	if (packed->size > 0)
+		tr_put_value(out, tr_bytes_value(packed));
+	else
+		tr_put_nil(out);
+}
+
 void tr_item_put_bytes(struct tr_bytes *out, const char *name, const struct tr_bytes *b)
 {
 	tr_put_text(out, name);

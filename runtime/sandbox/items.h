@@ -8,6 +8,7 @@
 /* Members of a map that tr_put_map has announced. */
 void tr_item_put_text(struct tr_bytes *out, const char *name, const char *text); /* NULL: nil */
 void tr_item_put_number(struct tr_bytes *out, const char *name, int64_t n);
+void tr_item_put_packed(struct tr_bytes *out, const char *name, const struct tr_bytes *packed); /* empty: nil */
 void tr_item_put_bytes(struct tr_bytes *out, const char *name, const struct tr_bytes *b);
 
 /* "" when it is missing or does not fit. */

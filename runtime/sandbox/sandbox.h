@@ -30,6 +30,7 @@ struct tr_sandbox_options {
 	/* For sessions that say nothing else (struct troupe_session_options). */
 	int64_t            permission_ms;
 	const char        *auto_approve;
+	bool               dispose;    /* agents end when their actors sleep */
 };
 
 /* TROUPE_EINVAL, with the reason in the log. Texts are copied. */

@@ -86,6 +86,8 @@ static struct troupe_session *session_close(struct troupe_session *s)
 
 	if (!s || !s->actor)
 		return NULL;
+	if (tr_actor_turning(s->actor))
+		tr_life_slept(s);
 	fall_silent(s);
 	tr_place_leave(&s->place);
 	s->actor = NULL;

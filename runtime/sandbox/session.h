@@ -150,6 +150,7 @@ struct tr_prompt {
 	enum tr_prompt_state state;
 	char                 request_id[TR_REQUEST_ID_MAX];
 	int64_t              created_ms, since_ms; /* accepted; running since, 0: not yet */
+	struct tr_bytes      content;    /* blocks in front of the text, packed; empty: none */
 	bool                 delivered;  /* something of this turn was seen */
 	bool                 stalled;    /* and nothing for long */
 	enum tr_cancel       cancel;     /* while it runs */
@@ -167,6 +168,7 @@ struct tr_asked {
 	struct troupe_session *session;
 	struct troupe_call    *call;
 	char                  *prompt_id, *user_id, *text;
+	struct tr_bytes        content;
 };
 
 struct tr_permission {
@@ -510,8 +512,9 @@ void tr_life_loaded(struct troupe_session *s); /* in a turn: the items are read.
 void tr_life_made(struct troupe_session *s);   /* in a turn: it was bound for the first time */
 void tr_life_ready(struct troupe_session *s);  /* in a turn: if it is, who waits for it is answered */
 void tr_life_failed(struct troupe_session *s, int error, const char *message); /* in a turn: it cannot be made ready now */
-/* In a turn: it was made, and cannot be as it was wanted. False: it is not one that was to be made now. */
+/* In a turn: it was made, and cannot be as it was wanted: it is destroyed. False: its making is to be tried again. */
 bool tr_life_unmade(struct troupe_session *s, int error, const char *message);
+void tr_life_slept(struct troupe_session *s);  /* in a turn: it is about to be closed */
 void tr_life_turn_over(struct troupe_session *s); /* in a turn: perhaps that was waited for */
 int  tr_life_await(struct troupe_session *s, struct troupe_call *call, const char *agent);
 int  tr_life_destroy(struct troupe_session *s, struct troupe_call *call);
@@ -531,6 +534,7 @@ void tr_settings_pump(struct troupe_session *s);     /* in a turn: sets the next
 bool tr_settings_waiting(const struct troupe_session *s); /* a prompt would not run as it was meant */
 /* In a turn: the instance is gone. Those that somebody waits for fail; the others are set in the next one. */
 void tr_settings_lost(struct troupe_session *s, int error, const char *message);
+void tr_settings_unheard(struct troupe_session *s);  /* nobody waits for them any more */
 void tr_settings_silence(struct troupe_session *s);  /* nothing may call back any more */
 void tr_settings_free(struct troupe_session *s);
 
@@ -607,6 +611,7 @@ void tr_sandbox_add_provider(struct tr_sandbox *sandbox, struct tr_provider *p);
 const char *tr_sandbox_offers(const struct tr_sandbox *sandbox, size_t index); /* NULL: no more */
 const char *tr_sandbox_agent(const struct tr_sandbox *sandbox);
 int64_t tr_sandbox_permission_ms(const struct tr_sandbox *sandbox);
+bool tr_sandbox_disposes(const struct tr_sandbox *sandbox); /* of agents whose actors sleep */
 const char *tr_sandbox_auto_approve(const struct tr_sandbox *sandbox);
 
 #endif

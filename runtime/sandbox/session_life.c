@@ -6,7 +6,8 @@
  *
  * Destroyed is an item before it is acknowledged: from then on the session refuses prompts, after any restart too. Its running
  * turn is cancelled and has TR_DESTROY_MS to end; then its agent's instance goes to the server's debts (debts.c), which
- * end it without us. So a session that is over has nothing left to do. */
+ * end it without us. So a session that is over has nothing left to do. With --agent-on-sleep dispose the same becomes of the
+ * agent of a session that is closed while nothing runs or waits: what does goes on at the next start of the server. */
 #include "runtime/sandbox/session.h"
 
 #include <stdlib.h>
@@ -204,11 +205,26 @@ int tr_life_destroy(struct troupe_session *s, struct troupe_call *call)
 	return TROUPE_LATER;
 }
 
+/* Whoever called has had an answer by now. */
+void tr_life_slept(struct troupe_session *s)
+{
+	if (!tr_sandbox_disposes(s->sandbox) || !s->loaded || s->stopped || s->refusal || s->turn || s->queued > 0
+	    || !*s->instance.server_id)
+		return;
+	tr_settings_unheard(s);
+	s->waiting_count = 0;
+	tr_link_end_instance(s, TROUPE_EDRAINING, "slept", NULL);
+	s->instance.server_id[0] = '\0';
+	hand_over_agents(s);
+	tr_family_forget(s);
+	tr_session_save(s);
+}
+
 /* ------------------------------------------------------------------ not made */
 
 bool tr_life_unmade(struct troupe_session *s, int error, const char *message)
 {
-	if (s->how != TROUPE_SESSION_NEW || s->destroyed_at)
+	if (s->how == TROUPE_SESSION_ANY || s->destroyed_at)
 		return false;
 	mark_destroyed(s, error, message);
 	finish(s, error);

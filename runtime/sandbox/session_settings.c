@@ -75,6 +75,12 @@ static void stop_asking(struct troupe_session *s)
 	tr_ask_drop(&s->setting);
 }
 
+void tr_settings_unheard(struct troupe_session *s)
+{
+	for (struct tr_list *at = s->settings.next; at != &s->settings; at = at->next)
+		tr_container(at, struct tr_setting, link)->call = NULL;
+}
+
 void tr_settings_silence(struct troupe_session *s)
 {
 	stop_asking(s);

@@ -224,7 +224,8 @@ static void store_open_prompt(struct troupe_session *s, const struct tr_prompt *
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	tr_put_map(&v, 11);
+	tr_put_map(&v, 12);
+	tr_item_put_packed(&v, "content", &p->content);
 	tr_item_put_text(&v, "id", p->prompt_id);
 	tr_item_put_text(&v, "userId", p->user_id);
 	tr_item_put_text(&v, "text", p->text);
@@ -457,6 +458,7 @@ static void read_prompt(struct troupe_session *s, const char *name, struct troup
 	p->prompt_id = tr_item_new_text(v, "id");
 	p->user_id = tr_item_new_text(v, "userId");
 	p->text = tr_item_new_text(v, "text");
+	read_packed(v, "content", &p->content);
 	p->state = (enum tr_prompt_state)tr_item_number(v, "state");
 	tr_item_text(v, "requestId", p->request_id, sizeof p->request_id);
 	p->delivered = tr_item_number(v, "delivered") != 0;

@@ -24,6 +24,7 @@ void tr_prompt_free(struct tr_prompt *p)
 	free(p->prompt_id);
 	free(p->user_id);
 	free(p->text);
+	tr_bytes_free(&p->content);
 	free(p->cancelled_by);
 	free(p->message);
 	free(p->waiters);
@@ -36,6 +37,7 @@ void tr_asked_free(struct tr_asked *asked)
 	free(asked->prompt_id);
 	free(asked->user_id);
 	free(asked->text);
+	tr_bytes_free(&asked->content);
 	free(asked);
 }
 
@@ -328,12 +330,12 @@ static void build(struct troupe_session *s, const struct tr_prompt *p, struct tr
 	if (s->instance.replay_due)
 		tr_history_text(&s->history, &replay);
 	tr_acp_prompt(out, p->request_id, s->instance.agent_session, (struct troupe_text){ (const char *)replay.data, replay.size },
-	              p->text);
+	              tr_bytes_value(&p->content), p->text);
 	tr_bytes_free(&replay);
 	if (out->size <= TR_PROMPT_BYTES_MAX)
 		return;
 	tr_bytes_clear(out); /* the prompt itself was measured when it was accepted */
-	tr_acp_prompt(out, p->request_id, s->instance.agent_session, (struct troupe_text){ 0 }, p->text);
+	tr_acp_prompt(out, p->request_id, s->instance.agent_session, (struct troupe_text){ 0 }, tr_bytes_value(&p->content), p->text);
 }
 
 static void send_prompt(struct troupe_session *s, uint64_t order)
@@ -427,10 +429,13 @@ static void take_in(struct troupe_session *s, struct tr_asked *asked)
 	p->prompt_id = tr_strdup(asked->prompt_id);
 	p->user_id = tr_strdup(asked->user_id);
 	p->text = tr_strdup(asked->text);
+	p->content = asked->content;
+	asked->content = (struct tr_bytes){ 0 };
 	p->created_ms = troupe_now_ms(s->actor);
 	s->dirty_at = true;
 	if (s->hooks.on_prompt)
-		s->hooks.on_prompt(s->actor, s, &(struct troupe_prompt){ p->prompt_id, p->user_id, p->text });
+		s->hooks.on_prompt(s->actor, s, &(struct troupe_prompt){
+			p->prompt_id, p->user_id, p->text, tr_bytes_value(&p->content) });
 	wait_for(p, asked->call);
 	tr_list_push(&s->queue, &p->link);
 	s->queued++;
@@ -477,12 +482,14 @@ static void on_looked_up(struct troupe_actor *a, void *arg, int rc, struct troup
 }
 
 /* As the sandbox will see it; the envelope around it is small. */
-static bool too_large(const char *text)
+static bool too_large(const char *text, struct troupe_value content)
 {
 	struct tr_bytes json = { .max = TR_PROMPT_BYTES_MAX };
 	bool large;
 
 	tr_json_put_string(&json, (struct troupe_text){ text, strlen(text) });
+	if (content.size > 0)
+		tr_json_encode(&json, content, TR_JSON_PLAIN);
 	large = json.failed || json.size > TR_PROMPT_BYTES_MAX - 2048;
 	tr_bytes_free(&json);
 	return large;
@@ -500,7 +507,9 @@ int tr_turn_prompt(struct troupe_session *s, struct troupe_call *call, const str
 		return tr_session_fail(call, TROUPE_EINVAL, "The prompt is empty.");
 	if (id && strlen(id) > TR_PROMPT_ID_BYTES_MAX)
 		return tr_session_fail(call, TROUPE_EINVAL, "promptId is longer than 128 bytes.");
-	if (too_large(p->text))
+	if (p->content.size > 0 && !tr_acp_blocks_valid(p->content))
+		return tr_session_fail(call, TROUPE_EINVAL, "content: must be a list of objects, each with a type.");
+	if (too_large(p->text, p->content))
 		return tr_session_fail(call, TROUPE_EPROMPTSIZE, "The prompt is larger than 2 MiB.");
 	if (!id || !*id) {
 		tr_random_uuid(uuid);
@@ -514,6 +523,7 @@ int tr_turn_prompt(struct troupe_session *s, struct troupe_call *call, const str
 	asked->prompt_id = tr_strdup(id);
 	asked->user_id = tr_strdup(p->user_id);
 	asked->text = tr_strdup(p->text);
+	tr_bytes_put(&asked->content, p->content.data, p->content.size);
 	tr_list_push(&s->asked, &asked->link);
 	tr_actor_get(s->actor, tr_store_done_key(s, key, id), on_looked_up, asked);
 	return TROUPE_LATER;

@@ -167,3 +167,27 @@ test("getSessionInfo tells the document's fields, the agent, and where the log s
 	await troupe.crash();
 	assert.equal((await ann.conn.getSessionInfo()).epoch, info.epoch, "the same log after kill -9");
 });
+
+test("content blocks reach the agent as they are, in front of the text, and everybody sees them", async (stage) => {
+	const { ears: [ann, bob] } = await crowd(stage);
+	const content = [
+		{ type: "image", data: "iVBORw0KGgo=", mimeType: "image/png" },
+		{ type: "resource_link", uri: "file:///work/a.txt", name: "a.txt", size: 12, _meta: { of: [null, 1.5] } },
+		{ type: "text", text: "and \u{1F600}" },
+	];
+
+	await ann.conn.prompt({ userId: "ann", text: "look", promptId: "p", content });
+	const { payload } = await bob.event("session.event", ({ payload }) => payload.method === "session/prompt");
+
+	assert.deepEqual(payload.params.prompt, [...content, { type: "text", text: "look" }]);
+	assert.deepEqual(bob.of("chat.user")[0].content, content);
+	await assert.rejects(ann.conn.prompt({ userId: "ann", text: "look", content: [{ data: "no type" }] }), { code: "invalid" });
+});
+
+test("how a turn ended reaches the caller: refused, out of tokens, or without a login", async (stage) => {
+	const { ears: [ann] } = await crowd(stage);
+
+	for (const reason of ["refusal", "max_tokens"])
+		assert.equal((await ann.conn.prompt({ userId: "ann", text: `!${reason}` })).stopReason, reason);
+	await assert.rejects(ann.conn.prompt({ userId: "ann", text: "!error -32000" }), { group: "agent", code: "auth_required" });
+});

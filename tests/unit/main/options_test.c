@@ -194,6 +194,7 @@ TEST(what_people_need_not_be_asked_and_how_long_they_may_think)
 	serves("serve --permission-time 600 --auto-approve read,search");
 	assert_int_equal(got.permission_s, 600);
 	assert_string_equal(got.auto_approve, "read,search");
+	assert_false(got.dispose);
 	serves("serve --permission-time 0 --auto-approve *");
 	refuses("serve --permission-time -1", "number of seconds");
 	refuses("serve --permission-time 10m", "number of seconds");
@@ -208,6 +209,15 @@ TEST(observers_have_a_token_besides_the_other)
 	refuses("serve --observer-token b", "--observer-token goes with --token");
 	refuses("serve --token a --observer-token a", "the same as --token");
 	refuses("serve --token a --observer-token=", "--observer-token: the token is empty");
+}
+
+TEST(agents_are_kept_or_ended_when_their_actors_sleep)
+{
+	serves("serve --agent-on-sleep dispose");
+	assert_true(got.dispose);
+	serves("serve --agent-on-sleep keep");
+	assert_false(got.dispose);
+	refuses("serve --agent-on-sleep pause", "keep or dispose");
 }
 
 TEST(a_sandbox_is_local_none_or_a_url)
@@ -390,6 +400,7 @@ TESTS(RUN(without_options_it_serves_this_machine_only), RUN(every_option_reaches
       RUN(an_address_longer_than_its_room_is_refused),
       RUN(other_machines_come_in_by_token_or_by_word_only), RUN(a_token_is_never_empty_and_never_printed),
       RUN(observers_have_a_token_besides_the_other),
+      RUN(agents_are_kept_or_ended_when_their_actors_sleep),
       RUN(what_people_need_not_be_asked_and_how_long_they_may_think),
       RUN(a_sandbox_is_local_none_or_a_url), RUN(agents_work_in_a_directory_that_is_there),
       RUN(an_origin_has_a_scheme_and_no_path), RUN(sixteen_origins_fit_and_not_one_more),

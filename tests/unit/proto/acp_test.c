@@ -226,9 +226,23 @@ static void assert_built(const char *expected)
 	tr_bytes_free(&built);
 }
 
+TEST(content_blocks_are_objects_with_a_type)
+{
+	static const char *const bad[] = { "{}", "\"text\"", "[1]", "[{}]", "[{\"type\":1}]", "[{\"type\":\"text\"},null]" };
+	struct tr_bytes v = { 0 };
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		tr_bytes_clear(&v);
+		tr_json_decode(&v, text(bad[i]), TR_JSON_PLAIN, 8, NULL);
+		assert_false(tr_acp_blocks_valid(tr_bytes_value(&v)));
+	}
+	tr_bytes_free(&v);
+}
+
 TEST(requests_are_built)
 {
 	struct troupe_text none = { 0 };
+	struct tr_bytes blocks = { 0 };
 
 	tr_acp_new(&built, "c-2", "/w \"x\"");
 	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-2\",\"method\":\"session/new\",\"params\":{\"cwd\":\"/w "
@@ -239,15 +253,23 @@ TEST(requests_are_built)
 	tr_acp_authenticate(&built, "c-4", "openai-api-key");
 	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-4\",\"method\":\"authenticate\",\"params\":{\"methodId\":"
 		"\"openai-api-key\"}}");
-	tr_acp_prompt(&built, "c-5", "sess-1", none, "hi\n");
+	tr_acp_prompt(&built, "c-5", "sess-1", none, (struct troupe_value){ 0 }, "hi\n");
 	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-5\",\"method\":\"session/prompt\",\"params\":{"
 		"\"sessionId\":\"sess-1\","
 	             "\"prompt\":[{\"type\":\"text\",\"text\":\"hi\\n\"}]}}");
-	tr_acp_prompt(&built, "c-5", "sess-1", (struct troupe_text){ "old", 3 }, "hi");
+	tr_acp_prompt(&built, "c-5", "sess-1", (struct troupe_text){ "old", 3 }, (struct troupe_value){ 0 }, "hi");
 	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-5\",\"method\":\"session/prompt\",\"params\":{"
 		"\"sessionId\":\"sess-1\","
 	             "\"prompt\":[{\"type\":\"text\",\"_meta\":{\"troupe\":\"replay\"},\"text\":\"old\"},{"
 		"\"type\":\"text\",\"text\":\"hi\"}]}}");
+	tr_json_decode(&blocks, text("[{\"type\":\"image\",\"data\":\"AA==\",\"mimeType\":\"image/png\"},{\"type\":\"x\"}]"),
+	               TR_JSON_PLAIN, 8, NULL);
+	assert_true(tr_acp_blocks_valid(tr_bytes_value(&blocks)));
+	tr_acp_prompt(&built, "c-5", "sess-1", none, tr_bytes_value(&blocks), "hi");
+	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-5\",\"method\":\"session/prompt\",\"params\":{\"sessionId\":\"sess-1\","
+	             "\"prompt\":[{\"type\":\"image\",\"data\":\"AA==\",\"mimeType\":\"image/png\"},{\"type\":\"x\"},"
+	             "{\"type\":\"text\",\"text\":\"hi\"}]}}");
+	tr_bytes_free(&blocks);
 	tr_acp_cancel(&built, "sess-1");
 	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"session/cancel\",\"params\":{\"sessionId\":\"sess-1\"}}");
 	tr_acp_set_mode(&built, "c-6", "sess-1", (struct troupe_text){ "pl\"an", 5 });
@@ -324,6 +346,7 @@ TESTS(
 	RUN(words_choose_options_as_the_specification_maps_them),
 	RUN(available_replies_are_those_that_some_option_serves),
 	RUN(instances_are_found_in_the_list),
+	RUN(content_blocks_are_objects_with_a_type),
 	RUN(requests_are_built),
 	RUN(replies_carry_the_agents_id_byte_for_byte),
 	RUN(notes_are_built))

@@ -286,6 +286,11 @@ void tr_actor_release(struct troupe_actor *a)
 	a->holds--;
 }
 
+bool tr_actor_turning(const struct troupe_actor *a)
+{
+	return a->depth > 0;
+}
+
 uint64_t tr_actor_num(const struct troupe_actor *a)
 {
 	(void)a;

@@ -315,6 +315,73 @@ TEST(a_destroyed_session_is_taken_up_again)
 	kit_end();
 }
 
+/* ------------------------------------------------------------------ sleep */
+
+static void sleep_now(void)
+{
+	fake.depth++;
+	kit.session = kit.ops->close(kit.session);
+	fake.depth--;
+	fake_commit();
+}
+
+static void start_disposing(void)
+{
+	start();
+	tr_sandbox_free(kit.sandbox);
+	assert_int_equal(tr_sandbox_new(&kit.sandbox, &(struct tr_sandbox_options){
+		.base = kit.base, .agent = "mock", .base_url = "http://127.0.0.1:1", .cwd = "/w",
+		.private_ok = true, .dispose = true }), 0);
+	kit.ops->start(tr_sandbox_sessions(kit.sandbox)->ctx, (struct tr_core *)&fake);
+	kit_open();
+	UNTIL(told("sandbox.state", "ready") == 1);
+}
+
+TEST(an_agent_is_kept_while_its_actor_sleeps)
+{
+	start_ready();
+	sleep_now();
+	kit_settle();
+	assert_int_equal(in.deletes, 0);
+	kit_open();
+	UNTIL(events("reattach") == 1);
+	assert_int_equal(in.instance_count, 1);
+	kit_end();
+}
+
+TEST(an_agent_is_ended_when_its_actor_sleeps_if_that_is_wanted)
+{
+	start_disposing();
+	kit_run("p0", "remember this");
+	in_finish("end_turn");
+	UNTIL(told("turn.state", "done") == 1);
+	sleep_now();
+	UNTIL(in.deletes == 1 && !owes_agents());
+	kit_open();
+	kit_prompt("p1", "go on");
+	UNTIL(in.prompt_id[0]);
+	assert_non_null(strstr(in.last_post, "remember this"));
+	assert_int_equal(events("reattach"), 0);
+	assert_events_whole();
+	kit_end();
+}
+
+TEST(an_agent_that_works_is_not_ended)
+{
+	start_disposing();
+	kit_run("p0", "long work");
+	in_say("begun");
+	UNTIL(events("begun") == 1);
+	sleep_now(); /* the server restarts */
+	kit_settle();
+	assert_int_equal(in.deletes, 0);
+	kit_open();
+	UNTIL(events("reattach") == 1);
+	in_finish("end_turn");
+	UNTIL(told("turn.state", "done") == 1);
+	kit_end();
+}
+
 TEST(destroying_twice_is_destroying_once)
 {
 	start_ready();
@@ -345,4 +412,7 @@ TESTS(
 	RUN(an_agent_that_does_not_stop_is_ended_all_the_same),
 	RUN(destroying_goes_on_after_a_crash),
 	RUN(a_destroyed_session_is_taken_up_again),
+	RUN(an_agent_is_kept_while_its_actor_sleeps),
+	RUN(an_agent_is_ended_when_its_actor_sleeps_if_that_is_wanted),
+	RUN(an_agent_that_works_is_not_ended),
 	RUN(destroying_twice_is_destroying_once))
