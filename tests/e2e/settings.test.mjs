@@ -55,7 +55,7 @@ test("an error names what may be chosen", async (stage) => {
 	assert.deepEqual(await refused(ann.conn.setConfigOption({ configId: "colour", value: "red" })),
 		["agent.not_offered", 'The agent has no option of id "colour". It has: model, mode, effort, web.']);
 	assert.deepEqual(await refused(ann.conn.setMode({ modeId: "code", sessionId: "other" })),
-		["session.unknown", "There is no session with this id."]);
+		["session.unknown", "There is no such session."]);
 });
 
 test("an agent that has its mode as an option only is told so", async (stage) => {
