@@ -13,7 +13,7 @@ bool tr_header_is_ours(struct troupe_text name)
 {
 	static const char *const ours[] = { "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect",
 		"proxy-connection", "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions", "x-rivet-token",
-		"x-rivet-target", "x-rivet-actor", "x-rivet-skip-ready-wait", ORIGINAL_URL };
+		"x-rivet-target", "x-rivet-actor", ORIGINAL_URL };
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++) {
 		if (tr_text_is_nocase(name, ours[i]))
@@ -47,7 +47,15 @@ static const char *copy(struct tr_bytes *texts, struct troupe_text t)
 	return end_copy(texts, at);
 }
 
-/* The subprotocols that are not for us: ours hold parameters and tokens (spec/rivetkit-client.md 6.1). NULL: there are none. */
+/* Ours hold parameters and tokens (spec/rivetkit-client.md 6.1). The one that says nothing to us is the actor's, as on Rivet. */
+static bool protocol_is_ours(struct troupe_text protocol)
+{
+	if (tr_text_is(protocol, "rivet_skip_ready_wait"))
+		return false;
+	return !protocol.size || tr_text_is(protocol, "rivet") || tr_text_begins(protocol, "rivet_");
+}
+
+/* The subprotocols that are not for us. NULL: there are none. */
 static const char *copy_protocols(struct tr_bytes *texts, struct troupe_text list)
 {
 	struct troupe_text protocol;
@@ -55,7 +63,7 @@ static const char *copy_protocols(struct tr_bytes *texts, struct troupe_text lis
 
 	while (tr_text_split(&list, ',', &protocol)) {
 		protocol = tr_text_trim(protocol);
-		if (!protocol.size || tr_text_is(protocol, "rivet") || tr_text_begins(protocol, "rivet_"))
+		if (protocol_is_ours(protocol))
 			continue;
 		if (texts->size > at)
 			tr_bytes_put_byte(texts, ',');

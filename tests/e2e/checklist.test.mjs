@@ -194,7 +194,7 @@ testEach("[16] skipReadyWait names the actor by header and by subprotocol", asyn
 	const said = await (await request.fetch("/p?a=1&b", { method: "PUT", body: "words" })).json();
 
 	assert.deepEqual([said.pathname, said.search, said.method, said.body], ["/p", "?a=1&b", "PUT", "words"]);
-	assert.deepEqual(Object.keys(said.headers).filter((name) => name.startsWith("x-rivet")), []);
+	assert.deepEqual(Object.keys(said.headers).filter((name) => name.startsWith("x-rivet")), ["x-rivet-skip-ready-wait"]);
 	const door = doorActor.getForId(await idOf("doorActor"));
 
 	assert.equal(await door.ran(), 0);

@@ -99,12 +99,13 @@ TEST(an_actor_sees_of_an_upgrade_what_is_not_ours)
 	struct world *w = begin();
 
 	upgrade(w, "/gateway/w/connect" BY_KEY "&x=1", "Cookie: a=b\r\nOrigin: http://h:6420\r\n"
-	        "Sec-WebSocket-Protocol: rivet, rivet_encoding.json, mine,rivet_token.t , yours\r\n"
+	        "Sec-WebSocket-Protocol: rivet, rivet_encoding.json, mine,rivet_token.t ,rivet_skip_ready_wait, yours\r\n"
 	        "sec-websocket-protocol: rivet_conn_params.%7B%7D\r\nX-Rivet-Token: t\r\n", "");
 	assert_int_equal(ws.error, 0);
 	assert_string_equal(ws.path, "/connect?x=1");
 	assert_string_equal(ws.url, "http://h/connect?x=1");
-	assert_string_equal(ws.headers, "Host=h:6420;Cookie=a=b;Origin=http://h:6420;Sec-WebSocket-Protocol=mine,yours;");
+	assert_string_equal(ws.headers, "Host=h:6420;Cookie=a=b;Origin=http://h:6420;"
+	                    "Sec-WebSocket-Protocol=mine,rivet_skip_ready_wait,yours;");
 	end(w);
 }
 
