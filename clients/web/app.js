@@ -7,13 +7,15 @@
 import { connect } from "./troupe.js";
 import { byId, onceAFrame, setText } from "./dom.js";
 import { EventList } from "./events.js";
-import { drawAgent, drawConnection, drawPeople } from "./panel.js";
+import { drawAgent, drawChoosers, drawConnection, drawPeople, typingText } from "./panel.js";
 import { Timeline } from "./timeline.js";
 import { EVENT_NAMES, Transcript } from "./transcript.js";
 
 const PROMPT_BYTES_MAX = 60_000; /* a message has 64 KiB, with the rest of the frame */
 const NAME_KEY = "troupe.name";
 const WORKSPACE_KEY = "troupe.workspace";
+const ROLE_KEY = "troupe.role";
+const TYPING_MS = 3_000; /* how often one says that one still writes */
 
 const timeline = new Timeline({
 	root: byId("scroll"),
@@ -36,15 +38,17 @@ class Visit {
 	#room;
 	#detail = {}; /* of the room's status */
 	#unread = 0;
+	#typedAt = 0; /* when that was last said; 0: not */
 	#draw = onceAFrame(() => visit === this && this.#drawNow());
 
-	constructor(userId, workspace) {
+	constructor(userId, workspace, role) {
 		this.userId = userId;
 		this.workspace = workspace;
+		this.role = role;
 		this.#room = connect({
 			actor: "workspace",
 			key: workspace,
-			params: { userId },
+			params: { userId, role },
 			token: token(),
 			since: 0,
 			infoAction: "getSessionInfo",
@@ -69,9 +73,11 @@ class Visit {
 		timeline.show({
 			transcript: this.transcript,
 			me: this.userId,
+			mayAct: () => this.mayAct,
 			agent: () => this.#room.info?.agent ?? "Agent",
-			reply: (permissionId, reply) =>
-				this.#room.call("respondPermission", { permissionId, reply, userId: this.userId }),
+			reply: (permissionId, reply) => this.#do("respondPermission", { permissionId, reply }),
+			cancel: (promptId) => this.#do("cancel", { promptId }),
+			restart: () => this.#do("restartAgent", {}),
 			again: (promptId) => this.#sendAgain(promptId),
 			discard: (promptId) => this.#discard(promptId),
 		});
@@ -89,12 +95,24 @@ class Visit {
 		const turn = this.transcript.apply(name, data);
 
 		events.add(name, data);
+		if (name === "presence")
+			this.#learnRole();
 		if (turn)
 			timeline.changed(this.#isCatchingUp);
 		if (name !== "session.event" || !turn)
 			this.#draw(this.#isCatchingUp);
 		if (!this.#isCatchingUp)
 			this.#announce(name, data);
+	}
+
+	/* The token may say that one only watches, whatever one has asked for. */
+	#learnRole() {
+		const me = this.transcript.people.find((u) => u?.userId === this.userId);
+
+		if (me?.role === "observer" && this.mayAct) {
+			this.role = "observer";
+			drawRole(this.mayAct);
+		}
 	}
 
 	/* For those who listen to the page: what people say and what became of it, not every word that streams. */
@@ -124,10 +142,19 @@ class Visit {
 
 	/* ---------------------------------------------------------- what goes */
 
+	get mayAct() {
+		return this.role !== "observer";
+	}
+
+	#do(action, input) {
+		return this.#room.call(action, { ...input, userId: this.userId });
+	}
+
 	send(text) {
 		const promptId = newId();
 
 		this.transcript.send(promptId, this.userId, text);
+		this.tellTyping(false);
 		timeline.scrollToBottom();
 		this.#draw();
 		this.#deliver({ userId: this.userId, text, promptId });
@@ -164,17 +191,30 @@ class Visit {
 		this.#room.reconnect();
 	}
 
+	/* Said now and then while one writes; nobody must hear of it, so it never waits for a connection. */
+	tellTyping(typing) {
+		const now = Date.now();
+		const isNews = typing ? now - this.#typedAt >= TYPING_MS : this.#typedAt > 0;
+
+		if (!isNews || this.#room.status !== "connected")
+			return;
+		this.#typedAt = typing ? now : 0;
+		this.#do("typing", { typing }).catch(() => {});
+	}
+
 	/* ---------------------------------------------------------- drawing */
 
 	/* All that is small and not a turn. */
 	#drawNow() {
-		const { people, sandbox, usage, mode, running, queued, turns, pending } = this.transcript;
+		const { people, sandbox, usage, config, typing, running, queued, turns, pending } = this.transcript;
+		const isConnected = this.#room.status === "connected";
 
-		drawPeople(people, this.userId, this.#room.status !== "connected");
-		drawAgent({ info: this.#room.info, sandbox, usage, mode, running, queued });
+		drawPeople(people, this.userId, !isConnected);
+		drawAgent({ info: this.#room.info, sandbox, usage, running, queued });
+		drawChoosers(config, this.mayAct && isConnected, (action, input) => this.#do(action, input));
+		setText(byId("typing"), isConnected ? typingText(typing.filter((userId) => userId !== this.userId)) : "");
 		drawBanner(this.#room.status, this.#detail, sandbox);
-		byId("empty").hidden = turns.length + pending.length > 0 || this.#room.status !== "connected"
-			|| this.#isCatchingUp;
+		byId("empty").hidden = turns.length + pending.length > 0 || !isConnected || this.#isCatchingUp;
 		this.drawTitle();
 	}
 
@@ -183,6 +223,11 @@ class Visit {
 			this.#unread = 0;
 		document.title = `${this.#unread ? `(${this.#unread}) ` : ""}${this.workspace} · Troupe`;
 	}
+}
+
+function drawRole(mayAct) {
+	byId("composer").hidden = !mayAct;
+	byId("watching").hidden = mayAct;
 }
 
 function drawBanner(status, { error, retryInMs }, sandbox) {
@@ -218,15 +263,17 @@ function newId() {
 
 /* ------------------------------------------------------------------ joining and leaving */
 
-function join(userId, workspace) {
+function join(userId, workspace, role) {
 	localStorage.setItem(NAME_KEY, userId);
 	localStorage.setItem(WORKSPACE_KEY, workspace);
+	localStorage.setItem(ROLE_KEY, role);
 	visit?.leave();
 	byId("join").hidden = true;
 	byId("room").hidden = false;
 	setText(byId("workspace-name"), workspace);
-	visit = new Visit(userId, workspace);
-	byId("message-input").focus();
+	visit = new Visit(userId, workspace, role);
+	drawRole(visit.mayAct);
+	byId(visit.mayAct ? "message-input" : "scroll").focus();
 }
 
 function leave() {
@@ -239,10 +286,11 @@ function leave() {
 }
 
 function showJoin() {
-	const { name, workspace } = remembered();
+	const { name, workspace, role } = remembered();
 
 	byId("join").hidden = false;
 	byId("name-input").value = name;
+	byId("watch-input").checked = role === "observer";
 	byId("workspace-input").value = workspace || localStorage.getItem(WORKSPACE_KEY) || "";
 	byId(name ? "workspace-input" : "name-input").focus();
 }
@@ -260,6 +308,7 @@ function remembered() {
 	return {
 		name: localStorage.getItem(NAME_KEY) ?? "",
 		workspace: new URLSearchParams(location.search).get("workspace") ?? "",
+		role: localStorage.getItem(ROLE_KEY) === "observer" ? "observer" : "controller",
 	};
 }
 
@@ -287,15 +336,15 @@ function onJoin(event) {
 		return;
 	}
 	history.pushState(null, "", addressOf(workspace));
-	join(name, workspace);
+	join(name, workspace, byId("watch-input").checked ? "observer" : "controller");
 }
 
 /* The address decides: a reload or "back" brings what it names, a link from a friend asks for a name first. */
 function followAddress() {
-	const { name, workspace } = remembered();
+	const { name, workspace, role } = remembered();
 
 	if (name && !joinProblem(name, workspace))
-		join(name, workspace);
+		join(name, workspace, role);
 	else
 		leave();
 }
@@ -332,6 +381,11 @@ function onKey(event) {
 		return;
 	event.preventDefault();
 	byId("composer").requestSubmit();
+}
+
+function onInput() {
+	fitInput();
+	visit.tellTyping(byId("message-input").value.trim() !== "");
 }
 
 /* As tall as its text; style.css says how tall at most. */
@@ -398,7 +452,8 @@ async function share() {
 byId("join-form").addEventListener("submit", onJoin);
 byId("composer").addEventListener("submit", onSend);
 byId("message-input").addEventListener("keydown", onKey);
-byId("message-input").addEventListener("input", fitInput);
+byId("message-input").addEventListener("input", onInput);
+byId("message-input").addEventListener("blur", () => visit?.tellTyping(false));
 byId("share-button").addEventListener("click", share);
 byId("events-button").addEventListener("click", () => showDrawer(byId("events").hidden));
 byId("panel-open").addEventListener("click", () => showPanel(!isPanelOpen()));

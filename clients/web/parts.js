@@ -3,7 +3,7 @@
  *
  *   const view = newPartView(part, context); view.draw(part); … view.node
  *
- * context: { me, reply(permissionId, reply) } where reply gives a promise. What comes from an agent may have any shape. */
+ * context: { me, mayAct(), reply(permissionId, reply) } where reply gives a promise. What comes from an agent may have any shape. */
 
 import { avatar, el, icon } from "./dom.js";
 import { TextView } from "./text.js";
@@ -183,7 +183,14 @@ const REPLIES = {
 	reject: { label: "Reject", said: "rejected it", option: /^reject/, style: "danger" },
 };
 
-const ENDED = { __proto__: null, cancelled: "was cancelled", expired: "expired" };
+const ENDED = {
+	__proto__: null,
+	policy: "was allowed, as the workspace's policy says",
+	timeout: "was rejected, since nobody answered in time",
+	cancel: "was cancelled with its turn",
+	turn_over: "ended with its turn",
+	agent_gone: "expired, since its agent is gone",
+};
 
 class Permission {
 	node = el("div", {
@@ -209,8 +216,10 @@ class Permission {
 			el("h2", {}, icon("shield"), "The agent asks for permission"),
 			el("p", { class: "wanted" }, toolTitle(part.toolCall)),
 			...permissionDetails(part.toolCall),
-			el("div", { class: "buttons" },
-				...part.replies.filter((reply) => REPLIES[reply]).map((reply) => this.#button(part, reply))),
+			this.#context.mayAct()
+				? el("div", { class: "buttons" },
+					...part.replies.filter((reply) => REPLIES[reply]).map((reply) => this.#button(part, reply)))
+				: el("p", { class: "muted" }, "Those who take part may answer."),
 			this.#error,
 		];
 	}
@@ -241,13 +250,13 @@ class Permission {
 		}
 	}
 
-	#answered({ resolved: { reply, userId }, toolCall }) {
+	#answered({ resolved: { reply, by, reason }, toolCall }) {
 		const what = el("span", { class: "wanted" }, toolTitle(toolCall));
-		const who = userId === this.#context.me ? "You" : userId || "Somebody";
+		const who = by === this.#context.me ? "You" : by || "Somebody";
 
-		if (!REPLIES[reply])
-			return [el("p", {}, icon("shield"), `The request ${ENDED[reply] ?? "ended"}: `, what)];
-		return [el("p", {}, avatar(userId || "?"), el("strong", {}, who), ` ${REPLIES[reply].said}: `, what)];
+		if (reason || !REPLIES[reply])
+			return [el("p", {}, icon("shield"), `The request ${ENDED[reason] ?? "ended"}: `, what)];
+		return [el("p", {}, avatar(by || "?"), el("strong", {}, who), ` ${REPLIES[reply].said}: `, what)];
 	}
 }
 

@@ -28,7 +28,7 @@ export class Timeline {
 	#list;        /* where the turns are */
 	#earlier;     /* the button */
 	#toBottom;
-	#context;     /* { transcript, me, agent(), reply(), again(), discard() } */
+	#context;     /* { transcript, me, mayAct(), agent(), reply(), again(), discard(), cancel(), restart() } */
 	#views = new Map();
 	#first = 0;   /* index of the first turn that has elements */
 	#isAtBottom = true;
@@ -241,26 +241,54 @@ class TurnView {
 	/* ---------------------------------------------------------- state */
 
 	#drawState() {
-		const { state, parts } = this.#turn;
+		const { state, parts, by } = this.#turn;
 
-		this.#state.replaceChildren(...userState(state));
+		this.#state.replaceChildren(...userState(state, by), state === "queued" ? this.#cancelButton("Cancel") : "");
 		this.node.classList.toggle("has-answer", parts.length > 0 || state === "running");
 		this.#foot.replaceChildren(state === "running" ? this.#working() : this.#ending());
 	}
 
+	/* What the running turn waits for, and what one can do about it. */
 	#working() {
-		const isAsking = this.#turn.parts.some((p) => p.kind === "permission" && !p.resolved);
+		const { parts, phase, isStalled } = this.#turn;
+		const isAsking = !phase && parts.some((p) => p.kind === "permission" && !p.resolved);
+		const isStuck = phase === "agent_unresponsive" || (isStalled && !isAsking);
+		const look = isStuck ? "stuck" : isAsking ? "asking" : "";
 
-		return el("p", { class: `working${isAsking ? " asking" : ""}`, "data-testid": "working" },
-			el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
-			isAsking ? "Waiting for permission" : "Working");
+		return el("div", { class: `working ${look}`, "data-testid": "working", "data-phase": phase || look },
+			isStuck ? icon("alert") : el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
+			el("span", {}, workingText(phase, isStalled, isAsking)),
+			phase ? "" : this.#cancelButton("Stop"),
+			isStuck && this.#context.mayAct() && el("button", {
+				type: "button", "data-testid": "restart-button", onclick: (e) => this.#act(e.target, this.#context.restart()),
+			}, "Restart the agent"));
+	}
+
+	#cancelButton(label) {
+		return this.#context.mayAct() ? el("button", {
+			type: "button", class: "small-button", "data-testid": "cancel-button",
+			onclick: (e) => this.#act(e.target, this.#context.cancel(this.#turn.promptId)),
+		}, icon(label === "Stop" ? "stop" : "close"), label) : "";
+	}
+
+	/* Until the log says what became of it. What was refused, it says itself. */
+	async #act(button, done) {
+		button.disabled = true;
+		try {
+			await done;
+		} catch (error) {
+			button.disabled = false;
+			this.#foot.append(el("p", { class: "error", role: "alert" }, error.message));
+		}
 	}
 
 	#ending() {
-		const { state, stopReason } = this.#turn;
+		const { state, stopReason, parts } = this.#turn;
 
 		if (state === "failed")
 			return this.#failure();
+		if (state === "cancelled" && parts.length)
+			return el("p", { class: "notice quiet" }, STOPPED.cancelled);
 		if (state === "done" && STOPPED[stopReason])
 			return el("p", { class: "notice quiet" }, STOPPED[stopReason]);
 		return "";
@@ -280,7 +308,17 @@ class TurnView {
 	}
 }
 
-function userState(state) {
+function workingText(phase, isStalled, isAsking) {
+	if (phase === "agent_unresponsive")
+		return "The agent does not react to being stopped.";
+	if (phase === "cancelling")
+		return "Stopping";
+	if (isAsking)
+		return "Waiting for permission";
+	return isStalled ? "Nothing has come from the agent for a while." : "Working";
+}
+
+function userState(state, by) {
 	switch (state) {
 	case "sending":
 		return ["Sending…"];
@@ -289,7 +327,7 @@ function userState(state) {
 	case "running":
 		return [];
 	case "cancelled":
-		return ["Cancelled"];
+		return [by ? `Cancelled by ${by}` : "Cancelled"];
 	case "failed":
 		return [icon("alert"), "Failed"];
 	default:

@@ -6,6 +6,7 @@
  *
  *   sending ──▶ queued ──▶ running ──▶ done | failed | cancelled
  *   (ours only: until the log has it)   parts: text, thought, tool, plan, permission, notice
+ *                                       phase: "", "cancelling", "agent_unresponsive"; stalled
  *
  * Turns and parts carry a `version` that grows with each change, so that whoever shows them knows what to draw again. */
 
@@ -15,18 +16,21 @@ export class Transcript {
 	people = [];
 	sandbox = null;  /* the last sandbox.state */
 	usage = null;    /* the last usage_update */
-	mode = null;
+	config = { modes: null, options: [] }; /* what may be chosen, and what is */
+	typing = [];     /* who writes just now */
 
 	#byPrompt = new Map();
 	#permissions = new Map(); /* id: { turn, part } */
 	#target = null;           /* the turn that ran last: the agent's words go there */
 	#nextId = 1;
 
-	/** Takes one event. Returns the turn that changed, or null. */
+	/** Takes one event. Returns the turn that changed, or null. Other sessions of the workspace are not shown. */
 	apply(name, data) {
 		const take = EVENTS[name];
 
-		return take && data !== null && typeof data === "object" ? take.call(this, data) ?? null : null;
+		if (!take || data === null || typeof data !== "object" || (data.sessionId ?? SESSION) !== SESSION)
+			return null;
+		return take.call(this, data) ?? null;
 	}
 
 	/** Our own prompt, before the log has it. */
@@ -63,7 +67,10 @@ export class Transcript {
 	/* ---------------------------------------------------------- turns */
 
 	#newTurn(promptId, user, state) {
-		return { id: this.#nextId++, version: 1, promptId, user, state, stopReason: null, error: null, parts: [] };
+		return {
+			id: this.#nextId++, version: 1, promptId, user, state,
+			phase: "", isStalled: false, by: null, stopReason: null, error: null, parts: [],
+		};
 	}
 
 	#change(turn, fields = {}) {
@@ -104,14 +111,23 @@ export class Transcript {
 		return this.#addTurn(this.#change(ours, { user, state: "queued", error: null }));
 	}
 
-	onTurnState({ promptId, state, stopReason, error }) {
+	/* A turn that is being stopped runs until the agent says that it ended. */
+	onTurnState({ promptId, state, stalled, by, stopReason, error }) {
 		const turn = this.#byPrompt.get(promptId);
+		const phase = PHASES.includes(state) ? state : "";
 
 		if (!turn)
 			return null;
-		if (state === "running")
+		if (phase || state === "running")
 			this.#target = turn;
-		return this.#change(turn, { state, stopReason: stopReason ?? null, error: error ?? null });
+		return this.#change(turn, {
+			state: phase ? "running" : state,
+			phase,
+			isStalled: stalled === true,
+			by: by ? textOf(by) : null,
+			stopReason: stopReason ?? null,
+			error: error ?? null,
+		});
 	}
 
 	/* ---------------------------------------------------------- parts */
@@ -130,9 +146,8 @@ export class Transcript {
 	}
 
 	onSessionEvent({ payload }) {
-		const { method, params, result } = payload ?? {};
+		const { method, params } = payload ?? {};
 
-		this.mode = result?.modes?.currentModeId ?? this.mode; /* of a session that was opened */
 		if (method === "session/update")
 			return this.#update(params?.update ?? {});
 		return this.#notice(NOTICES[method]?.(params ?? {}));
@@ -159,9 +174,6 @@ export class Transcript {
 			return this.#plan(update);
 		case "usage_update":
 			this.usage = update;
-			return null;
-		case "current_mode_update":
-			this.mode = textOf(update.currentModeId);
 			return null;
 		default:
 			return null;
@@ -228,17 +240,21 @@ export class Transcript {
 	}
 
 	/* userId: what logs of an older server have in the place of `by` */
-	onPermissionResolved({ permissionId, reply, by, userId }) {
+	onPermissionResolved({ permissionId, reply, by, userId, reason }) {
 		const { turn, part } = this.#permissions.get(permissionId) ?? {};
 
 		if (!part)
 			return null;
-		this.#changePart(turn, part, { resolved: { reply: textOf(reply), userId: textOf(by ?? userId) } });
+		this.#changePart(turn, part, {
+			resolved: { reply: textOf(reply), by: textOf(by ?? userId), reason: textOf(reason) },
+		});
 		return turn;
 	}
 }
 
+const SESSION = "default"; /* the one that a workspace always has */
 const MAX_TIME = 8.64e15; /* of a Date */
+const PHASES = ["cancelling", "agent_unresponsive"];
 
 const TOOL_FIELDS = ["title", "status", "content", "locations", "rawInput", "rawOutput"];
 
@@ -252,8 +268,14 @@ const EVENTS = {
 	"sandbox.state"(data) {
 		this.sandbox = data;
 	},
+	"session.config"({ modes, configOptions }) {
+		this.config = { modes: modes ?? null, options: Array.isArray(configOptions) ? configOptions : [] };
+	},
 	"presence"({ users }) {
 		this.people = Array.isArray(users) ? users : [];
+	},
+	"typing"({ users }) {
+		this.typing = Array.isArray(users) ? users.map(textOf) : [];
 	},
 };
 

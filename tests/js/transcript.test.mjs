@@ -110,8 +110,8 @@ test("a permission shows who decided", () => {
 	t.apply("permission.request", request);
 	const [part] = t.turns[0].parts;
 	assert.equal(part.resolved, null);
-	t.apply("permission.resolved", { permissionId: "q", reply: "once", userId: "bob" });
-	assert.deepEqual(part.resolved, { reply: "once", userId: "bob" });
+	t.apply("permission.resolved", { permissionId: "q", reply: "once", by: "bob" });
+	assert.deepEqual(part.resolved, { reply: "once", by: "bob", reason: "" });
 	assert.equal(t.apply("permission.resolved", { permissionId: "unknown", reply: "once" }), null);
 });
 
@@ -166,6 +166,46 @@ test("each change can be seen by its version", () => {
 		assert.ok(turn.version > before);
 		before = turn.version;
 	}
+});
+
+test("a turn that is being stopped runs until the agent has ended it", () => {
+	const t = running();
+	const [turn] = t.turns;
+
+	for (const phase of ["cancelling", "agent_unresponsive"]) {
+		state(t, "p1", phase, { stalled: false, by: "bob" });
+		assert.deepEqual([t.running, turn.state, turn.phase, turn.by], [turn, "running", phase, "bob"]);
+	}
+	state(t, "p1", "cancelled", { by: "bob", stopReason: "cancelled" });
+	assert.deepEqual([t.running, turn.state, turn.phase, turn.by], [null, "cancelled", "", "bob"]);
+});
+
+test("a silent turn is stalled until it is heard of again", () => {
+	const t = running();
+
+	state(t, "p1", "running", { stalled: true });
+	assert.equal(t.turns[0].isStalled, true);
+	state(t, "p1", "running", { stalled: false });
+	assert.equal(t.turns[0].isStalled, false);
+});
+
+test("what may be chosen is what was told last", () => {
+	const t = new Transcript();
+	const modes = { currentModeId: "a", availableModes: [] };
+
+	t.apply("session.config", { modes, configOptions: [{ id: "model" }] });
+	assert.deepEqual(t.config, { modes, options: [{ id: "model" }] });
+	t.apply("session.config", { modes: null, configOptions: "rubbish" });
+	assert.deepEqual(t.config, { modes: null, options: [] });
+});
+
+test("what happens in another session of the workspace is not shown", () => {
+	const t = running();
+
+	t.apply("chat.user", { sessionId: "other", userId: "bob", text: "elsewhere", promptId: "p2", createdAt: 1 });
+	t.apply("session.event", { sessionId: "other", payload: { method: "_adapter/agent_exited" } });
+	t.apply("session.event", { sessionId: "default", payload: { method: "_adapter/agent_exited" } });
+	assert.deepEqual([t.turns.length, t.turns[0].parts.length], [1, 1]);
 });
 
 test("what befell the agent is told in its turn", () => {
