@@ -18,7 +18,7 @@
 #include "runtime/troupe.h"
 
 #define CONNECT_MS   5000
-#define BUFFER_BYTES (64 * 1024) /* one read of a socket, and so what a stream hands over at once */
+#define BUFFER_BYTES (256 * 1024) /* one read of a socket, and so what a stream hands over at once */
 
 /* The requests of one reach. */
 struct pool {

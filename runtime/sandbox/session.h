@@ -44,7 +44,6 @@
 #define TR_HEALTH_TRIES       3      /* failed in a row: the sandbox is unreachable, and who waits is told */
 #define TR_HEALTH_WAIT_MAX_MS 15000
 #define TR_LOST_AFTER_MS      120000 /* unreachable for so long in mid-turn: the turn is given up */
-#define TR_SILENCE_MS         45000  /* three heartbeats */
 #define TR_OPEN_MS            10000  /* for the stream's head */
 #define TR_OPENS_MAX          8      /* that failed, of a new instance's stream: the way there is broken */
 #define TR_REREAD_MS          100    /* before a broken stream is read again; doubles ... */
@@ -68,6 +67,7 @@
 #define TR_REQUEST_ID_MAX     64
 #define TR_SERVER_ID_MAX      129
 
+extern int tr_silence_ms; /* 45000: three heartbeats that did not come. Tests shorten it */
 extern int tr_settle_ms; /* 5000, of a healthy stream, before what it does not bring is held to be missing. Tests shorten it */
 extern int tr_cancel_ms; /* TR_CANCEL_MS; so do they here */
 

@@ -13,6 +13,8 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 
+int tr_silence_ms = 45000;
+
 static void on_stream_timer(evutil_socket_t fd, short what, void *arg);
 
 void tr_stream_init(struct troupe_session *s)
@@ -140,7 +142,7 @@ static void opened_turn(struct troupe_session *s, void *arg)
 
 static int longest_silence(const struct troupe_session *s)
 {
-	return s->stream.ending ? tr_settle_ms : TR_SILENCE_MS;
+	return s->stream.ending ? tr_settle_ms : tr_silence_ms;
 }
 
 static void on_open(void *arg)

@@ -105,7 +105,7 @@ test("a sandbox that was deleted behind our back is lost, and another is made", 
 	assert.ok(ann.of("sandbox.state").some(({ state, sandboxId }) => state === "lost" && sandboxId === "daytona/sb-1"));
 });
 
-test("the bridge may be killed at any time", async (stage) => {
+test("[S65] the bridge may be killed at any time", async (stage) => {
 	const { daytona, troupe } = await withDaytona(stage);
 	const ann = stage.join(troupe, "w", { userId: "ann" });
 
@@ -191,7 +191,7 @@ test("the SDK's own local provider runs behind the bridge", async (stage) => {
 	markedWith(stage.mark).filter((pid) => /agent\.mjs/.test(commandOf(pid))).forEach((pid) => kill(pid)); /* it leaves them */
 });
 
-test("a provider that only gives a fetch function is reached through the bridge, streams included", async (stage) => {
+test("[S65] a provider that only gives a fetch function is reached through the bridge, streams included", async (stage) => {
 	const sandbox = await stage.sandbox();
 
 	await sandbox.start();
@@ -212,7 +212,7 @@ test("a provider that only gives a fetch function is reached through the bridge,
 	assert.equal((await prompt(ann, "hello")).stopReason, "end_turn");
 });
 
-test("a provider whose package is not installed says which, and where it was looked for", async (stage) => {
+test("[S65] a provider whose package is not installed says which, and where it was looked for", async (stage) => {
 	const troupe = await stage.troupe({ sandbox: "none", args: ["--provider", "e2b", "--provider-modules", MODULES] });
 	const ann = stage.join(troupe, "w", { userId: "ann" });
 	const error = await failureOf(prompt(ann, "hello"));

@@ -126,7 +126,7 @@ test("a prompt that is cancelled in the moment in which it is sent ends all the 
 	await assertWorks(people);
 });
 
-test("a turn that asks is cancelled with its requests, one or several", async (stage) => {
+test("[S30] a turn that asks is cancelled with its requests, one or several", async (stage) => {
 	const people = await room(stage);
 	const { ann, bob } = people;
 
@@ -161,7 +161,7 @@ test("a cancel that was acknowledged has its effect through kill -9 of the serve
 	assert.equal(ann.of("session.event").filter(({ payload }) => payload.method === "session/cancel").length, 1);
 });
 
-test("what the agent ends a turn with reaches the caller and everybody", async (stage) => {
+test("[S33] what the agent ends a turn with reaches the caller and everybody", async (stage) => {
 	const { ann, bob } = await room(stage);
 
 	for (const word of ["refusal", "max_tokens"]) {
@@ -175,7 +175,7 @@ test("what the agent ends a turn with reaches the caller and everybody", async (
 for (const [what, text] of [
 	["ignores the cancel", "!hang-hard"], ["has closed its output", "!close-stdout"], ["said something that made the sandbox deaf", "!badutf8"],
 ])
-	test(`an agent that ${what} is agent_unresponsive, and restartAgent replaces it`, async (stage) => {
+	test(`[S31, S51, F17, F21, F22] an agent that ${what} is agent_unresponsive, and restartAgent replaces it`, async (stage) => {
 		const people = await room(stage, { input: { stallMs: 500 } });
 		const { ann, bob } = people;
 		const { answer } = await hanging(people, text);
@@ -230,7 +230,7 @@ test("an agent that reads no more is given up when somebody cancels, and the nex
 	await assertWorks(people);
 });
 
-test("agents that die three times in a minute are given a rest, until somebody prompts again", async (stage) => {
+test("[S54, F39] agents that die three times in a minute are given a rest, until somebody prompts again", async (stage) => {
 	const people = await room(stage);
 	const outcomes = await Promise.all(["a", "b", "c", "d"].map((promptId) => failureOf(prompt(people.ann, "!crash", promptId))));
 

@@ -46,7 +46,7 @@ const noteOf = (troupe) => JSON.parse(readFileSync(path.join(troupe.data, "sandb
 
 /* ------------------------------------------------------------------ the agent */
 
-test("an agent that exits in mid-turn fails the turn with agent.exited, and the next prompt has a new one", async (stage) => {
+test("[F13, S43] an agent that exits in mid-turn fails the turn with agent.exited, and the next prompt has a new one", async (stage) => {
 	const people = await room(stage, { sandbox: "local" });
 
 	await assertFails(people, { text: "!crash 3", promptId: "p" }, "agent.exited");
@@ -95,7 +95,7 @@ test("an agent that dies at each start is given up with an error, and works once
 	await assertWorks(people);
 });
 
-test("an agent that wants a login is agent.auth_required", async (stage) => {
+test("[F25] an agent that wants a login is agent.auth_required", async (stage) => {
 	const sandbox = await stage.sandbox({ AGENT_KEY: "some-login-by-hand" });
 
 	await sandbox.start();
@@ -104,7 +104,7 @@ test("an agent that wants a login is agent.auth_required", async (stage) => {
 	await assertFails(people, { text: "hello", promptId: "p" }, "agent.auth_required");
 });
 
-test("an agent that the sandbox does not have is agent.not_available, and works once it is there", async (stage) => {
+test("[F6] an agent that the sandbox does not have is agent.not_available, and works once it is there", async (stage) => {
 	const sandbox = await stage.sandbox();
 
 	await sandbox.start();
@@ -116,7 +116,7 @@ test("an agent that the sandbox does not have is agent.not_available, and works 
 	await assertWorks(people);
 });
 
-test("an agent that nobody knows is agent.not_available", async (stage) => {
+test("[F4] an agent that nobody knows is agent.not_available", async (stage) => {
 	const sandbox = await stage.sandbox();
 
 	await sandbox.start();
@@ -154,7 +154,7 @@ test("a server that was started without a sandbox says so to whoever prompts", a
 	assert.match(error.message, /--sandbox none/);
 });
 
-test("a sandbox that wants a token it was not given is sandbox.token_invalid", async (stage) => {
+test("[F2, S2] a sandbox that wants a token it was not given is sandbox.token_invalid", async (stage) => {
 	const local = await room(stage, { sandbox: "local" });
 
 	await assertWorks(local);
@@ -179,7 +179,7 @@ test("a sandbox that is killed in mid-turn fails the turn, is started again, and
 	assert.ok(await poll(3, () => agents.every((agent) => !agentsOf(stage).includes(agent))), "its agent is gone");
 });
 
-test("a sandbox elsewhere that is restarted in mid-turn fails the turn, and the next prompt works", async (stage) => {
+test("[F15] a sandbox elsewhere that is restarted in mid-turn fails the turn, and the next prompt works", async (stage) => {
 	const sandbox = await stage.sandbox();
 
 	await sandbox.start();

@@ -146,39 +146,6 @@ test("[S43, F14] an agent that died unnoticed, its stream being cut: its last wo
 	assert.equal(log.filter(({ payload }) => payload.method === "_adapter/agent_exited").length, 1);
 });
 
-test("[S54, F39] three agents that end in a row are enough: what waits is told of a crash loop, and the next prompt works", async (stage) => {
-	const { ann } = await upstream(stage);
-	const ends = await Promise.all([1, 2, 3, 4].map((n) => outcome(ann, `p${n}`, "!crash")));
-
-	assert.deepEqual(ends, ["agent.exited", "agent.exited", "agent.exited", "agent.crash_loop"]);
-	await assertCalmThen(ann);
-});
-
-test("[S40] an open permission request expires with its agent, and all are told", async (stage) => {
-	const { ann } = await upstream(stage);
-	const turn = outcome(ann, "p", "!perm");
-	const { permissionId } = await ann.event("permission.request");
-
-	agentsOf(stage).forEach((pid) => kill(pid));
-	assert.equal(await turn, "agent.exited");
-	await ann.event("permission.resolved", (resolved) => resolved.permissionId === permissionId && resolved.reply === "expired");
-	assert.equal(codeOf(await failureOf(ann.conn.respondPermission({ permissionId, reply: "once" }))), "permission.expired");
-});
-
-test("[S41] requests that are open together are answered in any order", async (stage) => {
-	const { ann } = await upstream(stage);
-	const turn = outcome(ann, "p", "!perm 3 concurrent");
-
-	await ann.until("three requests", () => ann.of("permission.request").length === 3);
-	const [one, two, three] = ann.of("permission.request");
-
-	for (const [{ permissionId }, reply] of [[three, "reject"], [one, "once"], [two, "always"]])
-		await ann.conn.respondPermission({ permissionId, reply });
-	assert.equal(await turn, "end_turn");
-	for (const [n, option] of [[1, "yes"], [2, "ever"], [3, "no"]])
-		assert.ok(ann.said.includes(`permission ${n}: {"optionId":"${option}","outcome":"selected"}`), ann.said);
-});
-
 test("[S49, F18] an agent that reads no more: its turn can be cancelled, it is replaced, and the next prompt works", async (stage) => {
 	const { ann } = await upstream(stage);
 

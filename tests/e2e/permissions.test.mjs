@@ -53,7 +53,7 @@ for (const [word, option] of [["once", "yes"], ["always", "ever"], ["reject", "n
 		assert.equal(replies.length, 1, "the reply is in the log");
 	});
 
-test("the second answer is already_resolved, and changes nothing", async (stage) => {
+test("[S36, F29] the second answer is already_resolved, and changes nothing", async (stage) => {
 	const { ann, bob, answer, request } = await asked(stage);
 	const outcomes = await Promise.allSettled([reply(ann, request, "once", "ann"), reply(bob, request, "reject", "bob")]);
 	const [refused] = outcomes.filter(({ status }) => status === "rejected");
@@ -74,7 +74,7 @@ test("unknown requests and unknown replies are refused, and the request stays op
 	assert.equal((await answer).stopReason, "end_turn");
 });
 
-test("a request waits while nobody is there; who comes late sees it and answers", async (stage) => {
+test("[S37, F28] a request waits while nobody is there; who comes late sees it and answers", async (stage) => {
 	const { troupe, ann, bob, request } = await asked(stage);
 
 	await Promise.all([ann.conn.dispose(), bob.conn.dispose()]);
@@ -86,7 +86,7 @@ test("a request waits while nobody is there; who comes late sees it and answers"
 	assert.deepEqual(chosen(late), ["yes"]);
 });
 
-test("a request outlives kill -9, and one answer has its effect", async (stage) => {
+test("[S38] a request outlives kill -9, and one answer has its effect", async (stage) => {
 	const { troupe, ann, bob, request } = await asked(stage);
 
 	await troupe.crash();
@@ -107,7 +107,7 @@ test("an answer that was acknowledged has its effect even when the server is kil
 	assert.deepEqual(chosen(ann), ["yes"]);
 });
 
-test("four requests in one turn are each answered, and the turn's end is logged", async (stage) => {
+test("[S11] four requests in one turn are each answered, and the turn's end is logged", async (stage) => {
 	const { ann, answer } = await asked(stage, "!perm 4");
 
 	for (let n = 1; n <= 4; n++)
@@ -117,7 +117,7 @@ test("four requests in one turn are each answered, and the turn's end is logged"
 	assert.deepEqual(chosen(ann), ["yes", "yes", "yes", "yes"]);
 });
 
-test("a request expires when its agent dies: everybody hears it, and an answer comes too late", async (stage) => {
+test("[S40] a request expires when its agent dies: everybody hears it, and an answer comes too late", async (stage) => {
 	const sandbox = await stage.sandbox();
 
 	await sandbox.start();
@@ -151,7 +151,7 @@ test("who comes without since, or over plain HTTP, can list what waits, also aft
 	await answer.catch(() => {});
 });
 
-test("three requests at once are answered in any order", async (stage) => {
+test("[S41] three requests at once are answered in any order", async (stage) => {
 	const { ann, bob, answer } = await asked(stage, "!perm 3 concurrent");
 	const requestOf = (n) => ann.event("permission.request", ({ toolCall }) => toolCall.title === `Do thing ${n}`);
 
@@ -163,7 +163,7 @@ test("three requests at once are answered in any order", async (stage) => {
 	assert.deepEqual(chosen(ann), ["no", "ever", "yes"]);
 });
 
-test("an answer that the agent does not offer is an error, and the request stays open", async (stage) => {
+test("[S39] an answer that the agent does not offer is an error, and the request stays open", async (stage) => {
 	const { ann, answer, request } = await asked(stage, "!perm-always");
 
 	assert.deepEqual(request.availableReplies, ["always", "reject"]);

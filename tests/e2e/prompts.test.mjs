@@ -20,7 +20,7 @@ const inState = (ear, wanted) => ear.of("turn.state").filter(({ state }) => stat
 const sentTexts = (events) => events.filter(({ payload }) => payload.method === "session/prompt")
 	.map(({ payload }) => payload.params.prompt.at(-1).text);
 
-test("prompts of several people run one after the other, in the order in which they were accepted", async (stage) => {
+test("[S26, S27, F30] prompts of several people run one after the other, in the order in which they were accepted", async (stage) => {
 	const { ears } = await crowd(stage);
 	const prompt = (ear, userId, n) => ear.conn.prompt({ userId, text: `${userId} ${n}`, promptId: `${userId}-${n}` });
 	const answers = await Promise.all([1, 2, 3].flatMap((n) => ears.map((ear, i) => prompt(ear, PEOPLE[i], n))));
@@ -45,7 +45,7 @@ test("prompts of several people run one after the other, in the order in which t
 	}
 });
 
-test("the same promptId is the same prompt: while it waits, while it runs, when it is done, and from anybody", async (stage) => {
+test("[S28] the same promptId is the same prompt: while it waits, while it runs, when it is done, and from anybody", async (stage) => {
 	const { ears: [ann, bob, cyn] } = await crowd(stage);
 	const first = ann.conn.prompt({ userId: "ann", text: "!slow 300", promptId: "one" });
 	const again = bob.conn.prompt({ userId: "ann", text: "!slow 300", promptId: "one" });
@@ -90,7 +90,7 @@ test("the queue outlives kill -9, in order, and each of its prompts runs once", 
 	assert.deepEqual(sentTexts(ann.of("session.event")), ["!slow 700", "b", "c", "d"]);
 });
 
-test("a turn goes on when its caller leaves, and others see it end", async (stage) => {
+test("[S29] a turn goes on when its caller leaves, and others see it end", async (stage) => {
 	const { ears: [ann, bob] } = await crowd(stage);
 
 	ann.conn.prompt({ userId: "ann", text: "!slow 500", promptId: "one" }).catch(() => {});

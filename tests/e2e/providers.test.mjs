@@ -39,7 +39,7 @@ const says = async (ear, text) => {
 
 /* ------------------------------------------------------------------ a process for each */
 
-test("each workspace has a sandbox of its own, which goes with it; its neighbour's stays", async (stage) => {
+test("[S62] each workspace has a sandbox of its own, which goes with it; its neighbour's stays", async (stage) => {
 	const troupe = await stage.troupe(LOCAL);
 	const [one, two] = ["one", "two"].map((key) => stage.join(troupe, key, { userId: "ann" }));
 
@@ -161,7 +161,7 @@ test("people choose among the providers that are offered, and nothing else", asy
 
 /* ------------------------------------------------------------------ what is left in a shared one */
 
-test("the agent of a destroyed workspace is ended, though it does not obey; its neighbour's is not", async (stage) => {
+test("[S58, F33] the agent of a destroyed workspace is ended, though it does not obey; its neighbour's is not", async (stage) => {
 	const troupe = await stage.troupe({ sandbox: "local", env: { AGENT_STUBBORN: "1" } });
 	const [one, two] = ["one", "two"].map((key) => stage.join(troupe, key, { userId: "ann" }));
 
@@ -173,7 +173,7 @@ test("the agent of a destroyed workspace is ended, though it does not obey; its 
 	assert.equal(await says(two, "still here?"), "end_turn");
 });
 
-test("a sandbox that was away when its workspace was destroyed is cleaned up when it is back, by another server", async (stage) => {
+test("[S61] a sandbox that was away when its workspace was destroyed is cleaned up when it is back, by another server", async (stage) => {
 	const sandbox = await stage.sandbox({ AGENT_STUBBORN: "1" });
 	const gate = await new Gate(sandbox.port).open();
 

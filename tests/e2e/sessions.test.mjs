@@ -93,7 +93,7 @@ for (const [what, restart] of Object.entries(RESTARTS)) {
 	});
 }
 
-test("a destroyed session ends its agent, refuses prompts, stays in the list, and can be taken up again", async (stage) => {
+test("[S60] a destroyed session ends its agent, refuses prompts, stays in the list, and can be taken up again", async (stage) => {
 	const { ann } = await room(stage);
 	const agents = async () => (await ann.conn.listSessions({})).items;
 

@@ -43,7 +43,7 @@ test("what is chosen is set in the agent, shown by getSessionInfo and told to ev
 	assert.equal(ann.of("session.config").length, 5);
 });
 
-test("an error names what may be chosen", async (stage) => {
+test("[S20] an error names what may be chosen", async (stage) => {
 	const { ann } = await room(stage);
 
 	assert.deepEqual(await refused(ann.conn.setMode({ modeId: "fly" })),
@@ -58,7 +58,7 @@ test("an error names what may be chosen", async (stage) => {
 		["session.unknown", "There is no such session."]);
 });
 
-test("an agent that has its mode as an option only is told so", async (stage) => {
+test("[S21] an agent that has its mode as an option only is told so", async (stage) => {
 	const { ann } = await room(stage, { env: { AGENT_NO_SET_MODE: "1" } });
 
 	await ann.conn.setMode({ modeId: "code" });
@@ -66,7 +66,7 @@ test("an agent that has its mode as an option only is told so", async (stage) =>
 	assert.deepEqual(currents(await ann.conn.getSessionInfo()), ["code", "code", "small", "low", false]);
 });
 
-test("what the agent changes by itself is followed, in its mode and in its options", async (stage) => {
+test("[S22] what the agent changes by itself is followed, in its mode and in its options", async (stage) => {
 	const { ann } = await room(stage);
 
 	await ann.conn.prompt({ userId: "ann", text: "!mode code" });
@@ -90,7 +90,7 @@ const LIVES = {
 };
 
 for (const [what, end] of Object.entries(LIVES)) {
-	test(`the choice survives ${what}`, async (stage) => {
+	test(`[S23] the choice survives ${what}`, async (stage) => {
 		const { troupe, ann } = await room(stage);
 
 		await ann.conn.setMode({ modeId: "code" });
@@ -117,7 +117,7 @@ test("the choice survives a restart of the sandbox", async (stage) => {
 	assert.equal(await saidBy(ann, "after"), "ask large low false");
 });
 
-test("a workspace begins as its creator wants it, or says why it cannot", async (stage) => {
+test("[S19] a workspace begins as its creator wants it, or says why it cannot", async (stage) => {
 	const troupe = await stage.troupe({ sandbox: "local" });
 	const { workspace } = stage.client(troupe);
 	const good = workspace.getOrCreate(["good"], { createWithInput: { mode: "plan", model: "large", thoughtLevel: "high" } });

@@ -131,6 +131,9 @@ const acts = {
     out(...Array.from({ length: Number(count) }, (_, i) => JSON.stringify({ jsonrpc: "2.0", method: "session/update", params: {
       sessionId: session.id, update: { sessionUpdate: "agent_message_chunk", content: { type: "text", text: text(i + 1) } } } })));
   },
+  "!stream": async (session, [count, atOnce, ms]) => { // so many at once, then a moment, and so on
+    for (let i = 1; i <= Number(count); i++) { say(session, `s${i} `); if (i % Number(atOnce) === 0) await pause(Number(ms)); }
+  },
   "!big": async (session, [bytes]) => say(session, "x".repeat(Number(bytes))),
   "!perm": async (session, [count = 1, concurrent]) => {
     if (concurrent) { await Promise.all(Array.from({ length: Number(count) }, (_, i) => permission(session, i + 1))); return; }

@@ -99,11 +99,11 @@ export class Ear extends Watched {
 }
 
 /** The whole log as getEvents tells it, page by page: [{ seq, name, data }]. */
-export async function wholeLog(handle) {
+export async function wholeLog(handle, limit = 50) {
 	const events = [];
 
 	for (;;) {
-		const page = await handle.getEvents({ offset: events.at(-1)?.seq ?? 0, limit: 50 });
+		const page = await handle.getEvents({ offset: events.at(-1)?.seq ?? 0, limit });
 
 		events.push(...page.events);
 		if (!page.more)

@@ -472,6 +472,7 @@ TEST(port_and_token_are_kept_for_the_next_start)
 	end();
 }
 
+/* [S63] */
 TEST(a_port_that_somebody_took_meanwhile_is_given_up)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET };
@@ -692,6 +693,7 @@ TEST(path_is_searched_and_other_scripts_are_fine)
 	end();
 }
 
+/* [S63] */
 TEST(a_named_program_that_is_none_is_refused_by_name)
 {
 	char *file, found[PATH_MAX + 256];

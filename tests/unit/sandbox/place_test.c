@@ -239,6 +239,7 @@ TEST(names_that_are_not_the_providers_are_refused)
 	kit_end();
 }
 
+/* [S66] */
 TEST(sandbox_ids_are_split_at_the_first_slash)
 {
 	char provider[TR_PROVIDER_NAME_MAX];
@@ -314,6 +315,7 @@ TEST(where_making_can_be_repeated_it_is)
 
 /* ------------------------------------------------------------------ when it goes */
 
+/* [S67, F34] */
 TEST(a_lost_one_is_replaced_and_the_history_goes_on)
 {
 	begin();
@@ -331,6 +333,7 @@ TEST(a_lost_one_is_replaced_and_the_history_goes_on)
 	kit_end();
 }
 
+/* [S67] */
 TEST(where_people_are_asked_a_lost_one_is_not_replaced_until_they_say_so)
 {
 	struct troupe_call *call;
@@ -354,6 +357,7 @@ TEST(where_people_are_asked_a_lost_one_is_not_replaced_until_they_say_so)
 	kit_end();
 }
 
+/* [S68, F35] */
 TEST(an_address_that_changed_is_asked_for_again)
 {
 	begin();
@@ -365,6 +369,7 @@ TEST(an_address_that_changed_is_asked_for_again)
 	kit_end();
 }
 
+/* [S1] */
 TEST(a_server_that_stays_away_is_started_by_the_provider)
 {
 	begin();

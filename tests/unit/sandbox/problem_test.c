@@ -22,6 +22,7 @@ static enum tr_problem_kind kind_of(int status, const char *body)
 }
 
 /* Every error document of the recording is known by its type. */
+/* [S3] */
 TEST(recorded_problems_are_told_apart)
 {
 	static const struct { const char *type; int status; enum tr_problem_kind kind; } expected[] = {

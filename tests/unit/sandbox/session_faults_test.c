@@ -4,6 +4,7 @@
 
 /* ------------------------------------------------------------------ the stream */
 
+/* [S7, F10] */
 TEST(messages_that_the_open_stream_missed_are_read_again)
 {
 	kit_start_ready();
@@ -22,6 +23,7 @@ TEST(messages_that_the_open_stream_missed_are_read_again)
 	kit_end();
 }
 
+/* [S8, F11] */
 TEST(messages_that_are_gone_leave_one_gap_with_exact_numbers)
 {
 	struct troupe_call *call;
@@ -116,6 +118,32 @@ TEST(a_stream_that_stalls_is_read_again_before_its_silence_is_believed)
 	assert_int_equal(events("stopReason"), 1);
 	assert_true(place("session.event", "stalled") < place("session.event", "stopReason"));
 	assert_int_equal(events("_troupe/"), 0);
+	kit_end();
+}
+
+static void heartbeat(void)
+{
+	for (int n = 0; n < IN_CONNS; n++) {
+		if (in.conns[n].stream)
+			in_raw(&in.conns[n], ": heartbeat\n\n");
+	}
+}
+
+/* [S6] */
+TEST(heartbeats_are_life_and_silence_is_not)
+{
+	kit_start();
+	tr_silence_ms = 1500;
+	kit_open();
+	UNTIL(told("sandbox.state", "ready") == 1);
+	for (int beats = 0; beats < 100; beats++) {
+		heartbeat();
+		kit_settle();
+	}
+	assert_int_equal(in.gets, 1);
+	UNTIL(in.gets == 2);
+	in_say("on");
+	UNTIL(events("\"on\"") == 1);
 	kit_end();
 }
 
@@ -266,6 +294,7 @@ TEST(a_response_that_we_have_is_not_lost_with_the_server)
 	kit_end();
 }
 
+/* [F8] */
 TEST(a_server_that_knows_our_name_as_another_agents_gets_another_name)
 {
 	kit_start();
@@ -575,6 +604,7 @@ TESTS(
 	RUN(a_broken_stream_is_read_on_and_the_turn_does_not_notice),
 	RUN(a_cut_in_the_middle_of_an_event_loses_nothing),
 	RUN(a_stream_that_stalls_is_read_again_before_its_silence_is_believed),
+	RUN(heartbeats_are_life_and_silence_is_not),
 	RUN(a_stream_that_cannot_be_opened_is_an_unreachable_sandbox),
 	RUN(an_unreachable_sandbox_is_told_once_and_fails_who_waits),
 	RUN(a_wrong_token_is_final_until_somebody_asks_again),

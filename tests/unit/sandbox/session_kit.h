@@ -10,7 +10,7 @@
 
 #include "runtime/base/log.h"
 
-extern int tr_settle_ms, tr_cancel_ms;
+extern int tr_settle_ms, tr_cancel_ms, tr_silence_ms;
 
 static struct {
 	struct event_base           *base;
@@ -100,6 +100,7 @@ static inline void kit_start(void)
 	fake_reset(); /* of a test that failed */
 	tr_log_setup(getenv("DEBUG") ? TR_LOG_DEBUG : TR_LOG_ERROR, false);
 	tr_settle_ms = 5000;
+	tr_silence_ms = 45000;
 	tr_cancel_ms = 10000;
 	kit.base = event_base_new();
 	kit.guard = evtimer_new(kit.base, kit_on_guard, NULL);

@@ -137,6 +137,7 @@ TEST(events_are_listed_after_a_restart_too)
 	kit_end();
 }
 
+/* [S25] */
 TEST(waking_reads_nothing_of_the_history)
 {
 	unsigned scanned;
@@ -285,6 +286,7 @@ static void check_costs(unsigned entries_max, unsigned pages_max)
 	assert_cursor(list_events("default", 999800, 100), 999900);
 }
 
+/* [S24] */
 TEST(a_page_of_a_million_events_costs_its_own_size)
 {
 	kit_start();

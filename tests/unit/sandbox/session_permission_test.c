@@ -40,6 +40,7 @@ TEST(a_permission_request_is_told_with_what_may_be_answered)
 	kit_end();
 }
 
+/* [S42] */
 TEST(the_first_answer_wins_and_is_logged_before_it_is_sent)
 {
 	struct troupe_call *call;
@@ -116,6 +117,7 @@ TEST(requests_still_open_when_the_turn_ends_are_cancelled)
 	kit_end();
 }
 
+/* [S11] */
 TEST(an_agents_request_with_our_id_is_still_a_request)
 {
 	struct troupe_call *call;

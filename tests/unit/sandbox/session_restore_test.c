@@ -206,6 +206,7 @@ TEST(an_instance_that_was_half_made_is_cleaned_up)
 	kit_end();
 }
 
+/* [S9, F16] */
 TEST(another_instance_under_our_name_is_not_ours)
 {
 	kit_start_ready();
@@ -233,6 +234,7 @@ TEST(a_change_while_we_slept_is_told)
 	kit_end();
 }
 
+/* [S18] */
 TEST(another_agent_than_the_sessions_is_an_error)
 {
 	struct troupe_call *call;
@@ -265,6 +267,7 @@ TEST(before_the_first_session_another_agent_may_be_tried)
 	kit_end();
 }
 
+/* [S56] */
 TEST(sleeping_and_waking_keeps_the_instance)
 {
 	kit_start_ready();

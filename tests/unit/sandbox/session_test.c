@@ -30,6 +30,7 @@ TEST(the_first_prompt_makes_the_session_and_is_answered)
 	kit_end();
 }
 
+/* [S17] */
 TEST(who_sent_an_envelope_is_told)
 {
 	kit_start_ready();
@@ -144,6 +145,7 @@ TEST(prompts_without_an_id_get_one_each)
 	kit_end();
 }
 
+/* [S34, F26] */
 TEST(prompts_that_cannot_be_sent_are_refused)
 {
 	char *large = malloc(2 * 1024 * 1024), long_id[200];
@@ -183,6 +185,7 @@ TEST(too_many_waiting_prompts_are_refused)
 	kit_end();
 }
 
+/* [S57] */
 TEST(the_actor_is_held_awake_while_prompts_wait_or_run)
 {
 	kit_start_ready();
@@ -375,6 +378,7 @@ TEST(options_that_make_no_sense_are_refused)
 	kit_end();
 }
 
+/* [S2] */
 TEST(the_token_is_sent_with_every_request)
 {
 	kit_start();

@@ -65,6 +65,7 @@ TEST(an_event_as_the_server_sends_it)
 	parses_to("event: message\nid: 4\ndata: x\n\nevent: message\nid: 5\ndata: y\n\n", "message 4 x|message 5 y|");
 }
 
+/* [S4] */
 TEST(all_line_ends_are_line_ends)
 {
 	parses_to("id: 1\r\ndata: x\r\n\r\nid: 2\rdata: y\r\rid: 3\ndata: z\n\n", "message 1 x|message 2 y|message 3 z|");
@@ -122,6 +123,7 @@ TEST(an_unfinished_event_is_none)
 	parses_to("", "");
 }
 
+/* [S4, F38] */
 TEST(data_over_the_limit_is_dropped_and_counted_and_the_next_is_whole)
 {
 	struct tr_bytes out = { 0 };
