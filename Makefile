@@ -43,7 +43,7 @@ PUBLIC    := $(addprefix $(OUT)/include/,troupe.h troupe_errors.h troupe_record.
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-test run test unit e2e scenes parity fuzz bench check cover install clean help FORCE
+.PHONY: all deps deps-test run test unit e2e test-agents scenes parity fuzz bench check cover install clean help FORCE
 
 all: $(OUT)/troupe $(OUT)/libtroupe.so ## builds build/troupe and the libraries
 
@@ -154,6 +154,8 @@ fuzz: $(FUZZ_BIN) ## builds and runs each fuzz target SECONDS_EACH=10 (F=json: o
 # ---- everything
 e2e: deps-test all parity ## real clients, a real sandbox-agent and Chromium against build/troupe (T=resume: one file)
 	@sh .make/e2e.sh $(OUT)/troupe $(T)
+test-agents: deps-test all ## the real codex-acp and claude-agent-acp, from npm, with a model of our own (not in `make test`)
+	@sh .make/agents.sh $(OUT)/troupe
 test: deps-test ## everything that must pass: checks, units (plain and with sanitizers), fuzzing, end to end
 	@bash .make/test.sh
 
