@@ -233,10 +233,10 @@ static int coding_session_destroy(struct troupe_actor *a, struct troupe_call *ca
 
 static const struct troupe_action coding_session_actions[] = {
 	{ .name = "postMessage",           .run = coding_session_post_message, .takes = &message, .positional = true, .slow = true },
-	{ .name = "getTranscript",         .run = coding_session_get_transcript },
-	{ .name = "getEvents",             .run = coding_session_get_events,   .takes = &page },
+	{ .name = "getTranscript",         .run = coding_session_get_transcript, .reads = true },
+	{ .name = "getEvents",             .run = coding_session_get_events,   .takes = &page, .reads = true },
 	{ .name = "respondPermission",     .run = coding_session_respond,      .takes = &response },
-	{ .name = "getPendingPermissions", .run = coding_session_permissions },
+	{ .name = "getPendingPermissions", .run = coding_session_permissions, .reads = true },
 	{ .name = "destroy",               .run = coding_session_destroy },
 	{ 0 }
 };
