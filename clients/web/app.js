@@ -191,6 +191,17 @@ class Visit {
 		this.#room.reconnect();
 	}
 
+	/* What came of it is told by sandbox.state; what was refused, here. */
+	async renewSandbox(button) {
+		button.disabled = true;
+		try {
+			await this.#do("renewSandbox", {});
+		} catch (error) {
+			setText(byId("banner-text"), error.message);
+		}
+		button.disabled = false;
+	}
+
 	/* Said now and then while one writes; nobody must hear of it, so it never waits for a connection. */
 	tellTyping(typing) {
 		const now = Date.now();
@@ -213,7 +224,7 @@ class Visit {
 		drawAgent({ info: this.#room.info, sandbox, usage, running, queued });
 		drawChoosers(config, this.mayAct && isConnected, (action, input) => this.#do(action, input));
 		setText(byId("typing"), isConnected ? typingText(typing.filter((userId) => userId !== this.userId)) : "");
-		drawBanner(this.#room.status, this.#detail, sandbox);
+		drawBanner(this.#room.status, this.#detail, sandbox, this.mayAct);
 		byId("empty").hidden = turns.length + pending.length > 0 || !isConnected || this.#isCatchingUp;
 		this.drawTitle();
 	}
@@ -230,12 +241,16 @@ function drawRole(mayAct) {
 	byId("watching").hidden = mayAct;
 }
 
-function drawBanner(status, { error, retryInMs }, sandbox) {
+/* What its button does: the next attempt at once, or another sandbox in the place of a lost one. */
+function drawBanner(status, { error, retryInMs }, sandbox, mayAct) {
 	const text = trouble(status, error, sandbox);
+	const isLost = status === "connected" && sandbox?.state === "lost" && mayAct;
 
 	byId("banner").hidden = !text;
 	byId("banner").dataset.state = status;
-	byId("banner-button").hidden = !retryInMs;
+	byId("banner-button").hidden = !retryInMs && !isLost;
+	byId("banner-button").dataset.does = isLost ? "renew" : "retry";
+	setText(byId("banner-button"), isLost ? "Make a new one" : "Try now");
 	setText(byId("banner-text"), text);
 }
 
@@ -457,7 +472,8 @@ byId("message-input").addEventListener("blur", () => visit?.tellTyping(false));
 byId("share-button").addEventListener("click", share);
 byId("events-button").addEventListener("click", () => showDrawer(byId("events").hidden));
 byId("panel-open").addEventListener("click", () => showPanel(!isPanelOpen()));
-byId("banner-button").addEventListener("click", () => visit.tryNow());
+byId("banner-button").addEventListener("click", (event) =>
+	event.currentTarget.dataset.does === "renew" ? visit.renewSandbox(event.currentTarget) : visit.tryNow());
 byId("leave-button").addEventListener("click", () => {
 	history.pushState(null, "", `${location.pathname}${location.hash}`);
 	leave();

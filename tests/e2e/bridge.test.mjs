@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { Daytona } from "./kit/daytona.mjs";
+import { Person } from "./kit/page.mjs";
 import { ROOT, commandOf, isAlive, kill, markedWith, sandboxAgent } from "./kit/process.mjs";
 import { Sandbox, freePort } from "./kit/sandbox.mjs";
 import { test } from "./kit/stage.mjs";
@@ -103,6 +104,27 @@ test("a sandbox that was deleted behind our back is lost, and another is made", 
 	assert.equal((await prompt(ann, "!said")).stopReason, "end_turn");
 	assert.match(ann.said, /swordfish[^]*swordfish/, "the new agent was told");
 	assert.ok(ann.of("sandbox.state").some(({ state, sandboxId }) => state === "lost" && sandboxId === "daytona/sb-1"));
+});
+
+test("at the page, a workspace whose sandbox is lost waits for somebody to have a new one made", async (stage) => {
+	const { daytona, troupe } = await withDaytona(stage);
+
+	await stage.client(troupe).workspace.create(["w"], { input: { sandbox: { provider: "daytona", whenLost: "ask" } } });
+	const ann = await Person.join(stage, troupe, "Ann", "w");
+
+	await ann.say("hello");
+	await ann.turnsEnd(1);
+	const { sandbox } = daytona.sandboxes.get("sb-1");
+
+	daytona.sandboxes.delete("sb-1");
+	await sandbox.stop();
+	await ann.at("banner-button").filter({ hasText: "Make a new one" }).waitFor();
+	await ann.picture("desktop-sandbox-lost");
+	assert.equal(daytona.sandboxes.size, 0, "nobody made one unasked");
+	await ann.at("banner-button").click();
+	await ann.say("and now?");
+	await ann.turnsEnd(2);
+	assert.deepEqual(ann.problems, []);
 });
 
 test("[S65] the bridge may be killed at any time", async (stage) => {
