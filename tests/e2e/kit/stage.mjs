@@ -143,11 +143,11 @@ class Stage {
 		return wrong;
 	}
 
-	/* Those who were told to end get a moment for it. */
+	/* Those who were told to end get a moment for it, and so do scripts that a sandbox was running when it was ended. */
 	async #killTheRest() {
 		let left = [];
 
-		await poll(3, () => {
+		await poll(20, () => {
 			left = markedWith(this.#mark).filter(isAlive);
 			return left.length === 0;
 		});
