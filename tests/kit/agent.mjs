@@ -191,8 +191,6 @@ const acts = {
     update(session, "config_option_update", { configOptions: optionsOf(session) });
   },
   "!chosen": async (session) => say(session, [session.mode, session.model, session.effort, session.web].join(" ")),
-  "!refusal": async () => "refusal",
-  "!max_tokens": async () => "max_tokens",
   "!said": async (session) => say(session, JSON.stringify(session.said)),
 };
 
