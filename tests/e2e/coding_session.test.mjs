@@ -64,7 +64,7 @@ test("the document's code runs: what it logs is what the transcript holds", asyn
 	assert.equal(new Set(transcript.map(({ eventId }) => eventId)).size, transcript.length);
 });
 
-test("the document's way to poll gets every event once, whatever the pages and restarts", async (stage) => {
+test("[S69] the document's way to poll gets every event once, whatever the pages and restarts", async (stage) => {
 	const troupe = await stage.troupe({ sandbox: "local" });
 	const session = stage.client(troupe).codingSession.getOrCreate(["my-session"]);
 	const stored = [];

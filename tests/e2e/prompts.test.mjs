@@ -168,7 +168,7 @@ test("getSessionInfo tells the document's fields, the agent, and where the log s
 	assert.equal((await ann.conn.getSessionInfo()).epoch, info.epoch, "the same log after kill -9");
 });
 
-test("content blocks reach the agent as they are, in front of the text, and everybody sees them", async (stage) => {
+test("[S35] content blocks reach the agent as they are, in front of the text, and everybody sees them", async (stage) => {
 	const { ears: [ann, bob] } = await crowd(stage);
 	const content = [
 		{ type: "image", data: "iVBORw0KGgo=", mimeType: "image/png" },

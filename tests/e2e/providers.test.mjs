@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
+import { createServer, request } from "node:http";
 import path from "node:path";
 import { commandOf, isAlive, kill, markedWith } from "./kit/process.mjs";
 import { freePort } from "./kit/sandbox.mjs";
@@ -195,4 +196,46 @@ test("[S61] a sandbox that was away when its workspace was destroyed is cleaned 
 	await troupe.program.line(/debt\.paid/);
 	assert.equal(await listed(), 0);
 	assert.ok(await poll(6, () => agentsOf(stage).length === 0));
+});
+
+/* ------------------------------------------------------------------ a server that somebody else runs */
+
+/** Passes on what comes for /box/7, and knows nothing else. Gives the paths that were asked for. */
+async function behindAPath(stage, sandbox) {
+	const asked = [];
+	const server = createServer((rq, rs) => {
+		asked.push(rq.url);
+		if (!rq.url.startsWith("/box/7/v1/"))
+			return rs.writeHead(404).end();
+		const onward = request(`${sandbox.url}${rq.url.slice("/box/7".length)}`, { method: rq.method, headers: rq.headers }, (answer) => {
+			rs.writeHead(answer.statusCode, answer.headers);
+			answer.pipe(rs);
+		});
+
+		onward.on("error", () => rs.destroy());
+		rs.on("close", () => onward.destroy());
+		rq.pipe(onward);
+	});
+
+	await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+	stage.atEnd(() => {
+		server.closeAllConnections();
+		server.close();
+	});
+	return { asked, url: `http://127.0.0.1:${server.address().port}/box/7` };
+}
+
+test("[S64] a server behind a path is reached, with or without a slash at the end", async (stage) => {
+	const sandbox = await stage.sandbox();
+
+	await sandbox.start();
+	const { asked, url } = await behindAPath(stage, sandbox);
+
+	for (const end of ["", "/"]) {
+		const troupe = await stage.troupe({ sandbox: `${url}${end}` });
+		const ann = stage.join(troupe, "w", { userId: "ann" });
+
+		assert.equal(await says(ann, "hello"), "end_turn");
+	}
+	assert.deepEqual(asked.filter((path) => !path.startsWith("/box/7/v1/")), []);
 });
