@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Much at once: twenty agents that stream as fast as they can, a hundred whose sandbox restarts, and a disk that is full. */
+/* Much at once: twenty agents that stream, thirty whose sandbox restarts, and a disk that is full. */
 
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -16,9 +16,9 @@ const each = (count, make) => Promise.all(Array.from({ length: count }, (_, i) =
 const peakOf = (pid) => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1024;
 const sessionOf = (log) => log.filter(({ name }) => name === "session.event").map(({ data }) => data);
 
-/* 100,000 updates in a second or two, if the machine can do that. The server keeps 1,024 of each agent: of what an agent writes
- * in one piece it may drop some before anybody could read it, which the log then says (roads.test.mjs). */
-test("twenty agents that stream 5,000 updates at once: nothing is lost, and memory is bounded", async (stage) => {
+/* 100,000 updates in ten seconds. The server keeps 1,024 of each agent, here two seconds of it: who writes faster than all of us
+ * can read, on however busy a machine, loses some there before anybody could read it, which the log then says (roads.test.mjs). */
+test("twenty agents that stream 5,000 updates each at once: nothing is lost, and memory is bounded", async (stage) => {
 	const { troupe, wrote } = await upstream(stage, { direct: true });
 	const { workspace } = stage.client(troupe);
 	const rooms = Array.from({ length: 20 }, (_, i) => workspace.getOrCreate([`flood-${i}`]));
@@ -27,7 +27,7 @@ test("twenty agents that stream 5,000 updates at once: nothing is lost, and memo
 	const before = peakOf(troupe.serverPid);
 
 	await each(20, async (i) =>
-		assert.equal((await rooms[i].prompt({ userId: "ann", text: "!stream 5000 20 4", promptId: "flood" })).stopReason, "end_turn"));
+		assert.equal((await rooms[i].prompt({ userId: "ann", text: "!stream 5000 20 40", promptId: "flood" })).stopReason, "end_turn"));
 	const grown = peakOf(troupe.serverPid) - before;
 
 	/* For each of them one read of its stream (64 KiB), as it came, as an envelope, as an event and as a row that is not yet on
