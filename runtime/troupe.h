@@ -229,6 +229,9 @@ int troupe_reply_event_data(struct troupe_call *c, uint64_t offset, uint32_t lim
 /* Fail a call. In its action, `return troupe_fail(...)` fails the turn as well; called later, it just answers.
  * The sentence is shown to the client; TROUPE_EINTERNAL's goes to the log alone, unless --show-errors. Returns `error`. */
 int troupe_fail(struct troupe_call *c, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same with something for programs beside the sentence: metadata, a packed value; size 0: none. It is copied. One that is
+ * no packed value, or makes the error larger than TR_MESSAGE_OUT_BYTES_MAX, is left out. message NULL: the list's sentence. */
+int troupe_fail_with(struct troupe_call *c, int error, const char *message, struct troupe_value metadata);
 /* The application's own error: group `user`, any code; metadata size 0: none. Returns TROUPE_EUSER. */
 int troupe_fail_user(struct troupe_call *c, const char *code, const char *message, struct troupe_value metadata);
 
@@ -502,7 +505,9 @@ int troupe_fail_session(struct troupe_call *call, const char *session_id);
 
 /* Takes over the call: it is answered with { promptId, stopReason } when the turn ends, or with an error. The same
  * prompt_id again is the same prompt: the call waits for it or gets its result, and on_prompt is not called. Texts are
- * copied. Returns TROUPE_LATER or an error, for the action to return. The action must be marked slow. */
+ * copied. Returns TROUPE_LATER or an error, for the action to return. The action must be marked slow.
+ * EAGENT and EAUTH, when the agent answered with a JSON-RPC error, have its { code, data } as metadata: code if it is a whole
+ * number, data if there is any and it is no larger than TR_AGENT_ERROR_DATA_MAX (16 KiB). */
 int troupe_session_prompt(struct troupe_session *s, struct troupe_call *call, const struct troupe_prompt *p);
 
 /* Answers an open permission request: reply is "once", "always" or "reject". Takes over the call (answered with

@@ -131,6 +131,17 @@ int troupe_fail(struct troupe_call *c, int error, const char *format, ...)
 	return error;
 }
 
+int troupe_fail_with(struct troupe_call *c, int error, const char *message, struct troupe_value metadata)
+{
+	struct tr_fault fault = { 0 };
+
+	tr_fault_set(&fault, error, message ? "%s" : NULL, message);
+	tr_bytes_put(&fault.metadata, metadata.data, metadata.size);
+	tr_core_mask(c->actor, &fault);
+	tr_call_fail(c, &fault);
+	return error;
+}
+
 int troupe_fail_user(struct troupe_call *c, const char *code, const char *message, struct troupe_value metadata)
 {
 	struct tr_fault fault = { 0 };

@@ -444,15 +444,19 @@ void tr_session_change(struct troupe_session *s, const char *name, struct tr_byt
 	tr_bytes_free(value);
 }
 
-void tr_session_put_error(struct tr_bytes *out, int error, const char *message)
+void tr_session_put_error(struct tr_bytes *out, int error, const char *message, struct troupe_value metadata)
 {
 	const struct troupe_error_info *info = troupe_error_info(error);
 
 	tr_put_text(out, "error");
-	tr_put_map(out, 3);
+	tr_put_map(out, 3 + (metadata.size > 0));
 	put_member(out, "group", info->group);
 	put_member(out, "code", info->code);
 	put_member(out, "message", message && *message ? message : info->sentence);
+	if (metadata.size > 0) {
+		tr_put_text(out, "metadata");
+		tr_put_value(out, metadata);
+	}
 }
 
 void tr_session_state(struct troupe_session *s, const char *state, int error, const char *message)
@@ -469,6 +473,6 @@ void tr_session_state(struct troupe_session *s, const char *state, int error, co
 	put_member(&value, "state", state);
 	put_member(&value, "sandboxId", tr_place_name(&s->place));
 	if (error)
-		tr_session_put_error(&value, error, message);
+		tr_session_put_error(&value, error, message, (struct troupe_value){ 0 });
 	tr_session_change(s, "sandbox.state", &value);
 }

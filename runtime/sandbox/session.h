@@ -157,6 +157,7 @@ struct tr_prompt {
 	char                *cancelled_by; /* NULL: nobody in particular */
 	int                  error;      /* failed, or cancelled before it was sent */
 	char                *message;    /* of that; NULL: the list's sentence */
+	struct tr_bytes      metadata;   /* as well: { code, data } of the agent's, packed; empty: none */
 	char                 stop_reason[32];
 	struct troupe_call **waiters;
 	size_t               waiter_count;
@@ -353,8 +354,8 @@ void tr_session_request_id(struct troupe_session *s, char into[TR_REQUEST_ID_MAX
 int tr_session_fail(struct troupe_call *call, int error, const char *message);
 /* 0; or why this cannot be a person, the call failed with it. NULL can. */
 int tr_session_check_user(struct troupe_call *call, const char *user_id);
-/* Appends "error": { group, code, message }. */
-void tr_session_put_error(struct tr_bytes *out, int error, const char *message);
+/* Appends "error": { group, code, message, metadata }; metadata size 0: left out. */
+void tr_session_put_error(struct tr_bytes *out, int error, const char *message, struct troupe_value metadata);
 
 /* ---- session_store.c */
 

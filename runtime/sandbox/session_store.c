@@ -246,11 +246,12 @@ static void store_done_prompt(struct troupe_session *s, const struct tr_prompt *
 	char key[TR_ITEM_KEY_MAX];
 
 	tr_actor_delete(s->actor, numbered_key(s->id, key, "open/turn/", p->order));
-	tr_put_map(&v, 4);
+	tr_put_map(&v, 5);
 	tr_item_put_number(&v, "state", p->state);
 	tr_item_put_text(&v, "stopReason", p->stop_reason);
 	tr_item_put_number(&v, "error", p->error);
 	tr_item_put_text(&v, "message", p->message);
+	tr_item_put_packed(&v, "metadata", &p->metadata);
 	put_item(s, tr_store_done_key(s, key, p->prompt_id), &v);
 }
 
@@ -653,6 +654,7 @@ bool tr_store_read_done(struct troupe_value v, struct tr_prompt *ret)
 	ret->state = (enum tr_prompt_state)tr_item_number(v, "state");
 	ret->error = (int)tr_item_number(v, "error");
 	ret->message = tr_item_new_text(v, "message");
+	read_packed(v, "metadata", &ret->metadata);
 	tr_item_text(v, "stopReason", ret->stop_reason, sizeof ret->stop_reason);
 	return ret->state > TR_RUNNING;
 }

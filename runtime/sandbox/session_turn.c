@@ -15,6 +15,7 @@
 #include "proto/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/sandbox/items.h"
 
 static const char *const state_names[] = { "queued", "running", "done", "failed", "cancelled" };
 
@@ -27,6 +28,7 @@ void tr_prompt_free(struct tr_prompt *p)
 	tr_bytes_free(&p->content);
 	free(p->cancelled_by);
 	free(p->message);
+	tr_bytes_free(&p->metadata);
 	free(p->waiters);
 	free(p);
 }
@@ -51,7 +53,7 @@ static const struct troupe_record outcome_record = TROUPE_RECORD(outcome,
 static void answer(const struct tr_prompt *p, struct troupe_call *call)
 {
 	if (p->error)
-		troupe_fail(call, p->error, "%s", p->message && *p->message ? p->message : troupe_error_info(p->error)->sentence);
+		troupe_fail_with(call, p->error, p->message && *p->message ? p->message : NULL, tr_bytes_value(&p->metadata));
 	else
 		troupe_reply(call, &outcome_record, &(struct outcome){ p->prompt_id, p->stop_reason });
 }
@@ -104,7 +106,7 @@ void tr_turn_tell(struct troupe_session *s, const struct tr_prompt *p)
 	if (stopped)
 		put_member(&value, "stopReason", p->stop_reason);
 	if (failed)
-		tr_session_put_error(&value, p->error, p->message);
+		tr_session_put_error(&value, p->error, p->message, tr_bytes_value(&p->metadata));
 	tr_session_change(s, "turn.state", &value);
 }
 
@@ -206,6 +208,25 @@ void tr_turn_lost(struct troupe_session *s, int error, const char *reason, const
 
 /* ------------------------------------------------------------------ the response */
 
+/* What programs can go by. */
+static void read_metadata(struct tr_bytes *out, struct troupe_text error)
+{
+	int64_t code = tr_acp_integer(error, "code", INT64_MIN);
+	bool has_code = code != INT64_MIN;
+	struct troupe_text data;
+	bool has_data = tr_json_find(error, &data, "data", NULL) && data.size <= TR_AGENT_ERROR_DATA_MAX;
+
+	if (!has_code && !has_data)
+		return;
+	tr_put_map(out, (uint32_t)has_code + has_data);
+	if (has_code)
+		tr_item_put_number(out, "code", code);
+	if (has_data) {
+		tr_put_text(out, "data");
+		tr_put_json(out, data.data, data.size);
+	}
+}
+
 static void read_error(struct tr_prompt *p, const struct tr_acp *e)
 {
 	struct tr_bytes text = { 0 }, methods = { 0 };
@@ -219,6 +240,7 @@ static void read_error(struct tr_prompt *p, const struct tr_acp *e)
 		tr_bytes_printf(&text, ": %s", tr_bytes_text(&methods));
 	tr_words(words, sizeof words, (struct troupe_text){ (const char *)text.data, text.size });
 	p->message = tr_strdup(words);
+	read_metadata(&p->metadata, e->error);
 	tr_bytes_free(&text);
 	tr_bytes_free(&methods);
 }
@@ -458,6 +480,7 @@ static void answer_known(struct troupe_value v, struct tr_asked *asked)
 	else if (asked->call)
 		answer(&p, asked->call);
 	free(p.message);
+	tr_bytes_free(&p.metadata);
 }
 
 static void on_looked_up(struct troupe_actor *a, void *arg, int rc, struct troupe_value value)

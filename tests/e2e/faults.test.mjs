@@ -73,12 +73,38 @@ test("an agent that is killed between turns is replaced without anybody noticing
 	assert.ok(!people.bob.of("turn.state").some(({ state }) => state === "failed"));
 });
 
-test("an agent's own error reaches the caller and everybody as agent.failed, with its words", async (stage) => {
+test("[S15] an agent's own error reaches the caller and everybody as agent.failed, with its words, its code and its data", async (stage) => {
 	const people = await room(stage, { sandbox: "local" });
-	const error = await assertFails(people, { text: "!error -32603", promptId: "p" }, "agent.failed");
+	const prompt = { text: "!error -32603", promptId: "p" };
+	const error = await assertFails(people, prompt, "agent.failed");
+	const said = { code: -32603, data: { asked: true } };
 
 	assert.match(error.message, /asked to fail/);
+	assert.deepEqual(error.metadata, said);
+	assert.deepEqual((await people.bob.turn("p", "failed")).error.metadata, said);
+	for (const encoding of ["json", "cbor", "bare"]) {
+		const handle = stage.client(people.troupe, { encoding }).workspace.getOrCreate(["w"]);
+		const conn = handle.connect();
+
+		for (const by of [handle, conn]) { /* HTTP, WebSocket */
+			const again = await failureOf(by.prompt({ userId: "bob", ...prompt }));
+
+			assert.equal(codeOf(again), "agent.failed");
+			assert.equal(again.message, error.message);
+			assert.deepEqual(again.metadata, said, encoding);
+		}
+		await conn.dispose();
+	}
 	await assertWorks(people);
+});
+
+test("an agent's error with a text for data, and with none", async (stage) => {
+	const people = await room(stage, { sandbox: "local" });
+	const data = await assertFails(people, { text: "!error 7 why", promptId: "p" }, "agent.failed");
+	const none = await assertFails(people, { text: "!refuse 8", promptId: "q" }, "agent.failed");
+
+	assert.deepEqual(data.metadata, { code: 7, data: "why" });
+	assert.deepEqual(none.metadata, { code: 8 });
 });
 
 test("an agent that dies at each start is given up with an error, and works once it lives", async (stage) => {

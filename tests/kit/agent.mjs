@@ -145,7 +145,8 @@ const acts = {
   "!hang": async (session, words, wait) => { say(session, "hanging"); await wait(2 ** 30); },
   "!hang-hard": async (session) => { say(session, "hanging hard"); await pause(2 ** 30); }, // no cancel helps
   "!crash": async (session, [code = 3]) => { say(session, "crashing"); await pause(20); process.exit(Number(code)); },
-  "!error": async (session, [code]) => { throw new Refusal(Number(code), "asked to fail", { asked: true }); },
+  "!error": async (session, [code, data]) => { throw new Refusal(Number(code), "asked to fail", data ?? { asked: true }); },
+  "!refuse": async (session, [code]) => { throw new Refusal(Number(code), "asked to refuse"); }, // no data
   "!badjson": async (session) => {
     out("this is not json {"); out("[1,2,3]"); out('"text"'); out('{"hello":"world"}');
     out('{"jsonrpc":"2.0","id":"nobody-asked","result":{}}');

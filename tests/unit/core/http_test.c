@@ -190,6 +190,34 @@ static int fail_inside(struct troupe_actor *a, struct troupe_call *c)
 	return troupe_fail(c, TROUPE_EINTERNAL, "the password is %s", "secret");
 }
 
+static int fail_with_inside(struct troupe_actor *a, struct troupe_call *c)
+{
+	struct troupe_value said = troupe_args_value(c), metadata = { 0 };
+
+	(void)a;
+	tr_value_element(said, 0, &metadata);
+	return troupe_fail_with(c, TROUPE_EAGENT, NULL, metadata);
+}
+
+TEST(an_error_of_the_list_may_have_metadata)
+{
+	const struct troupe_action actions[] = { { .name = "fail", .run = fail_with_inside }, { 0 } };
+	const struct troupe_kind kind = { .name = "probe", .actions = actions };
+	struct tr_someone ann;
+
+	tr_world_open(&w, (const struct troupe_kind *const []){ &kind, NULL }, NULL);
+	tr_someone_joins(&ann, &w, "probe", "x", NULL);
+	tr_someone_calls(&ann, "fail", "[{\"code\":-32603}]");
+	tr_world_turn(&w);
+	assert_non_null(strstr(tr_someone_hears_tag(&ann, "Error"), "\"code\":\"failed\",\"group\":\"agent\","
+		"\"message\":\"The agent answered with an error.\",\"metadata\":{\"code\":-32603}}"));
+	tr_someone_calls(&ann, "fail", "[]");
+	tr_world_turn(&w);
+	assert_null(strstr(tr_someone_hears_tag(&ann, "Error"), "metadata"));
+	tr_someone_leaves(&ann);
+	tr_world_close(&w);
+}
+
 static int refuse_inside(struct troupe_actor *a, struct troupe_peer *p)
 {
 	return troupe_peer_param(p, "who") ? troupe_refuse(a, TROUPE_EINTERNAL, "the password is secret") : 0;
@@ -379,6 +407,7 @@ TESTS(RUN(an_action_is_answered_after_its_commit),
       RUN(a_visitor_has_a_struct_of_its_own),
       RUN(a_visitor_joins_and_leaves_where_the_kind_wants_it),
       RUN(a_failed_commit_fails_the_call),
+      RUN(an_error_of_the_list_may_have_metadata),
       RUN(what_an_internal_error_says_is_for_the_log),
       RUN(resolving_makes_once_and_finds_ever_after),
       RUN(a_taken_key_names_who_has_it),

@@ -28,7 +28,7 @@ struct fake_after { void (*then)(void *arg, int rc); void *arg; };
 struct fake_told { char *name, *json; struct tr_bytes packed; };
 struct fake_memory { struct fake_memory *next; max_align_t bytes[]; };
 
-struct troupe_call { bool answered; int error; char text[1024]; };
+struct troupe_call { bool answered; int error; char text[1024], metadata[128]; /* of JSON, its beginning */ };
 
 struct troupe_actor {
 	struct fake_item  items[4096];
@@ -325,6 +325,17 @@ int troupe_fail(struct troupe_call *c, int error, const char *format, ...)
 	vsnprintf(c->text, sizeof c->text, format, args);
 	va_end(args);
 	return error;
+}
+
+int troupe_fail_with(struct troupe_call *c, int error, const char *message, struct troupe_value metadata)
+{
+	struct tr_bytes json = { 0 };
+
+	if (metadata.size > 0)
+		assert(tr_value_check(metadata, 10) == 0 && tr_json_encode(&json, metadata, TR_JSON_PLAIN) == 0);
+	snprintf(c->metadata, sizeof c->metadata, "%s", tr_bytes_text(&json));
+	tr_bytes_free(&json);
+	return troupe_fail(c, error, "%s", message ? message : troupe_error_info(error)->sentence);
 }
 
 int troupe_reply_value(struct troupe_call *c, struct troupe_value v)

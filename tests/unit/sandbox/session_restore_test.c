@@ -4,6 +4,8 @@
 
 #include <time.h>
 
+#include "runtime/sandbox/items.h"
+
 /* ------------------------------------------------------------------ ours */
 
 TEST(a_running_turn_goes_on_after_a_restart)
@@ -65,6 +67,49 @@ TEST(failures_are_remembered_as_well)
 	assert_int_equal(late->error, TROUPE_EEXITED);
 	assert_string_equal(late->text, "The agent's process ended with code 3.");
 	kit_end();
+}
+
+/* The agent answers p1 with this error, which is stored; then we die. */
+static void fails_before_a_crash(const char *error)
+{
+	kit_start_ready();
+	kit_run("p1", "one");
+	in_respond(in_newest(), in.prompt_id, error);
+	UNTIL(told("turn.state", "failed") == 1);
+	kit_crash();
+}
+
+static void is_busy_afterwards(const char *metadata)
+{
+	struct troupe_call *late;
+
+	kit_open();
+	late = kit_prompt("p1", "one");
+	assert_int_equal(late->error, TROUPE_EAGENT);
+	assert_string_equal(late->text, "busy");
+	assert_string_equal(late->metadata, metadata);
+	kit_end();
+}
+
+TEST(an_agents_error_is_told_whole_after_a_restart)
+{
+	fails_before_a_crash("\"error\":{\"code\":-32603,\"message\":\"busy\",\"data\":{\"retryAfter\":30}}");
+	is_busy_afterwards("{\"code\":-32603,\"data\":{\"retryAfter\":30}}");
+}
+
+TEST(an_error_that_was_stored_without_metadata_is_told_so)
+{
+	struct tr_bytes *stored;
+
+	fails_before_a_crash("\"error\":{\"code\":-32603,\"message\":\"busy\"}");
+	stored = &fake_find(&fake, "session/default/done/p1")->value;
+	tr_bytes_clear(stored);
+	tr_put_map(stored, 4); /* as 0.1.0's first days wrote a failed one */
+	tr_item_put_number(stored, "state", 3);
+	tr_item_put_text(stored, "stopReason", "");
+	tr_item_put_number(stored, "error", TROUPE_EAGENT);
+	tr_item_put_text(stored, "message", "busy");
+	is_busy_afterwards("");
 }
 
 TEST(queued_prompts_go_on_in_their_order)
@@ -479,6 +524,8 @@ TESTS(
 	RUN(a_running_turn_goes_on_after_a_restart),
 	RUN(whoever_asks_again_after_a_restart_gets_the_same_turn),
 	RUN(failures_are_remembered_as_well),
+	RUN(an_agents_error_is_told_whole_after_a_restart),
+	RUN(an_error_that_was_stored_without_metadata_is_told_so),
 	RUN(queued_prompts_go_on_in_their_order),
 	RUN(what_was_not_committed_did_not_happen),
 	RUN(a_prompt_that_was_committed_and_perhaps_not_sent_is_not_sent_again),

@@ -2,6 +2,8 @@
 /* A session while all is well: its first events, prompts in their queue, what is told and when. */
 #include "tests/unit/sandbox/session_kit.h"
 
+#include "runtime/base/limits.h"
+
 TEST(the_first_prompt_makes_the_session_and_is_answered)
 {
 	struct troupe_call *call;
@@ -299,9 +301,11 @@ TEST(an_agents_error_ends_the_turn_with_its_words)
 	UNTIL(call->answered);
 	assert_int_equal(call->error, TROUPE_EAGENT);
 	assert_string_equal(call->text, "model overloaded");
+	assert_string_equal(call->metadata, "{\"code\":-32603}");
 	assert_string_equal(newest("turn.state"), "{\"promptId\":\"p1\",\"state\":\"failed\",\"userId\":\"ann\",\"position\":0,"
 		"\"error\":{\"group\":\"agent\","
-	                    "\"code\":\"failed\",\"message\":\"model overloaded\"},\"sessionId\":\"default\"}");
+	                    "\"code\":\"failed\",\"message\":\"model overloaded\",\"metadata\":{\"code\":-32603}},"
+		"\"sessionId\":\"default\"}");
 	in.prompt_id[0] = '\0';
 	call = kit_run("p2", "two");
 	in_respond(in_newest(), in.prompt_id, "\"error\":{\"code\":-32000,\"message\":\"Login\",\"data\":{"
@@ -309,6 +313,72 @@ TEST(an_agents_error_ends_the_turn_with_its_words)
 	UNTIL(call->answered);
 	assert_int_equal(call->error, TROUPE_EAUTH);
 	assert_string_equal(call->text, "Login: a");
+	assert_string_equal(call->metadata, "{\"code\":-32000,\"data\":{\"authMethods\":[{\"id\":\"a\"}]}}");
+	kit_end();
+}
+
+/* The metadata of a prompt that the agent fails with this error; the same for who asks for it again. */
+static void fails_with(const char *id, const char *error, const char *metadata)
+{
+	struct tr_bytes answer = { 0 };
+	struct troupe_call *call, *again;
+
+	in.prompt_id[0] = '\0';
+	call = kit_run(id, "one");
+	tr_bytes_printf(&answer, "\"error\":%s", error);
+	in_respond(in_newest(), in.prompt_id, tr_bytes_text(&answer));
+	tr_bytes_free(&answer);
+	UNTIL(call->answered);
+	assert_int_equal(call->error, TROUPE_EAGENT);
+	assert_string_equal(call->metadata, metadata);
+	again = kit_prompt(id, "one");
+	UNTIL(again->answered);
+	assert_int_equal(again->error, TROUPE_EAGENT);
+	assert_string_equal(again->text, call->text);
+	assert_string_equal(again->metadata, metadata);
+}
+
+static char *error_with_data(size_t size)
+{
+	struct tr_bytes error = { 0 };
+	char *made;
+
+	tr_bytes_put_text(&error, "{\"code\":-7,\"message\":\"m\",\"data\":\"");
+	for (size_t i = 2; i < size; i++) /* the quotes are two */
+		tr_bytes_put(&error, "x", 1);
+	tr_bytes_put_text(&error, "\"}");
+	made = tr_strdup(tr_bytes_text(&error));
+	tr_bytes_free(&error);
+	return made;
+}
+
+TEST(what_an_agents_error_holds_beside_its_words_is_its_metadata)
+{
+	kit_start_ready();
+	fails_with("p1", "{\"code\":1,\"message\":\"m\",\"data\":{\"n\":9007199254740993}}",
+	           "{\"code\":1,\"data\":{\"n\":9007199254740993}}");
+	fails_with("p2", "{\"code\":2,\"message\":\"m\",\"data\":\"why\"}", "{\"code\":2,\"data\":\"why\"}");
+	fails_with("p3", "{\"code\":3,\"message\":\"m\",\"data\":null}", "{\"code\":3,\"data\":null}");
+	fails_with("p4", "{\"code\":\"odd\",\"message\":\"m\"}", "");
+	fails_with("p5", "\"odd\"", "");
+	fails_with("p6", "{\"data\":[]}", "{\"data\":[]}");
+	kit_end();
+}
+
+TEST(too_much_beside_an_agents_words_is_in_the_log_only)
+{
+	char *large = error_with_data(TR_AGENT_ERROR_DATA_MAX + 1), *fits = error_with_data(TR_AGENT_ERROR_DATA_MAX);
+	char begins[sizeof ((struct troupe_call *)0)->metadata];
+
+	kit_start_ready();
+	fails_with("p1", large, "{\"code\":-7}");
+	assert_int_equal(events("xxxx"), 1);
+	assert_int_equal(told("turn.state", "xxxx"), 0);
+	snprintf(begins, sizeof begins, "{\"code\":-7,%s", strstr(fits, "\"data\""));
+	fails_with("p2", fits, begins);
+	assert_int_equal(told("turn.state", "xxxx"), 1);
+	free(large);
+	free(fits);
 	kit_end();
 }
 
@@ -431,6 +501,8 @@ TESTS(
 	RUN(updates_without_a_turn_are_logged),
 	RUN(a_late_update_does_not_pass_for_a_prompt_that_was_not_sent_yet),
 	RUN(an_agents_error_ends_the_turn_with_its_words),
+	RUN(what_an_agents_error_holds_beside_its_words_is_its_metadata),
+	RUN(too_much_beside_an_agents_words_is_in_the_log_only),
 	RUN(what_the_agent_asks_and_we_do_not_do_is_refused),
 	RUN(what_is_no_envelope_is_logged_all_the_same),
 	RUN(an_envelope_too_large_for_clients_is_kept_and_told_of),

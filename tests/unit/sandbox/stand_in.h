@@ -188,7 +188,7 @@ static inline void in_answer_post(const char *raw_id, const char *json)
 /* The response to a request: on the stream, and on its POST if that is still held. */
 static inline void in_respond(struct in_instance *i, const char *raw_id, const char *rest)
 {
-	char json[8192];
+	char json[32768];
 
 	snprintf(json, sizeof json, "{\"id\":%s,\"jsonrpc\":\"2.0\",%s}", raw_id, rest);
 	in_emit_to(i, json);
