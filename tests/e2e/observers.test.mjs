@@ -18,8 +18,8 @@ const changes = (handle) => [
 ];
 
 async function assertWatchesOnly(handle) {
-	for (const change of changes(handle))
-		assert.equal(codeOf(await failureOf(change)), "auth.forbidden");
+	for (const failure of changes(handle).map(failureOf))
+		assert.equal(codeOf(await failure), "auth.forbidden");
 	assert.equal((await handle.getSessionInfo()).workspaceId, "w");
 	assert.equal((await handle.getQueue()).running.promptId, "p");
 	assert.ok((await handle.getEvents({ offset: 0, limit: 1 })).events.length === 1);
