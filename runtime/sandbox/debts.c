@@ -2,7 +2,10 @@
 /* Each debt is a small machine of its own, with one timer, one request and one errand:
  *
  *	a sandbox     destroy -> paid
- *	an instance   reach -> DELETE -> [hung: sweep, three times] -> paid
+ *	an instance   reach -> DELETE -> grace -> sweep, three times at most -> paid
+ *
+ * It is swept also when its DELETE was answered: it may be the second one, from a server that followed a killed one, and the
+ * sandbox forgets an instance with the first, though the process lives on.
  *
  * An instance in a sandbox that is destroyed with its actor is paid with that. What fails waits and begins anew. */
 #include "runtime/sandbox/debts.h"
@@ -43,8 +46,8 @@ struct debt {
 	struct event           *timer;
 	struct tr_errand       *errand;
 	struct tr_http_request *request;
-	bool                    runs;
-	unsigned                tries, sweep;
+	bool                    runs, sweeps;
+	unsigned                tries, sweep; /* sweep: how often so far */
 };
 
 static void pay(struct debt *d);
@@ -132,7 +135,7 @@ static void on_time(evutil_socket_t fd, short what, void *arg)
 	struct debt *d = arg;
 
 	(void)fd, (void)what;
-	if (d->sweep > 0) {
+	if (d->sweeps) {
 		next_sweep(d);
 	} else if (d->debts->running >= TR_DEBTS_RUNNING_MAX) {
 		set_timer(d, TR_DEBT_PAUSE_MS);
@@ -172,12 +175,11 @@ static void on_swept(void *arg, const struct tr_http_answer *answer)
 	some = pids.size > 0;
 	tr_bytes_free(&pids);
 	if (p.kind == TR_PROBLEM_NOT_SENT || p.kind == TR_PROBLEM_UNSURE) {
-		d->sweep = 0;
+		d->sweeps = false;
 		failed(d, p.words);
 	} else if (some && d->sweep < TR_SWEEP_STEPS) {
 		set_timer(d, tr_sweep_steps[d->sweep - 1].then_ms);
 	} else {
-		d->sweep = 0;
 		paid(d, "swept");
 	}
 }
@@ -199,12 +201,13 @@ static void on_deleted(void *arg, const struct tr_http_answer *answer)
 
 	d->request = NULL;
 	tr_problem_read(answer, &p);
-	if (answer->end == TR_HTTP_TIMED_OUT)
-		next_sweep(d);
-	else if (p.kind == TR_PROBLEM_NONE)
-		paid(d, "deleted");
-	else
+	if (answer->end != TR_HTTP_TIMED_OUT && p.kind != TR_PROBLEM_NONE) {
 		failed(d, p.words);
+		return;
+	}
+	d->sweeps = true;
+	d->sweep = 0;
+	set_timer(d, TR_SWEEP_GRACE_MS);
 }
 
 static void on_reached(void *arg, const struct tr_provider_answer *answer)

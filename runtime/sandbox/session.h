@@ -215,7 +215,9 @@ enum tr_sweep { TR_SWEEP_HUNG, TR_SWEEP_ORPHANS };
 
 struct tr_held { struct tr_list link; enum tr_sender sender; struct tr_bytes json; };
 struct tr_say { struct tr_list link; uint64_t number; struct tr_bytes body; char permission_id[37]; bool cancels; };
-struct tr_left { struct tr_list link; char server_id[TR_SERVER_ID_MAX]; bool hung; struct tr_bytes item; /* as read back */ };
+
+/* tries: how often its DELETE may have been sent. hung: it did not end, or who knows. item: as read back. */
+struct tr_left { struct tr_list link; char server_id[TR_SERVER_ID_MAX]; unsigned tries; bool hung; struct tr_bytes item; };
 
 struct troupe_session {
 	struct tr_session_base base;   /* the core's */

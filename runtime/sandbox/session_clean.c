@@ -2,16 +2,15 @@
 /* Instances that we left behind: deleted, and their processes ended when they do not end by themselves (spec 2.7).
  *
  * DELETE of a living agent is never answered; closing it gives the agent the end of its input, which real agents
- * ignore. So those whose DELETE hung are swept, and before a new instance is made, the orphans of a server that died. An
- * instance is remembered durably from before it is made until it was cleaned up. */
+ * ignore. So those whose DELETE hung are swept, and before a new instance is made, the orphans of a server that died. A
+ * second DELETE tells nothing: the sandbox forgets an instance with the first, and answers the next at once, though the
+ * process lives on. An instance is remembered durably from before it is made until it was cleaned up. */
 #include "runtime/sandbox/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "runtime/sandbox/sweep_script.h"
-
-#define GRACE_MS 500 /* for an agent that obeys the end of its input */
 
 static void clean_next(struct troupe_session *s);
 
@@ -81,6 +80,8 @@ static void on_deleted(void *arg, const struct tr_http_answer *answer)
 	tr_problem_read(answer, &p);
 	if (answer->end == TR_HTTP_TIMED_OUT) {
 		left->hung = true;
+	} else if (p.kind == TR_PROBLEM_NONE && left->tries > 1) {
+		left->hung = true;
 	} else if (p.kind == TR_PROBLEM_NONE) {
 		if (!tr_session_turn(s, cleaned_turn, left))
 			return;
@@ -97,12 +98,13 @@ static void clean_next(struct troupe_session *s)
 	char path[TR_SERVER_ID_MAX + 16];
 
 	if (left) {
+		left->tries++;
 		snprintf(path, sizeof path, "/v1/acp/%s", left->server_id);
 		s->link_request = tr_session_http(s, &(struct tr_http_options){
 			.method = "DELETE", .own_connection = true, .time_ms = TR_DELETE_MS, .body_max = 64 * 1024, .on_end = on_deleted,
 		}, path);
 	} else if (!tr_list_empty(&s->left)) {
-		tr_sweep(s, TR_SWEEP_HUNG, GRACE_MS, hung_swept);
+		tr_sweep(s, TR_SWEEP_HUNG, TR_SWEEP_GRACE_MS, hung_swept);
 	} else if (s->family.size > 0 && !s->instance.bound) {
 		tr_sweep(s, TR_SWEEP_ORPHANS, 0, orphans_swept);
 	} else {

@@ -500,6 +500,7 @@ static void add_left(struct troupe_session *s, const char *server_id, struct tro
 	struct tr_left *left = tr_alloc(sizeof *left);
 
 	tr_bytes_put(&left->item, item.data, item.size);
+	left->tries = 1; /* as far as we know */
 	snprintf(left->server_id, sizeof left->server_id, "%.*s", (int)sizeof left->server_id - 1, server_id);
 	tr_list_push(&s->left, &left->link);
 }

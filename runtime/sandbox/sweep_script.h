@@ -7,8 +7,9 @@
 #include "runtime/sandbox/http.h"
 #include "runtime/sandbox/problem.h"
 
-#define TR_DELETE_MS    1000  /* for an instance's DELETE: one that takes longer hangs on a living agent */
-#define TR_SWEEP_RUN_MS 15000 /* for one run of a script */
+#define TR_DELETE_MS      1000  /* for an instance's DELETE: one that takes longer hangs on a living agent */
+#define TR_SWEEP_GRACE_MS 500   /* for an agent that obeys the end of its input */
+#define TR_SWEEP_RUN_MS   15000 /* for one run of a script */
 
 /* Each is told TERM, looked at again, and told KILL. */
 #define TR_SWEEP_STEPS 3

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A model for real coding agents: OpenAI's responses and Anthropic's messages as event streams, on loopback. It says what it was
- * told last; a line "RUN: command" makes it call the agent's shell first, "SLOW: ms" makes it wait that long between words. */
+ * told last; a line "RUN: command" makes it call the agent's shell first, "SLOW: ms" makes it wait that long between words, and
+ * to "WHO" it says as which model it was asked. */
 
 import { createServer } from "node:http";
 
@@ -12,6 +13,8 @@ const commandIn = (text) => /RUN: ?(.+)$/m.exec(text)?.[1];
 /* Both forms have content as a text, or as blocks of which some are text. */
 const textOf = (content) => typeof content === "string" ? content
 	: (content ?? []).filter(({ type }) => ["text", "input_text"].includes(type)).map(({ text }) => text).join("\n");
+
+const answerTo = (text, model) => /WHO/.test(text) ? `I am ${model}.` : `You said: ${text.slice(-100)}`;
 
 let count = 0;
 const newId = (prefix) => `${prefix}_${++count}`;
@@ -64,7 +67,7 @@ async function responses(response, { input, tools = [], model }) {
 		item = shellCall(tools.map(({ name, type }) => name ?? type), commandIn(text));
 		answer.send("response.output_item.added", { output_index: 0, item: { ...item, arguments: "" } });
 	} else {
-		item = await say(answer, ran ? "It ran." : `You said: ${text.slice(-100)}`, numberIn(text, "SLOW"));
+		item = await say(answer, ran ? "It ran." : answerTo(text, model), numberIn(text, "SLOW"));
 	}
 	answer.send("response.output_item.done", { output_index: 0, item });
 	answer.send("response.completed", { response: { ...whole, status: "completed", output: [item], usage: {
@@ -79,7 +82,7 @@ async function messages(response, { messages: said = [], tools = [], model, stre
 	const last = said.at(-1)?.content;
 	const text = textOf(last), ran = Array.isArray(last) && last.some(({ type }) => type === "tool_result");
 	const runs = commandIn(text) && !ran && tools.some(({ name }) => name === "Bash");
-	const words = ran ? "It ran." : `You said: ${text.slice(-100)}`;
+	const words = ran ? "It ran." : answerTo(text, model);
 	const block = runs ? { type: "tool_use", id: newId("toolu"), name: "Bash", input: { command: commandIn(text), description: "a test" } }
 		: { type: "text", text: words };
 	const stop = runs ? "tool_use" : "end_turn";

@@ -174,6 +174,20 @@ test("[S58, F33] the agent of a destroyed workspace is ended, though it does not
 	assert.equal(await says(two, "still here?"), "end_turn");
 });
 
+test("[S59] an agent that does not obey is ended though ours is killed while it waits for that", async (stage) => {
+	const sandbox = await stage.sandbox({ AGENT_STUBBORN: "1" });
+	const road = await stage.road(await sandbox.start());
+	const troupe = await stage.troupe({ sandbox: road.url });
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	await says(ann, "hello");
+	await destroy(stage, troupe, ann, "w");
+	await road.until("its DELETE", () => road.of("delete").length > 0);
+	await troupe.crash();
+	await troupe.program.line(/debt\.paid .*how=swept/);
+	assert.ok(await poll(6, () => agentsOf(stage).length === 0));
+});
+
 test("[S61] a sandbox that was away when its workspace was destroyed is cleaned up when it is back, by another server", async (stage) => {
 	const sandbox = await stage.sandbox({ AGENT_STUBBORN: "1" });
 	const gate = await new Gate(sandbox.port).open();
