@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { assertFaithful } from "./kit/faithful.mjs";
-import { TROUPE, commandOf, kill, markedWith } from "./kit/process.mjs";
+import { SANITIZED, commandOf, kill, markedWith } from "./kit/process.mjs";
 import { test } from "./kit/stage.mjs";
 import { assertCalmThen, codeOf, eventsOf, outcome, upstream } from "./kit/upstream.mjs";
 import { poll } from "./kit/wait.mjs";
@@ -103,8 +103,6 @@ test("a line of 100 MB is dropped with its size in the log, and the server stays
 	 * freed for a while: all that the buffer has been while it grew, which is once more as much. */
 	assert.ok(peakOf(troupe) < ((SANITIZED ? 4 : 2) * 64 + 64) << 20, `${peakOf(troupe)} bytes`);
 }, { seconds: 120 });
-
-const SANITIZED = TROUPE.includes("-address/");
 
 /** Most that was ever in memory, in bytes. */
 const peakOf = (troupe) => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${troupe.serverPid}/status`, "utf8"))[1]) * 1024;

@@ -16,6 +16,7 @@ export const MARK = "TROUPE_TEST_OF";
 const fromRoot = (file) => path.resolve(ROOT, file);
 
 export const TROUPE = fromRoot(process.env.TROUPE_BINARY ?? "build/troupe");
+export const SANITIZED = TROUPE.includes("-address/"); /* keeps freed memory for a while, 256 MB of it, and more about the rest */
 export const PARITY = path.join(path.dirname(TROUPE), "parity"); /* with the kinds of tests/parity */
 export const AGENT = fromRoot("tests/kit/agent.mjs");
 
