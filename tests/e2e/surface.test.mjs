@@ -117,7 +117,11 @@ testEach("errors come with group, code, message and metadata, by HTTP and live",
 
 testEach("an actor with more unanswered calls than it may have refuses the next, and that one did not run", async (stage, { doorActor }) => {
 	const handle = doorActor.getOrCreate(["k"]);
+
+	await handle.ran();
 	const conn = handle.connect();
+
+	await conn.ran();
 	const waiting = Array.from({ length: 1100 }, () => conn.hang()); /* 1,024 fit, whoever else calls meanwhile */
 
 	waiting.forEach((call) => call.catch(() => {}));
