@@ -152,6 +152,7 @@ void tr_acp_read_agent(struct troupe_text result, struct tr_acp_agent *ret)
 	ret->load = tr_json_find(result, &raw, "agentCapabilities", "loadSession", NULL) && raw.size == 4
 	            && memcmp(raw.data, "true", 4) == 0;
 	ret->resume = offers(result, "resume");
+	ret->close = offers(result, "close");
 }
 
 bool tr_acp_key_method(struct troupe_text result, unsigned index, char *into, size_t room)

@@ -40,7 +40,7 @@ int64_t tr_acp_integer(struct troupe_text object, const char *name, int64_t othe
 /* What the result of `initialize` says. */
 struct tr_acp_agent {
 	int64_t version;      /* of the protocol; -1: none */
-	bool    load, resume; /* offers session/load, session/resume */
+	bool    load, resume, close; /* offers session/load, session/resume, session/close */
 };
 void tr_acp_read_agent(struct troupe_text result, struct tr_acp_agent *ret);
 /* The index-th of its login methods that want nothing but an API key in the agent's environment. False: no such. */
@@ -79,6 +79,7 @@ void tr_acp_prompt(struct tr_bytes *out, const char *id, const char *session, st
 /* Are these content blocks, that is a packed array of objects each with a type (a text)? */
 bool tr_acp_blocks_valid(struct troupe_value content);
 void tr_acp_cancel(struct tr_bytes *out, const char *session);
+void tr_acp_close(struct tr_bytes *out, const char *id, const char *session);
 void tr_acp_set_mode(struct tr_bytes *out, const char *id, const char *session, struct troupe_text mode);
 /* value: a packed text or boolean. */
 void tr_acp_set_option(struct tr_bytes *out, const char *id, const char *session, const char *option, struct troupe_value value);

@@ -127,6 +127,13 @@ void tr_acp_cancel(struct tr_bytes *out, const char *session)
 	end_params(out);
 }
 
+void tr_acp_close(struct tr_bytes *out, const char *id, const char *session)
+{
+	start_request(out, id, "session/close");
+	put_member(out, "\"sessionId\":", session);
+	end_params(out);
+}
+
 void tr_acp_set_mode(struct tr_bytes *out, const char *id, const char *session, struct troupe_text mode)
 {
 	start_request(out, id, "session/set_mode");

@@ -2,7 +2,7 @@
 /* Each debt is a small machine of its own, with one timer, one request and one errand:
  *
  *	a sandbox     destroy -> paid
- *	an instance   reach -> DELETE -> grace -> sweep, three times at most -> paid
+ *	an instance   reach -> [session/close ->] DELETE -> grace -> sweep, three times at most -> paid
  *
  * It is swept also when its DELETE was answered: it may be the second one, from a server that followed a killed one, and the
  * sandbox forgets an instance with the first, though the process lives on.
@@ -40,7 +40,7 @@ struct debt {
 	struct tr_debts        *debts;
 	char                   *key;
 	char                   *server_id; /* NULL: it is a sandbox */
-	char                   *provider, *raw_id, *seed, *token, *options;
+	char                   *provider, *raw_id, *seed, *token, *options, *close;
 	char                   *url;       /* found */
 	enum tr_http_reach      reach;
 	struct event           *timer;
@@ -70,6 +70,7 @@ static void debt_free(struct debt *d)
 	free(d->seed);
 	free(d->token);
 	free(d->options);
+	free(d->close);
 	free(d->url);
 	free(d);
 }
@@ -210,10 +211,42 @@ static void on_deleted(void *arg, const struct tr_http_answer *answer)
 	set_timer(d, TR_SWEEP_GRACE_MS);
 }
 
+static void delete_instance(struct debt *d)
+{
+	char path[256];
+
+	snprintf(path, sizeof path, "/v1/acp/%s", d->server_id);
+	d->request = ask(d, &(struct tr_http_options){
+		.method = "DELETE", .own_connection = true, .time_ms = TR_DELETE_MS, .body_max = 64 * 1024, .on_end = on_deleted,
+	}, path);
+}
+
+/* Whatever the agent thinks of it. */
+static void on_closed(void *arg, const struct tr_http_answer *answer)
+{
+	struct debt *d = arg;
+
+	(void)answer;
+	d->request = NULL;
+	delete_instance(d);
+}
+
+static void close_session(struct debt *d)
+{
+	struct tr_bytes body = { 0 };
+	char path[256];
+
+	tr_sweep_close(&body, d->close);
+	snprintf(path, sizeof path, "/v1/acp/%s", d->server_id);
+	d->request = ask(d, &(struct tr_http_options){
+		.method = "POST", .accept = "application/json", .body = &body, .own_connection = true, .time_ms = TR_GOODBYE_MS,
+		.body_max = 2 << 20, .on_end = on_closed,
+	}, path);
+}
+
 static void on_reached(void *arg, const struct tr_provider_answer *answer)
 {
 	struct debt *d = arg;
-	char path[256];
 	size_t size;
 
 	d->errand = NULL;
@@ -232,10 +265,10 @@ static void on_reached(void *arg, const struct tr_provider_answer *answer)
 		free(d->token);
 		d->token = tr_strdup(answer->token);
 	}
-	snprintf(path, sizeof path, "/v1/acp/%s", d->server_id);
-	d->request = ask(d, &(struct tr_http_options){
-		.method = "DELETE", .own_connection = true, .time_ms = TR_DELETE_MS, .body_max = 64 * 1024, .on_end = on_deleted,
-	}, path);
+	if (d->close)
+		close_session(d);
+	else
+		delete_instance(d);
 }
 
 static void on_destroyed(void *arg, const struct tr_provider_answer *answer)
@@ -269,12 +302,13 @@ static void pay(struct debt *d)
 
 void tr_agent_item_put(struct tr_bytes *out, const struct tr_agent_item *item)
 {
-	tr_put_map(out, 6);
+	tr_put_map(out, 7);
 	tr_item_put_text(out, "session", item->session);
 	tr_item_put_text(out, "provider", item->provider);
 	tr_item_put_text(out, "rawId", item->raw_id);
 	tr_item_put_text(out, "token", item->token);
 	tr_item_put_text(out, "options", item->options);
+	tr_item_put_text(out, "close", item->close);
 	tr_item_put_number(out, "made", item->made);
 }
 
@@ -300,6 +334,7 @@ static struct debt *debt_new(struct tr_debts *all, const char *key, struct troup
 	d->seed = tr_item_new_text(v, "seed");
 	d->token = tr_item_new_text(v, "token");
 	d->options = tr_item_new_text(v, "options");
+	d->close = tr_item_new_text(v, "close");
 	d->timer = evtimer_new(all->o.base, on_time, d);
 	tr_list_push(&all->list, &d->link);
 	all->count++;

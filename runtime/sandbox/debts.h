@@ -39,7 +39,8 @@ struct tr_debts *tr_debts_free(struct tr_debts *d);
 
 #define TR_DEBT_AGENT TR_OWED "agent/"
 
-struct tr_agent_item { const char *session, *provider, *raw_id, *token, *options; bool made; };
+/* close: its agent session, that wants to hear session/close first; NULL: none does. */
+struct tr_agent_item { const char *session, *provider, *raw_id, *token, *options, *close; bool made; };
 void tr_agent_item_put(struct tr_bytes *out, const struct tr_agent_item *item);
 
 #endif

@@ -89,6 +89,7 @@ struct tr_instance {
 	uint64_t epoch;
 	bool     bound;       /* it is ours and alive as far as we know: go on with it */
 	bool     replay_due;  /* its agent session knows nothing of the earlier one yet */
+	bool     closes;      /* its agent wants to hear session/close before it is ended */
 };
 
 /* ------------------------------------------------------------------ one request to the agent */
@@ -216,8 +217,15 @@ enum tr_sweep { TR_SWEEP_HUNG, TR_SWEEP_ORPHANS };
 struct tr_held { struct tr_list link; enum tr_sender sender; struct tr_bytes json; };
 struct tr_say { struct tr_list link; uint64_t number; struct tr_bytes body; char permission_id[37]; bool cancels; };
 
-/* tries: how often its DELETE may have been sent. hung: it did not end, or who knows. item: as read back. */
-struct tr_left { struct tr_list link; char server_id[TR_SERVER_ID_MAX]; unsigned tries; bool hung; struct tr_bytes item; };
+/* close: its agent session, to be closed first; "": none. tries: how often its DELETE may have been sent. hung: it did not end, or
+ * who knows. item: as read back. */
+struct tr_left {
+	struct tr_list  link;
+	char            server_id[TR_SERVER_ID_MAX], close[TR_ACP_SHORT_MAX];
+	unsigned        tries;
+	bool            hung;
+	struct tr_bytes item;
+};
 
 struct troupe_session {
 	struct tr_session_base base;   /* the core's */
@@ -379,7 +387,7 @@ void tr_store_prompt(struct troupe_session *s, const struct tr_prompt *p); /* op
 void tr_store_permission(struct troupe_session *s, const struct tr_permission *p);
 void tr_store_resolved(struct troupe_session *s, const struct tr_permission *p, const char *reply, const char *user_id);
 void tr_store_forget_permission(struct troupe_session *s, const char *permission_id);
-void tr_store_left(struct troupe_session *s, const char *server_id);
+void tr_store_instance(struct troupe_session *s);               /* it is, or is about to be: somebody must end it one day */
 void tr_store_cleaned(struct troupe_session *s, const char *server_id);
 void tr_store_family(struct troupe_session *s);
 void tr_store_big(struct troupe_session *s, uint64_t event_index, struct troupe_text json);

@@ -168,7 +168,10 @@ static void bind_session(struct troupe_session *s, const char *how, struct troup
 	bool first = s->created_at == 0;
 
 	s->instance.bound = true;
+	s->instance.closes = s->caps.close;
 	s->dirty_main = s->dirty_at = true;
+	if (s->instance.closes)
+		tr_store_instance(s);
 	if (first)
 		s->created_at = troupe_now_ms(s->actor);
 	if (how) {
@@ -390,7 +393,8 @@ static void start_turn(struct troupe_session *s, void *arg)
 	s->stream.last = 0;
 	s->stream.tried_after = s->stream.jumped = false;
 	s->dirty_main = s->dirty_at = true;
-	tr_store_left(s, i->server_id);
+	i->closes = false;
+	tr_store_instance(s);
 	tr_session_state(s, "starting", 0, NULL);
 	tr_session_request_id(s, id);
 	tr_acp_initialize(&body, id, TROUPE_VERSION);

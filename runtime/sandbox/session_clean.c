@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Instances that we left behind: deleted, and their processes ended when they do not end by themselves (spec 2.7).
+/* Instances that we left behind: their agents are told, they are deleted, and their processes ended when they do not end by
+ * themselves (spec 2.7).
  *
  * DELETE of a living agent is never answered; closing it gives the agent the end of its input, which real agents
  * ignore. So those whose DELETE hung are swept, and before a new instance is made, the orphans of a server that died. A
@@ -70,6 +71,41 @@ static struct tr_left *first_to_delete(struct troupe_session *s)
 	return NULL;
 }
 
+static struct tr_left *first_to_close(struct troupe_session *s)
+{
+	for (struct tr_list *at = s->left.next; at != &s->left; at = at->next) {
+		struct tr_left *left = tr_container(at, struct tr_left, link);
+
+		if (*left->close)
+			return left;
+	}
+	return NULL;
+}
+
+/* Whatever the agent thinks of it. */
+static void on_closed(void *arg, const struct tr_http_answer *answer)
+{
+	struct troupe_session *s = arg;
+
+	(void)answer;
+	s->link_request = NULL;
+	first_to_close(s)->close[0] = '\0';
+	clean_next(s);
+}
+
+static void close_session(struct troupe_session *s, const struct tr_left *left)
+{
+	struct tr_bytes body = { 0 };
+	char path[TR_SERVER_ID_MAX + 16];
+
+	tr_sweep_close(&body, left->close);
+	snprintf(path, sizeof path, "/v1/acp/%s", left->server_id);
+	s->link_request = tr_session_http(s, &(struct tr_http_options){
+		.method = "POST", .accept = "application/json", .body = &body, .own_connection = true, .time_ms = TR_GOODBYE_MS,
+		.body_max = 2 << 20, .on_end = on_closed,
+	}, path);
+}
+
 static void on_deleted(void *arg, const struct tr_http_answer *answer)
 {
 	struct troupe_session *s = arg;
@@ -94,10 +130,12 @@ static void on_deleted(void *arg, const struct tr_http_answer *answer)
 
 static void clean_next(struct troupe_session *s)
 {
-	struct tr_left *left = first_to_delete(s);
+	struct tr_left *left = first_to_delete(s), *closing = first_to_close(s);
 	char path[TR_SERVER_ID_MAX + 16];
 
-	if (left) {
+	if (closing) {
+		close_session(s, closing);
+	} else if (left) {
 		left->tries++;
 		snprintf(path, sizeof path, "/v1/acp/%s", left->server_id);
 		s->link_request = tr_session_http(s, &(struct tr_http_options){

@@ -85,8 +85,14 @@ const char *tr_session_path(const struct troupe_session *s, char into[TR_SERVER_
 /* What a turn has to write about a failure. */
 struct failure { int error; const char *reason, *message; };
 
+/* Nothing is wrong with the agent: it listens. */
+static bool ends_well(int error)
+{
+	return error == TROUPE_ERESTARTED || error == TROUPE_EDESTROYED || error == TROUPE_EDRAINING;
+}
+
 /* Our instance is no more, or we want no more of it: to be cleaned up before the next is made. */
-static void leave_instance(struct troupe_session *s)
+static void leave_instance(struct troupe_session *s, bool well)
 {
 	struct tr_left *left;
 
@@ -98,6 +104,8 @@ static void leave_instance(struct troupe_session *s)
 	}
 	left = tr_alloc(sizeof *left);
 	snprintf(left->server_id, sizeof left->server_id, "%s", s->instance.server_id);
+	if (well && s->instance.closes)
+		memcpy(left->close, s->instance.agent_session, sizeof left->close);
 	tr_list_push(&s->left, &left->link);
 }
 
@@ -116,7 +124,7 @@ void tr_link_end_instance(struct troupe_session *s, int error, const char *reaso
 	tr_turn_lost(s, error, reason, message);
 	tr_settings_lost(s, error, message);
 	tr_permissions_expire(s);
-	leave_instance(s);
+	leave_instance(s, s->instance.bound && ends_well(error));
 	s->ask.answered[0] = '\0';
 	s->instance.bound = s->reattaching = s->stream.ending = false;
 	s->dirty_main = s->dirty_at = s->dirty_history = true;
@@ -166,7 +174,7 @@ void tr_link_restart(struct troupe_session *s, int error, const char *reason, co
 void tr_link_give_up(struct troupe_session *s, int error, const char *message)
 {
 	if (s->link == TR_LINK_BOOT)
-		leave_instance(s);
+		leave_instance(s, false);
 	tr_stream_close(s);
 	tr_boot_stop(s);
 	tr_link_close(s);
@@ -230,7 +238,7 @@ static void try_later(struct troupe_session *s, const char *why)
 void tr_link_trouble(struct troupe_session *s, const char *why)
 {
 	if (s->link == TR_LINK_BOOT)
-		leave_instance(s);
+		leave_instance(s, false);
 	tr_link_close(s);
 	tr_stream_close(s);
 	tr_boot_stop(s);

@@ -303,21 +303,22 @@ static struct troupe_text owed_key(char into[TR_ITEM_KEY_MAX], const char *serve
 	return (struct troupe_text){ into, (size_t)size };
 }
 
-static void put_agent(const struct troupe_session *s, struct tr_bytes *out)
+/* close: its agent session; "": there is none to close. */
+static void put_agent(const struct troupe_session *s, const char *close, struct tr_bytes *out)
 {
 	struct tr_place_where where = tr_place_where(&s->place);
 
 	tr_agent_item_put(out, &(struct tr_agent_item){
-		s->id, where.provider, where.raw_id, where.token, where.options, where.made });
+		s->id, where.provider, where.raw_id, where.token, where.options, *close ? close : NULL, where.made });
 }
 
-void tr_store_left(struct troupe_session *s, const char *server_id)
+void tr_store_instance(struct troupe_session *s)
 {
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	put_agent(s, &v);
-	put_item(s, owed_key(key, server_id), &v);
+	put_agent(s, s->instance.closes ? s->instance.agent_session : "", &v);
+	put_item(s, owed_key(key, s->instance.server_id), &v);
 }
 
 void tr_store_cleaned(struct troupe_session *s, const char *server_id)
@@ -500,6 +501,7 @@ static void add_left(struct troupe_session *s, const char *server_id, struct tro
 	struct tr_left *left = tr_alloc(sizeof *left);
 
 	tr_bytes_put(&left->item, item.data, item.size);
+	tr_item_text(item, "close", left->close, sizeof left->close);
 	left->tries = 1; /* as far as we know */
 	snprintf(left->server_id, sizeof left->server_id, "%.*s", (int)sizeof left->server_id - 1, server_id);
 	tr_list_push(&s->left, &left->link);
@@ -528,7 +530,7 @@ void tr_store_hand_over(struct troupe_session *s, const struct tr_left *left)
 	struct tr_bytes made = { 0 };
 
 	if (left->item.size == 0)
-		put_agent(s, &made);
+		put_agent(s, left->close, &made);
 	hand_over(s, left->server_id, tr_bytes_value(left->item.size > 0 ? &left->item : &made));
 	tr_bytes_free(&made);
 }
@@ -586,8 +588,10 @@ static void keep_ours(struct troupe_session *s)
 		struct tr_left *left = tr_container(at, struct tr_left, link);
 
 		next = at->next;
-		if (s->instance.bound && !s->destroyed_at && strcmp(left->server_id, s->instance.server_id) == 0)
+		if (s->instance.bound && !s->destroyed_at && strcmp(left->server_id, s->instance.server_id) == 0) {
+			s->instance.closes = *left->close != '\0';
 			tr_left_free(left);
+		}
 	}
 }
 

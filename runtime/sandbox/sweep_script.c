@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "proto/acp.h"
 #include "proto/json.h"
+#include "runtime/base/mem.h"
 
 /* Prints what it signals. */
 static const char hung_script[] =
@@ -34,6 +36,14 @@ static void put_argument(struct tr_bytes *body, const char *text, size_t size)
 {
 	tr_bytes_put_text(body, ",");
 	tr_json_put_string(body, (struct troupe_text){ text, size });
+}
+
+void tr_sweep_close(struct tr_bytes *body, const char *agent_session)
+{
+	char id[37];
+
+	tr_random_uuid(id);
+	tr_acp_close(body, id, agent_session);
 }
 
 /* `sh -c script sh signal FAMILY...`; signal NULL: no arguments. */

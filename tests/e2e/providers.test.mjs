@@ -3,11 +3,12 @@
  * died in between; agents in a shared sandbox, ended with their workspace, now or when the sandbox is back. */
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { createServer, request } from "node:http";
 import path from "node:path";
 import { commandOf, isAlive, kill, markedWith } from "./kit/process.mjs";
 import { freePort } from "./kit/sandbox.mjs";
+import { putToSleep } from "./kit/sleep.mjs";
 import { test } from "./kit/stage.mjs";
 import { Gate } from "./kit/gate.mjs";
 import { poll } from "./kit/wait.mjs";
@@ -173,6 +174,50 @@ test("[S58, F33] the agent of a destroyed workspace is ended, though it does not
 	assert.ok(await poll(6, () => agentsOf(stage).length === 1));
 	assert.equal(await says(two, "still here?"), "end_turn");
 });
+
+/* The scripted agent, when it is told that a session of its own is closed. */
+async function roomThatCloses(stage) {
+	const closed = stage.folder("closed");
+	const sandbox = await stage.sandbox({ AGENT_STUBBORN: "1", AGENT_CLOSED: closed });
+	const road = await stage.road(await sandbox.start());
+	const troupe = await stage.troupe({ sandbox: road.url, args: ["--agent-on-sleep", "dispose"] });
+
+	const read = () => (existsSync(closed) ? readFileSync(closed, "utf8").trim().split("\n") : []);
+
+	return { road, troupe, ann: stage.join(troupe, "w", { userId: "ann" }), closed: read };
+}
+
+async function sleepOf({ stage, troupe, ann }) {
+	await ann.close();
+	await putToSleep(troupe, stage.client(troupe).workspace.get(["w"]));
+}
+
+const ENDS = {
+	"its workspace is destroyed": ({ stage, troupe, ann }) => destroy(stage, troupe, ann, "w"),
+	"its session is destroyed": ({ ann }) => ann.conn.destroySession({ sessionId: "default" }),
+	"its workspace sleeps, and it is to end with that": sleepOf,
+	"another takes its place": ({ ann }) => ann.conn.restartAgent({ userId: "ann" }),
+};
+
+for (const [what, end] of Object.entries(ENDS))
+	test(`an agent hears session/close before it is ended, when ${what}`, async (stage) => {
+		const { road, troupe, ann, closed } = await roomThatCloses(stage);
+
+		await says(ann, "hello");
+		const [agent] = agentsOf(stage);
+		const { agentSessionId } = (await ann.conn.listSessions()).items[0];
+
+		if (end !== sleepOf) { /* one whose turn runs does not sleep */
+			ann.conn.prompt({ userId: "ann", text: "!hang" }).catch(() => {});
+			await ann.until("the turn", () => ann.said.includes("hanging"));
+		}
+		await end({ stage, troupe, ann });
+		await road.until("its DELETE", () => road.of("delete").length > 0);
+		assert.deepEqual(closed(), [agentSessionId]);
+		assert.equal(road.asking("session/close").length, 1);
+		assert.ok(road.requests.findIndex(({ rpc }) => rpc?.method === "session/close") < road.requests.findIndex(({ kind }) => kind === "delete"));
+		assert.ok(await poll(10, () => !isAlive(agent)));
+	});
 
 test("[S59] an agent that does not obey is ended though ours is killed while it waits for that", async (stage) => {
 	const sandbox = await stage.sandbox({ AGENT_STUBBORN: "1" });

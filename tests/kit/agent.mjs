@@ -7,6 +7,7 @@
 //   AGENT_STORE=DIR    sessions are kept there and session/load is offered
 //   AGENT_RESUME=1     session/resume is offered as well (wants AGENT_STORE)
 //   AGENT_KEY=NAME     a login method of this id is offered; session/new wants it done
+//   AGENT_CLOSED=FILE  session/close is offered; the ids of those that were closed are written there
 //   AGENT_STUBBORN=1   lives on when its input ends, as real agents do
 //   AGENT_DIE_IN=initialize | session/new    ends there, with code 9
 //   AGENT_FAIL=METHOD  answers this method with an error
@@ -227,7 +228,7 @@ const methods = {
     agentInfo: { name: "test-agent", version: "1" },
     agentCapabilities: {
       loadSession: Boolean(env.AGENT_STORE),
-      sessionCapabilities: env.AGENT_RESUME ? { resume: {} } : {},
+      sessionCapabilities: { ...(env.AGENT_RESUME && { resume: {} }), ...(env.AGENT_CLOSED && { close: {} }) },
     },
     authMethods: env.AGENT_KEY ? [{ id: "by-hand", name: "By hand" }, { id: env.AGENT_KEY, name: "Key" }] : [],
   }),
@@ -245,6 +246,12 @@ const methods = {
     return chosen(session);
   },
   "session/resume": async ({ sessionId }) => chosen(restoreSession(sessionId)),
+  "session/close": async ({ sessionId }) => {
+    if (!env.AGENT_CLOSED) throw new Refusal(-32601, "Method not found");
+    sessions.get(sessionId)?.cancel?.();
+    fs.appendFileSync(env.AGENT_CLOSED, `${sessionId}\n`);
+    return {};
+  },
   "session/set_mode": async (params) => setMode(params),
   "session/set_config_option": async (params) => setOption(params),
   "session/prompt": prompt,

@@ -112,16 +112,18 @@ TEST(capabilities_of_agents)
 {
 	struct tr_acp_agent agent;
 
-	tr_acp_read_agent(text("{\"agentCapabilities\":{\"loadSession\":true,\"sessionCapabilities\":{\"resume\":{}}},"
+	tr_acp_read_agent(text("{\"agentCapabilities\":{\"loadSession\":true,\"sessionCapabilities\":{\"close\":{},\"resume\":{}}},"
 	                       "\"protocolVersion\":1}"), &agent);
 	assert_int_equal(agent.version, 1);
 	assert_true(agent.load);
 	assert_true(agent.resume);
+	assert_true(agent.close);
 	tr_acp_read_agent(text("{\"agentCapabilities\":{\"loadSession\":false,\"sessionCapabilities\":{"
 		"\"resume\":null}}}"), &agent);
 	assert_int_equal(agent.version, -1);
 	assert_false(agent.load);
 	assert_false(agent.resume);
+	assert_false(agent.close);
 	tr_acp_read_agent(text("{\"protocolVersion\":\"1\",\"agentCapabilities\":7}"), &agent);
 	assert_int_equal(agent.version, -1);
 	assert_false(agent.load);
@@ -272,6 +274,8 @@ TEST(requests_are_built)
 	tr_bytes_free(&blocks);
 	tr_acp_cancel(&built, "sess-1");
 	assert_built("{\"jsonrpc\":\"2.0\",\"method\":\"session/cancel\",\"params\":{\"sessionId\":\"sess-1\"}}");
+	tr_acp_close(&built, "c-5", "sess-1");
+	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-5\",\"method\":\"session/close\",\"params\":{\"sessionId\":\"sess-1\"}}");
 	tr_acp_set_mode(&built, "c-6", "sess-1", (struct troupe_text){ "pl\"an", 5 });
 	assert_built("{\"jsonrpc\":\"2.0\",\"id\":\"c-6\",\"method\":\"session/set_mode\",\"params\":{"
 		"\"sessionId\":\"sess-1\",\"modeId\":\"pl\\\"an\"}}");

@@ -423,6 +423,27 @@ TEST(a_restart_between_turns_makes_a_new_instance_and_is_no_crash)
 	kit_end();
 }
 
+TEST(an_agent_hears_of_its_end_before_another_is_made_if_it_listens)
+{
+	kit_start();
+	in.capabilities = "{\"sessionCapabilities\":{\"close\":{}}}";
+	kit_open();
+	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_restart_agent();
+	UNTIL(in.closes == 1);
+	assert_int_equal(in.instance_count, 1);
+	UNTIL(told("sandbox.state", "ready") == 2);
+	tr_cancel_ms = 50;
+	run_heard("p1");
+	kit_cancel(NULL);
+	UNTIL(told("turn.state", "agent_unresponsive") == 1);
+	kit_restart_agent();
+	UNTIL(told("sandbox.state", "ready") == 3);
+	assert_int_equal(in.closes, 1);
+	assert_int_equal(in.deletes, 2);
+	kit_end();
+}
+
 TEST(an_acknowledged_restart_has_its_effect_after_a_restart_of_ours)
 {
 	struct troupe_call *call;
@@ -510,6 +531,7 @@ TESTS(
 	RUN(an_unresponsive_agent_is_known_as_such_after_a_restart),
 	RUN(a_restart_ends_the_turn_and_the_queue_goes_on_with_another_agent),
 	RUN(a_restart_between_turns_makes_a_new_instance_and_is_no_crash),
+	RUN(an_agent_hears_of_its_end_before_another_is_made_if_it_listens),
 	RUN(an_acknowledged_restart_has_its_effect_after_a_restart_of_ours),
 	RUN(permissions_expire_when_the_agent_is_restarted),
 	RUN(a_turn_without_a_word_is_told_as_stalled_until_there_is_one),

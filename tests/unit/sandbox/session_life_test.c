@@ -273,6 +273,41 @@ TEST(an_agent_that_does_not_stop_is_ended_all_the_same)
 	kit_end();
 }
 
+#define CLOSES "{\"sessionCapabilities\":{\"close\":{}}}"
+
+TEST(an_agent_that_wants_to_hear_of_its_end_does_and_then_it_is_ended)
+{
+	start();
+	in.capabilities = CLOSES;
+	kit_open();
+	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_destroy();
+	UNTIL(fake.ended == 1);
+	kit_close();
+	UNTIL(in.closes == 1);
+	assert_non_null(strstr(in.last_post, "\"method\":\"session/close\",\"params\":{\"sessionId\":\"agent-session-"));
+	assert_int_equal(in.deletes, 0);
+	UNTIL(in.deletes == 1 && !owes_agents());
+	assert_int_equal(in.closes, 1);
+	kit_end();
+}
+
+TEST(an_agent_that_hears_of_its_end_and_says_nothing_is_ended_all_the_same)
+{
+	start();
+	in.capabilities = CLOSES;
+	in.mute_closes = true;
+	kit_open();
+	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_crash(); /* what it wants to hear is known to whoever comes next */
+	kit_open();
+	UNTIL(events("reattach") == 1);
+	kit_destroy();
+	UNTIL(in.closes == 1);
+	UNTIL(in.deletes == 1 && !owes_agents());
+	kit_end();
+}
+
 TEST(destroying_goes_on_after_a_crash)
 {
 	start_ready();
@@ -325,9 +360,10 @@ static void sleep_now(void)
 	fake_commit();
 }
 
-static void start_disposing(void)
+static void start_disposing(const char *capabilities)
 {
 	start();
+	in.capabilities = capabilities;
 	tr_sandbox_free(kit.sandbox);
 	assert_int_equal(tr_sandbox_new(&kit.sandbox, &(struct tr_sandbox_options){
 		.base = kit.base, .agent = "mock", .base_url = "http://127.0.0.1:1", .cwd = "/w",
@@ -351,7 +387,7 @@ TEST(an_agent_is_kept_while_its_actor_sleeps)
 
 TEST(an_agent_is_ended_when_its_actor_sleeps_if_that_is_wanted)
 {
-	start_disposing();
+	start_disposing(NULL);
 	kit_run("p0", "remember this");
 	in_finish("end_turn");
 	UNTIL(told("turn.state", "done") == 1);
@@ -366,9 +402,17 @@ TEST(an_agent_is_ended_when_its_actor_sleeps_if_that_is_wanted)
 	kit_end();
 }
 
+TEST(an_agent_that_is_ended_with_its_actors_sleep_hears_of_it)
+{
+	start_disposing(CLOSES);
+	sleep_now();
+	UNTIL(in.closes == 1 && in.deletes == 1 && !owes_agents());
+	kit_end();
+}
+
 TEST(an_agent_that_works_is_not_ended)
 {
-	start_disposing();
+	start_disposing(NULL);
 	kit_run("p0", "long work");
 	in_say("begun");
 	UNTIL(events("begun") == 1);
@@ -410,9 +454,12 @@ TESTS(
 	RUN(a_destroyed_session_ends_its_agent_and_refuses_prompts),
 	RUN(what_runs_is_cancelled_and_what_waits_fails),
 	RUN(an_agent_that_does_not_stop_is_ended_all_the_same),
+	RUN(an_agent_that_wants_to_hear_of_its_end_does_and_then_it_is_ended),
+	RUN(an_agent_that_hears_of_its_end_and_says_nothing_is_ended_all_the_same),
 	RUN(destroying_goes_on_after_a_crash),
 	RUN(a_destroyed_session_is_taken_up_again),
 	RUN(an_agent_is_kept_while_its_actor_sleeps),
 	RUN(an_agent_is_ended_when_its_actor_sleeps_if_that_is_wanted),
+	RUN(an_agent_that_is_ended_with_its_actors_sleep_hears_of_it),
 	RUN(an_agent_that_works_is_not_ended),
 	RUN(destroying_twice_is_destroying_once))

@@ -61,12 +61,13 @@ static struct {
 	bool                    silent_posts;  /* answers come on the stream only */
 	bool                    mute_prompts;  /* prompts are swallowed and never seen again */
 	bool                    delete_hangs;
+	bool                    mute_closes;   /* session/close is never answered */
 	bool                    hold_cancels;  /* session/cancel is not answered ... */
 	const char             *refuse_cancel; /* ... or with this raw answer, once */
 	const char             *swept;         /* stdout of the next sweep */
 	const char             *family;        /* of the server, when asked for */
 	/* what it saw */
-	int                     healths, gets, posts, deletes, sweeps, listings, settings, cancels;
+	int                     healths, gets, posts, deletes, sweeps, listings, settings, cancels, closes;
 	char                    last_event_id[32], last_post[4 * 1024 * 1024], prompt_id[80], setting_id[80], session[64], token[64];
 	char                    last_sweep[4096];
 } in;
@@ -289,6 +290,10 @@ static inline void in_agent_hears(struct in_instance *i, const char *method, con
 		in.settings++;
 		snprintf(in.setting_id, sizeof in.setting_id, "%s", raw_id);
 		if (!in.mute_settings)
+			in_respond(i, raw_id, "\"result\":{}");
+	} else if (strstr(method, "session/close")) {
+		in.closes++;
+		if (!in.mute_closes)
 			in_respond(i, raw_id, "\"result\":{}");
 	} else if (strstr(method, "session/prompt")) {
 		snprintf(in.prompt_id, sizeof in.prompt_id, "%s", raw_id);
