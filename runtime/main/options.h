@@ -7,6 +7,8 @@
 
 #include "runtime/base/log.h"
 
+#define TR_OPTIONS_SEVERAL_MAX 16 /* origins, and providers; one more is refused */
+
 struct tr_options {
 	char              host[256];    /* --listen HOST:PORT, 127.0.0.1:6420 */
 	char              port[6];
@@ -14,7 +16,7 @@ struct tr_options {
 	const char       *sandbox;      /* --sandbox local|URL|none; "local" */
 	const char       *sandbox_token;/* --sandbox-token; NULL */
 	const char       *sandbox_agent;/* --sandbox-agent PATH; NULL: searched */
-	const char       *providers[17]; /* --provider, several; ends with NULL */
+	const char       *providers[TR_OPTIONS_SEVERAL_MAX + 1]; /* --provider, several; ends with NULL */
 	const char       *provider_options; /* --provider-options FILE; NULL */
 	const char       *provider_modules; /* --provider-modules DIR; NULL: the working directory */
 	const char       *agent;        /* --agent NAME, "mock" */
@@ -25,7 +27,7 @@ struct tr_options {
 	const char       *token;        /* --token; NULL */
 	const char       *observer_token; /* --observer-token; NULL */
 	char              proxy[48];    /* --trust-proxy, as inet_ntop prints it; "" */
-	const char       *origins[17];  /* --allow-origin, several; ends with NULL */
+	const char       *origins[TR_OPTIONS_SEVERAL_MAX + 1]; /* --allow-origin, several; ends with NULL */
 	enum tr_log_level log_level;
 	bool              log_json;
 	bool              insecure, no_supervise, show_errors;
