@@ -71,9 +71,9 @@ test("anybody chooses the agent's mode and model, and everybody sees what is cho
 	await ann.at("choose-model").waitFor();
 	await ann.picture("desktop-choosers");
 	await ann.at("choose-model").selectOption({ label: "large" });
-	await bob.sees(() => document.querySelector("[data-testid=choose-model]").selectedOptions[0].label === "large");
+	await bob.sees(() => document.querySelector("[data-testid=choose-model]")?.selectedOptions[0].label === "large");
 	await bob.at("choose-mode").selectOption({ index: 1 });
-	await ann.sees(() => document.querySelector("[data-testid=choose-mode]").selectedIndex === 1);
+	await ann.sees(() => document.querySelector("[data-testid=choose-mode]")?.selectedIndex === 1);
 	await bob.say("!chosen");
 	await ann.turnsEnd(2);
 	assert.match((await ann.conversation())[1].said, /large/);

@@ -117,15 +117,13 @@ testEach("errors come with group, code, message and metadata, by HTTP and live",
 
 testEach("an actor with more unanswered calls than it may have refuses the next, and that one did not run", async (stage, { doorActor }) => {
 	const handle = doorActor.getOrCreate(["k"]);
-
-	await handle.ran();
 	const conn = handle.connect();
+	const calls = Array.from({ length: 1100 }, () => conn.hang());
+	const refused = await Promise.all(calls.slice(1024).map(failureOf)); /* nobody else calls meanwhile: 1,024 fit */
 
-	await conn.ran();
-	const waiting = Array.from({ length: 1100 }, () => conn.hang()); /* 1,024 fit, whoever else calls meanwhile */
-
-	waiting.forEach((call) => call.catch(() => {}));
-	await poll(20, async () => (await failureOf(handle.failWith("told"))).code === "overloaded");
+	assert.deepEqual(new Set(refused.map(named)), new Set(["actor.overloaded"]));
+	calls.slice(0, 1024).forEach((call) => call.catch(() => {}));
+	assert.equal(named(await failureOf(handle.failWith("told"))), "actor.overloaded");
 	assert.equal(named(await failureOf(conn.ran())), "actor.overloaded");
 	assert.equal(named(await failureOf(handle.ran())), "actor.overloaded");
 	await conn.dispose();
