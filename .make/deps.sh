@@ -142,6 +142,9 @@ npm_folder clients/demo "the sandbox-agent and the demonstration agent" npm
 if [ "$what" = test ]; then
 	newer_node
 	npm_folder tests/e2e "the end-to-end tests" newer_npm
+	ls tests/e2e/node_modules/node-linux-*/bin/node >/dev/null 2>&1 ||
+		give_up "there is no Node.js 22 in tests/e2e/node_modules, which npm should have put there. (Was it told to leave out optional
+packages?) Remove tests/e2e/node_modules, then try again."
 	npm_folder tests/providers "the end-to-end tests of providers" newer_npm
 fi
 ls clients/demo/node_modules/@sandbox-agent/cli-linux-*/bin/sandbox-agent >/dev/null 2>&1 ||

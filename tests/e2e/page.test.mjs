@@ -2,6 +2,7 @@
 /* The page that Troupe serves, in headless Chromium, as people use it. Pictures of it are in build/e2e afterwards. */
 
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { DESKTOP, PHONE, Person } from "./kit/page.mjs";
 import { ROOT } from "./kit/process.mjs";
 import { test } from "./kit/stage.mjs";
@@ -22,16 +23,20 @@ for (const [device, looks] of Object.entries({ desktop: DESKTOP, phone: PHONE })
 		const bob = await Person.join(stage, troupe, "Bob", "42", looks);
 
 		await Promise.all([ann.present("Ann", "Bob"), bob.present("Ann", "Bob")]);
-		await ann.say("!chunks 60 25");
-		await bob.sees(() => document.querySelector("[data-testid=user-message]")?.innerText.includes("!chunks 60 25"));
+		const go = stage.folder("go");
+		const prompt = `!chunks 60 25 ${go}`;
+
+		await ann.say(prompt);
+		await bob.sees((text) => document.querySelector("[data-testid=user-message]")?.innerText.includes(text), prompt);
 		await bob.sees(() => document.querySelector(".said")?.innerText.includes("chunk 5 "));
 		assert.ok(!(await bob.conversation())[0].said.includes("chunk 60"), "it is still streaming");
 		assert.equal(await bob.at("working").count(), 1);
 		await bob.picture(`${device}-streaming`);
 		await bob.say("and I?");
+		writeFileSync(go, "");
 		await Promise.all([ann.turnsEnd(2), bob.turnsEnd(2)]);
 		const told = [
-			{ user: "Ann", text: "!chunks 60 25", said: words(60) },
+			{ user: "Ann", text: prompt, said: words(60) },
 			{ user: "Bob", text: "and I?", said: "You said: and I?." },
 		];
 

@@ -123,8 +123,12 @@ async function permission(session, number, options = permissionOptions) {
 
 const ANSWERED = Symbol("the act has answered by itself");
 const acts = {
-  "!chunks": async (session, [count, ms], wait) => {
-    for (let i = 1; i <= Number(count); i++) { say(session, `chunk ${i} `); if (ms) await wait(Number(ms)); }
+  "!chunks": async (session, [count, ms, file], wait) => { // the last one when there is such a file
+    for (let i = 1; i <= Number(count); i++) {
+      while (file && i === Number(count) && !fs.existsSync(file)) await wait(20);
+      say(session, `chunk ${i} `);
+      if (ms) await wait(Number(ms));
+    }
   },
   "!burst": async (session, [count, bytes = 0]) => { // as fast as the pipe takes them
     const text = (i) => `b${i} ` + "x".repeat(Number(bytes));
