@@ -5,15 +5,11 @@
 #include <string.h>
 
 #include "proto/json.h"
-
-static struct troupe_text text_of(const char *text)
-{
-	return (struct troupe_text){ text, strlen(text) };
-}
+#include "proto/text.h"
 
 static void put_string(struct tr_bytes *out, const char *text)
 {
-	tr_json_put_string(out, text_of(text));
+	tr_json_put_string(out, tr_text_from(text));
 }
 
 /* `{"jsonrpc":"2.0","id":"...","method":"...","params":{`: the caller writes the params, then ends them. */

@@ -13,6 +13,7 @@
 #include "proto/date.h"
 #include "proto/json.h"
 #include "proto/key.h"
+#include "proto/text.h"
 #include "proto/troupe_errors.h"
 
 #define DEPTH_MAX 512 /* nested deeper is no value that any decoder of ours has made */
@@ -72,7 +73,7 @@ void tr_cbor_put_text(struct tr_bytes *out, struct troupe_text text)
 
 static void put_literal(struct tr_bytes *out, const char *text)
 {
-	tr_cbor_put_text(out, (struct troupe_text){ text, strlen(text) });
+	tr_cbor_put_text(out, tr_text_from(text));
 }
 
 static void put_double(struct tr_bytes *out, double v)

@@ -12,6 +12,7 @@
 #include "proto/client.h"
 #include "proto/json.h"
 #include "proto/key.h"
+#include "proto/text.h"
 #include "proto/troupe_errors.h"
 
 #define PUT(out, literal) tr_bytes_put(out, literal, sizeof(literal) - 1)
@@ -423,7 +424,7 @@ static int cbor_sent(struct tr_bytes *out, const char *status, struct troupe_val
 		error = cbor_value(out, response);
 	}
 	PUT(out, "\x66" "status");
-	tr_cbor_put_text(out, (struct troupe_text){ status, strlen(status) });
+	tr_cbor_put_text(out, tr_text_from(status));
 	return error;
 }
 
@@ -432,7 +433,7 @@ static int bare_sent(struct tr_bytes *out, const char *status, struct troupe_val
 	bool has_response = kind_of(response) != TR_UNDEFINED;
 
 	tr_bare_put_u16(out, BARE_VERSION);
-	tr_bare_put_text(out, (struct troupe_text){ status, strlen(status) });
+	tr_bare_put_text(out, tr_text_from(status));
 	tr_bytes_put_byte(out, has_response);
 	return has_response ? bare_value(out, response) : 0;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "proto/key.h"
+#include "proto/text.h"
 #include "proto/troupe_errors.h"
 
 #define INTEGER_MAX ((int64_t)1 << 53) /* what JavaScript's numbers hold exactly */
@@ -339,7 +340,7 @@ static void put_field(struct tr_bytes *out, const struct troupe_field *f, const 
 	case TROUPE_DOUBLE: tr_put_float(out, *(const double *)at); break;
 	case TROUPE_CSTRING:
 		s = *(const char *const *)at;
-		put_text(out, (struct troupe_text){ s, strlen(s) });
+		put_text(out, tr_text_from(s));
 		break;
 	case TROUPE_TEXT:   put_text(out, *(const struct troupe_text *)at); break;
 	case TROUPE_VALUE:  tr_put_value(out, *(const struct troupe_value *)at); break;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/text.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
@@ -178,7 +179,7 @@ static int drop_turn(struct troupe_actor *a, void *arg)
 
 static void run(struct troupe_actor *a, const struct troupe_alarm *al)
 {
-	const struct troupe_action *action = tr_kind_action(a->kind, (struct troupe_text){ al->action, strlen(al->action) });
+	const struct troupe_action *action = tr_kind_action(a->kind, tr_text_from(al->action));
 	int64_t id = al->id;
 	struct troupe_call *c;
 
@@ -339,7 +340,7 @@ static int64_t next_id(struct tr_core *core)
 int troupe_schedule(struct troupe_actor *a, int64_t at_ms, const char *action, struct troupe_value args, int64_t *id)
 {
 	struct tr_core *core = a->core;
-	struct troupe_text name = { action, strlen(action) };
+	struct troupe_text name = tr_text_from(action);
 	struct tr_bytes stored = { 0 };
 	struct tr_alarm *al;
 	struct set *s;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The heart's life, the control routes, and the drain. */
+#include "proto/text.h"
 #include "runtime/core/core.h"
 
 #include <assert.h>
@@ -226,11 +227,6 @@ static void on_row_committed(void *arg, int rc)
 	free(r);
 }
 
-static struct troupe_text text_of(const char *s)
-{
-	return (struct troupe_text){ s, strlen(s) };
-}
-
 static void fail_request(struct request *r, struct tr_fault *fault)
 {
 	struct tr_failure f = tr_fault_failure(fault, NULL);
@@ -248,10 +244,10 @@ static void answer_request(struct request *r, const struct tr_actor_row *row, st
 	w->request = r;
 	w->created = created;
 	w->row = *row;
-	w->row.id = tr_pool_text(&w->pool, text_of(row->id));
-	w->row.name = tr_pool_text(&w->pool, text_of(row->name));
-	w->row.key = tr_pool_text(&w->pool, text_of(row->key));
-	w->row.namespace = tr_pool_text(&w->pool, text_of(row->namespace));
+	w->row.id = tr_pool_text(&w->pool, tr_text_from(row->id));
+	w->row.name = tr_pool_text(&w->pool, tr_text_from(row->name));
+	w->row.key = tr_pool_text(&w->pool, tr_text_from(row->key));
+	w->row.namespace = tr_pool_text(&w->pool, tr_text_from(row->namespace));
 	held = tr_ledger_hold(&r->core->ledger, TR_RELEASE_AFTER, a);
 	held->after.then = on_row_committed;
 	held->after.arg = w;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/record.h"
+#include "proto/text.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
@@ -116,7 +117,7 @@ static struct tr_frame *frame_for(struct tr_core *core, struct tr_event *e, enum
 	struct tr_frame **f = &e->frames[encoding];
 
 	if (!*f)
-		*f = tr_event_frame(core, encoding, (struct troupe_text){ e->name, strlen(e->name) },
+		*f = tr_event_frame(core, encoding, tr_text_from(e->name),
 		                    (struct troupe_value){ e->data, e->size });
 	return *f;
 }
@@ -306,7 +307,7 @@ int troupe_send(struct troupe_peer *p, const char *name, const struct troupe_rec
 	if (!p->actor || !p->conn)
 		return 0; /* an HTTP call hears no events */
 	tr_record_encode(r, from, 0, &data);
-	f = tr_event_frame(p->actor->core, p->conn->encoding, (struct troupe_text){ name, strlen(name) }, tr_bytes_value(&data));
+	f = tr_event_frame(p->actor->core, p->conn->encoding, tr_text_from(name), tr_bytes_value(&data));
 	tr_bytes_free(&data);
 	if (!f)
 		return TROUPE_EINTERNAL;

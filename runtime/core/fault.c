@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a code and a sentence to what the client is told. */
+#include "proto/text.h"
 #include "runtime/core/fault.h"
 
 #include <stdio.h>
@@ -40,20 +41,15 @@ void tr_fault_clear(struct tr_fault *f)
 	*f = (struct tr_fault){ 0 };
 }
 
-static struct troupe_text text_of(const char *s)
-{
-	return (struct troupe_text){ s, strlen(s) };
-}
-
 struct tr_failure tr_fault_failure(const struct tr_fault *f, const struct tr_client_actor *actor)
 {
 	const struct troupe_error_info *info = troupe_error_info(f->error);
 
 	return (struct tr_failure){
 		.error    = info->error,
-		.group    = text_of(f->user_group ? f->user_group : info->group),
-		.code     = text_of(f->user_code ? f->user_code : info->code),
-		.message  = text_of(f->message ? f->message : info->sentence),
+		.group    = tr_text_from(f->user_group ? f->user_group : info->group),
+		.code     = tr_text_from(f->user_code ? f->user_code : info->code),
+		.message  = tr_text_from(f->message ? f->message : info->sentence),
 		.metadata = tr_bytes_value(&f->metadata),
 		.status   = info->status,
 		.actor    = actor,

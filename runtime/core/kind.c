@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/key.h"
+#include "proto/text.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
@@ -19,7 +20,7 @@ static int by_name(const void *a, const void *b)
 
 static bool name_ok(const char *name)
 {
-	return name && tr_name_plain((struct troupe_text){ name, strlen(name) }, TR_NAME_BYTES_MAX);
+	return name && tr_name_plain(tr_text_from(name), TR_NAME_BYTES_MAX);
 }
 
 static const char *record_fault(const struct troupe_record *r, size_t struct_size)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages in an actor's queues: how they come, wait and go. Who gets them is in queue_work.c. */
+#include "proto/text.h"
 #include "runtime/core/queue.h"
 
 #include <assert.h>
@@ -429,7 +430,7 @@ int tr_queue_send(struct troupe_actor *a, const struct troupe_queue *queue, stru
 int troupe_queue_send_wait(struct troupe_actor *a, const char *name, struct troupe_value body, int64_t timeout_ms,
                            int (*on_done)(struct troupe_actor *a, void *arg, int rc, struct troupe_value response), void *arg)
 {
-	const struct troupe_queue *queue = tr_kind_queue(a->kind, (struct troupe_text){ name, strlen(name) });
+	const struct troupe_queue *queue = tr_kind_queue(a->kind, tr_text_from(name));
 
 	if (!queue)
 		return troupe_refuse(a, TROUPE_EINVAL, "there is no queue \"%s\"", name);

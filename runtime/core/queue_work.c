@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who gets an actor's messages. All of it is work done from the loop, a step at a time, each step a turn of the actor at most:
  * ends are told to those who wait, takes get what they asked for, queues with run are worked off. */
+#include "proto/text.h"
 #include "runtime/core/queue.h"
 
 #include <assert.h>
@@ -162,7 +163,7 @@ static int find_queues(struct troupe_actor *a, const char *const *names, const s
 		return 0;
 	*ret = tr_alloc((count + 1) * sizeof **ret);
 	for (size_t i = 0; i < count; i++) {
-		const struct troupe_queue *queue = tr_kind_queue(a->kind, (struct troupe_text){ names[i], strlen(names[i]) });
+		const struct troupe_queue *queue = tr_kind_queue(a->kind, tr_text_from(names[i]));
 
 		if (!queue || queue->run) {
 			free(*ret);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "proto/text.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
 
@@ -34,8 +35,8 @@ static int set_head(struct troupe_call *c, int status, const struct troupe_heade
 	copies = tr_pool_alloc(&c->pool, (count + 1) * sizeof *copies);
 	for (size_t i = 0; i < count; i++)
 		copies[i] = (struct troupe_header){
-			.name = tr_pool_text(&c->pool, (struct troupe_text){ headers[i].name, strlen(headers[i].name) }),
-			.value = tr_pool_text(&c->pool, (struct troupe_text){ headers[i].value, strlen(headers[i].value) }),
+			.name = tr_pool_text(&c->pool, tr_text_from(headers[i].name)),
+			.value = tr_pool_text(&c->pool, tr_text_from(headers[i].value)),
 		};
 	c->response = (struct tr_raw_response){ .status = status, .headers = copies, .header_count = count };
 	return 0;

@@ -19,7 +19,7 @@ static const struct tr_key_limits key_limits = { TR_KEY_PART_BYTES_MAX, TR_KEY_B
 static void put_member(struct tr_bytes *json, const char *before, const char *text)
 {
 	tr_bytes_put_text(json, before);
-	tr_json_put_string(json, tr_text(text, strlen(text)));
+	tr_json_put_string(json, tr_text_from(text));
 }
 
 void tr_put_row(struct tr_bytes *json, const struct tr_actor_row *row)

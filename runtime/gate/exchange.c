@@ -188,19 +188,14 @@ static void answer_error(struct tr_exchange *x, int status, enum tr_encoding enc
 	tr_bytes_free(&body);
 }
 
-static struct troupe_text text_of(const char *text)
-{
-	return tr_text(text, strlen(text));
-}
-
 void tr_exchange_fail(struct tr_exchange *x, int error, const char *message)
 {
 	const struct troupe_error_info *info = troupe_error_info(error);
 
 	answer_error(x, info->status, TR_ENC_JSON, &(struct tr_client_error){
-		.group = text_of(info->group),
-		.code = text_of(info->code),
-		.message = text_of(message ? message : info->sentence),
+		.group = tr_text_from(info->group),
+		.code = tr_text_from(info->code),
+		.message = tr_text_from(message ? message : info->sentence),
 	});
 }
 
@@ -224,9 +219,9 @@ void tr_exchange_fail_http(struct tr_exchange *x, int status, const char *messag
 {
 	x->close = true;
 	answer_error(x, status, TR_ENC_JSON, &(struct tr_client_error){
-		.group = text_of("request"),
-		.code = text_of(http_code(status)),
-		.message = text_of(message),
+		.group = tr_text_from("request"),
+		.code = tr_text_from(http_code(status)),
+		.message = tr_text_from(message),
 	});
 }
 

@@ -170,12 +170,12 @@ static const char *put_headers(struct tr_exchange *x, const struct tr_raw_respon
 	const char *type = NULL;
 
 	for (size_t i = 0; i < r->header_count; i++) {
-		struct troupe_text name = tr_text(r->headers[i].name, strlen(r->headers[i].name));
+		struct troupe_text name = tr_text_from(r->headers[i].name);
 
 		if (tr_text_is_nocase(name, "content-type"))
 			type = r->headers[i].value;
 		else if (!tr_header_is_ours(name) && !tr_text_is_nocase(name, "content-length"))
-			tr_exchange_header(x, r->headers[i].name, tr_text(r->headers[i].value, strlen(r->headers[i].value)));
+			tr_exchange_header(x, r->headers[i].name, tr_text_from(r->headers[i].value));
 	}
 	return type;
 }

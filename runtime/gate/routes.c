@@ -15,14 +15,14 @@ bool tr_method_fits(struct tr_exchange *x, const struct tr_http_head *head, cons
 
 	if (tr_text_is(head->method, method) || (get && tr_text_is(head->method, "HEAD")))
 		return true;
-	tr_exchange_header(x, "Allow", tr_text(allowed, strlen(allowed)));
+	tr_exchange_header(x, "Allow", tr_text_from(allowed));
 	tr_exchange_fail(x, TROUPE_EMETHOD, NULL);
 	return false;
 }
 
 static bool is_token(struct troupe_text shown, const char *token)
 {
-	return token && shown.data && tr_text_same_secret(shown, tr_text(token, strlen(token)));
+	return token && shown.data && tr_text_same_secret(shown, tr_text_from(token));
 }
 
 bool tr_token_fits(struct tr_exchange *x, struct troupe_text shown)
@@ -38,7 +38,7 @@ void tr_put_metadata(struct tr_bytes *json, const struct tr_gate *gate, const st
 	const char *version = gate->o.version;
 
 	tr_bytes_put_text(json, "{\"runtime\":\"troupe\",\"version\":");
-	tr_json_put_string(json, tr_text(version, strlen(version)));
+	tr_json_put_string(json, tr_text_from(version));
 	if (row) {
 		tr_bytes_put_text(json, ",\"actor\":");
 		tr_put_row(json, row);
@@ -71,7 +71,7 @@ static void answer_health(struct tr_exchange *x)
 static void answer_file(struct tr_exchange *x, const struct tr_http_head *head, const struct tr_page_file *file)
 {
 	tr_bytes_put_text(&x->headers, tr_page_headers);
-	tr_exchange_header(x, "ETag", tr_text(file->etag, strlen(file->etag)));
+	tr_exchange_header(x, "ETag", tr_text_from(file->etag));
 	if (tr_page_matches(file, tr_http_header(head, "if-none-match")))
 		tr_exchange_answer(x, 304, NULL, NULL, 0);
 	else

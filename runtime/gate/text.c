@@ -29,7 +29,7 @@ bool tr_text_same_nocase(struct troupe_text a, struct troupe_text b)
 
 bool tr_text_is_nocase(struct troupe_text t, const char *what)
 {
-	return tr_text_same_nocase(t, tr_text(what, strlen(what)));
+	return tr_text_same_nocase(t, tr_text_from(what));
 }
 
 bool tr_text_begins(struct troupe_text t, const char *prefix)

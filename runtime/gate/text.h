@@ -3,17 +3,7 @@
 #ifndef TR_GATE_TEXT_H
 #define TR_GATE_TEXT_H
 
-#include "proto/bytes.h"
-#include "proto/troupe_record.h"
-
-static inline struct troupe_text tr_text(const void *data, size_t size)
-{
-	return (struct troupe_text){ data, size };
-}
-static inline struct troupe_text tr_text_of(const struct tr_bytes *b)
-{
-	return (struct troupe_text){ (const char *)b->data, b->size };
-}
+#include "proto/text.h"
 
 bool tr_text_is(struct troupe_text t, const char *what);        /* to the byte */
 bool tr_text_is_nocase(struct troupe_text t, const char *what); /* ASCII letters without case */

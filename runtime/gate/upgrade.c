@@ -150,7 +150,7 @@ static void run_upgrade(struct tr_exchange *x, const struct tr_http_head *head, 
 	up.request.plain = x->wish == TR_WISH_WEBSOCKET;
 	tr_asked_init(&asked, x, head, tr_text(NULL, 0));
 	up.request.request = &asked.request;
-	up.address = tr_text(client->address, strlen(client->address));
+	up.address = tr_text_from(client->address);
 	fd = tr_http_conn_release(client->conn, &rest);
 	up.rest = rest.data;
 	up.rest_size = rest.size;

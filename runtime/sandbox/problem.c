@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server's problem documents, as one table. */
+#include "proto/text.h"
 #include "runtime/sandbox/problem.h"
 
 #include <stdio.h>
@@ -79,7 +80,7 @@ void tr_problem_read(const struct tr_http_answer *answer, struct tr_problem *ret
 	*ret = (struct tr_problem){ .kind = TR_PROBLEM_NONE, .status = answer->status };
 	if (answer->end != TR_HTTP_DONE) {
 		ret->kind = answer->end == TR_HTTP_NOT_SENT ? TR_PROBLEM_NOT_SENT : TR_PROBLEM_UNSURE;
-		tr_words(ret->words, sizeof ret->words, (struct troupe_text){ answer->why, strlen(answer->why) });
+		tr_words(ret->words, sizeof ret->words, tr_text_from(answer->why));
 		return;
 	}
 	if (answer->status >= 200 && answer->status <= 299)

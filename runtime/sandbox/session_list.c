@@ -7,6 +7,7 @@
  * that were logged before there was an index are looked for in the log, from where they cannot lie before.
  *
  * The store may answer at once or later: `advance` goes on as long as answers are there, without recursion. */
+#include "proto/text.h"
 #include "runtime/sandbox/session.h"
 
 #include <inttypes.h>
@@ -420,7 +421,7 @@ int tr_list_sessions(struct troupe_call *call, const char *cursor, uint32_t limi
 	l = tr_call_alloc(call, sizeof *l);
 	page_init(&l->page, call, limit);
 	size = snprintf(after, sizeof after, SESSIONS "%.100s", cursor ? cursor : "");
-	tr_actor_scan_after(troupe_call_actor(call), (struct troupe_text){ SESSIONS, strlen(SESSIONS) },
+	tr_actor_scan_after(troupe_call_actor(call), tr_text_from(SESSIONS),
 	                    (struct troupe_text){ after, (size_t)size }, limit + 1, on_session, l);
 	return TROUPE_LATER;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Permission requests are state, not a question to somebody: stored, told, answered by whoever is first (spec 5.6). An
  * answer stays stored until the sandbox has taken it; a second one is harmless, so it is said again when in doubt. */
+#include "proto/text.h"
 #include "runtime/sandbox/session.h"
 
 #include <stdio.h>
@@ -211,7 +212,7 @@ static void put_short_member(struct tr_bytes *json, struct troupe_text object, c
 	if (!tr_acp_short(object, name, text, sizeof text))
 		return;
 	tr_bytes_printf(json, "\"%s\":", name);
-	tr_json_put_string(json, (struct troupe_text){ text, strlen(text) });
+	tr_json_put_string(json, tr_text_from(text));
 	tr_bytes_put_text(json, ",");
 }
 

@@ -6,6 +6,7 @@
  * Every step is an item in the commit that tells of it, so after any restart each prompt stands where it was last
  * told to stand. A prompt is sent after the commit that says so; whether it was sent when we died is then not known,
  * and decided by what the stream brings (spec 5.4). */
+#include "proto/text.h"
 #include "runtime/sandbox/session.h"
 
 #include <stdio.h>
@@ -510,7 +511,7 @@ static bool too_large(const char *text, struct troupe_value content)
 	struct tr_bytes json = { .max = TR_PROMPT_BYTES_MAX };
 	bool large;
 
-	tr_json_put_string(&json, (struct troupe_text){ text, strlen(text) });
+	tr_json_put_string(&json, tr_text_from(text));
 	if (content.size > 0)
 		tr_json_encode(&json, content, TR_JSON_PLAIN);
 	large = json.failed || json.size > TR_PROMPT_BYTES_MAX - 2048;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store is arrays, the clock is a number, a peer is a list of texts. */
+#include "proto/text.h"
 #include "tests/kit/world.h"
 
 #include <assert.h>
@@ -707,7 +708,7 @@ static void comes(struct tr_someone *p, struct tr_world *w, const char *name, co
 	tr_key_from_query(&canonical, (struct troupe_text){ key, key ? strlen(key) : 0 }, &limits);
 	rq.to.key = (struct troupe_text){ tr_bytes_text(&canonical), canonical.size };
 	if (params) {
-		int rc = tr_json_decode(&packed, (struct troupe_text){ params, strlen(params) }, TR_JSON_PLAIN, 16, NULL);
+		int rc = tr_json_decode(&packed, tr_text_from(params), TR_JSON_PLAIN, 16, NULL);
 
 		assert(rc == 0);
 		rq.params = tr_bytes_value(&packed);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stateless actions and the control routes, as the gate uses them. */
 #include "tests/kit/test.h"
+#include "proto/text.h"
 #include "tests/kit/world.h"
 #include "tests/unit/core/kinds.h"
 
@@ -47,7 +48,7 @@ static struct tr_http_call *calls(struct answer *a, const char *key, bool create
 
 	*a = (struct answer){ .came = false };
 	if (params)
-		tr_json_decode(&packed, (struct troupe_text){ params, strlen(params) }, TR_JSON_PLAIN, 8, NULL);
+		tr_json_decode(&packed, tr_text_from(params), TR_JSON_PLAIN, 8, NULL);
 	rq.params = tr_bytes_value(&packed);
 	call = tr_core_action(w.core, &rq, on_answer, a);
 	tr_bytes_free(&packed);
@@ -348,7 +349,7 @@ static struct tr_address probe_in(const char *namespace, const char *key)
 {
 	struct tr_address to = probe_at(key, true);
 
-	to.namespace = (struct troupe_text){ namespace, strlen(namespace) };
+	to.namespace = tr_text_from(namespace);
 	return to;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What actors owe others outlives them, and whoever pays it is told. */
 #include "tests/kit/test.h"
+#include "proto/text.h"
 #include "tests/kit/world.h"
 
 #include "runtime/core/actor.h"
@@ -61,7 +62,7 @@ static void on_item(void *arg, int rc, struct troupe_text key, struct troupe_val
 static const char *items(void)
 {
 	payer.items[0] = '\0';
-	tr_core_scan(payer.core, (struct troupe_text){ TR_OWED, strlen(TR_OWED) }, on_item, NULL);
+	tr_core_scan(payer.core, tr_text_from(TR_OWED), on_item, NULL);
 	return payer.items;
 }
 

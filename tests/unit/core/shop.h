@@ -4,6 +4,7 @@
 #define TR_TESTS_UNIT_CORE_SHOP_H
 
 #include "tests/kit/test.h"
+#include "proto/text.h"
 #include "tests/kit/world.h"
 
 #include "proto/json.h"
@@ -42,7 +43,7 @@ static inline struct troupe_value shop_value(struct tr_bytes *packed, const char
 {
 	tr_bytes_clear(packed);
 	if (json)
-		assert_int_equal(tr_json_decode(packed, (struct troupe_text){ json, strlen(json) }, TR_JSON_COMPAT, 8, NULL), 0);
+		assert_int_equal(tr_json_decode(packed, tr_text_from(json), TR_JSON_COMPAT, 8, NULL), 0);
 	return tr_bytes_value(packed);
 }
 

@@ -21,7 +21,7 @@ static int parse(const char *url)
 
 	free(copy);
 	copy = strdup(url);
-	query = tr_text(copy, strlen(copy));
+	query = tr_text_from(copy);
 	tr_text_split(&query, '?', &path);
 	tr_target_fini(&target);
 	return tr_target_parse(&target, path, query, &why);
@@ -194,7 +194,7 @@ TEST(an_address_can_be_given_by_header)
 static enum tr_wish wish(const char *path, const char *name)
 {
 	struct tr_bytes decoded = { 0 };
-	enum tr_wish w = tr_wish_of(tr_text(path, strlen(path)), &decoded);
+	enum tr_wish w = tr_wish_of(tr_text_from(path), &decoded);
 
 	assert_string_equal(tr_bytes_text(&decoded), name);
 	tr_bytes_free(&decoded);
@@ -250,7 +250,7 @@ TEST(recorded_keys_reach_one_actor_on_both_routes)
 		assert_int_equal(parse(json_string_value(json_object_get(key, "gateway_target"))), 0);
 		assert_true(target.create);
 		assert_bytes(target.name, "w");
-		assert_int_equal(tr_key_from_control(&canonical, tr_text(serialised, strlen(serialised)), &limits), 0);
+		assert_int_equal(tr_key_from_control(&canonical, tr_text_from(serialised), &limits), 0);
 		assert_bytes(target.key, tr_bytes_text(&canonical));
 		tr_bytes_free(&canonical);
 	}

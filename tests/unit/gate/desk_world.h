@@ -110,9 +110,9 @@ static inline struct tr_failure failure_of(int error)
 
 	return (struct tr_failure){
 		.error = error,
-		.group = tr_text(info->group, strlen(info->group)),
-		.code = tr_text(info->code, strlen(info->code)),
-		.message = tr_text(info->sentence, strlen(info->sentence)),
+		.group = tr_text_from(info->group),
+		.code = tr_text_from(info->code),
+		.message = tr_text_from(info->sentence),
 		.status = info->status,
 	};
 }
@@ -235,10 +235,10 @@ static inline void put_headers(char to[2000], const struct troupe_request *rq)
 
 static inline void core_is_asked(const struct troupe_request *rq)
 {
-	copy(core.method, tr_text(rq->method, strlen(rq->method)));
-	copy(core.path, tr_text(rq->path, strlen(rq->path)));
-	copy(core.url, tr_text(rq->url, strlen(rq->url)));
-	copy(core.address, tr_text(rq->address, strlen(rq->address)));
+	copy(core.method, tr_text_from(rq->method));
+	copy(core.path, tr_text_from(rq->path));
+	copy(core.url, tr_text_from(rq->url));
+	copy(core.address, tr_text_from(rq->address));
 	put_headers(core.headers, rq);
 }
 
@@ -385,8 +385,8 @@ void tr_ws_adopt(struct tr_ws *w, int fd, const struct tr_ws_upgrade *up)
 	ws.observes = up->request.to.observes;
 	ws.encoding = up->request.encoding;
 	ws.plain = up->request.plain;
-	copy(ws.path, tr_text(up->request.request->path, strlen(up->request.request->path)));
-	copy(ws.url, tr_text(up->request.request->url, strlen(up->request.request->url)));
+	copy(ws.path, tr_text_from(up->request.request->path));
+	copy(ws.url, tr_text_from(up->request.request->url));
 	put_headers(ws.headers, up->request.request);
 	copy(ws.key, up->key);
 	copy(ws.id, up->request.to.id);

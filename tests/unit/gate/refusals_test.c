@@ -2,12 +2,13 @@
 /* How long refused addresses are held. */
 #include "tests/kit/test.h"
 
+#include "proto/text.h"
 #include "runtime/base/limits.h"
 #include "runtime/gate/refusals.h"
 
 static struct tr_refusal_key who(struct tr_refusals *r, const char *address)
 {
-	return tr_refusal_key(r, (struct troupe_text){ address, strlen(address) });
+	return tr_refusal_key(r, tr_text_from(address));
 }
 
 static int delay(struct tr_refusals *r, const char *address, int64_t now_ms)

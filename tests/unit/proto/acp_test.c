@@ -4,11 +4,12 @@
 
 #include "proto/acp.h"
 #include "proto/json.h"
+#include "proto/text.h"
 
 static struct troupe_text text(const char *t)
 {
-	assert_int_equal(tr_json_check((struct troupe_text){ t, strlen(t) }, 127, NULL), 0);
-	return (struct troupe_text){ t, strlen(t) };
+	assert_int_equal(tr_json_check(tr_text_from(t), 127, NULL), 0);
+	return tr_text_from(t);
 }
 
 static struct tr_acp read_envelope(const char *json)

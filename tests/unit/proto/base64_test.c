@@ -4,11 +4,7 @@
 
 #include "proto/key.h"
 #include "proto/troupe_errors.h"
-
-static struct troupe_text text(const char *s)
-{
-	return (struct troupe_text){ s, strlen(s) };
-}
+#include "tests/kit/text.h"
 
 static void gives(int decode(struct tr_bytes *, struct troupe_text), const char *from, const char *expected)
 {

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the server says, at its edges: no message goes out which a client would drop, and half a message never does.
  * What the official server says is replayed in client_vectors_test.c. */
+#include "tests/kit/text.h"
 #include "tests/unit/proto/recorded.h"
 
 #include "proto/client.h"
 #include "proto/troupe_errors.h"
 
 #define DEPTH 64
-
-static struct troupe_text text(const char *s)
-{
-	return (struct troupe_text){ s, strlen(s) };
-}
 
 static struct troupe_value packed(const char *bytes, size_t size)
 {

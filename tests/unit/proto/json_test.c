@@ -6,14 +6,10 @@
 
 #include "proto/json.h"
 #include "proto/troupe_errors.h"
+#include "tests/kit/text.h"
 #include "tests/unit/proto/js.h"
 
 #define DEPTH 8
-
-static struct troupe_text text(const char *s)
-{
-	return (struct troupe_text){ s, strlen(s) };
-}
 
 static void decode(struct tr_bytes *out, const char *json, enum tr_json_mode mode)
 {

@@ -4,13 +4,9 @@
 
 #include "proto/json.h"
 #include "proto/value.h"
+#include "tests/kit/text.h"
 
 #define DEPTH 8
-
-static struct troupe_text text(const char *s)
-{
-	return (struct troupe_text){ s, strlen(s) };
-}
 
 static void encodes(const struct tr_bytes *packed, enum tr_json_mode mode, const char *want)
 {

@@ -6,13 +6,9 @@
 
 #include "proto/key.h"
 #include "proto/troupe_errors.h"
+#include "tests/kit/text.h"
 
 static const struct tr_key_limits limits = { .part_max = 128, .key_max = 1024 };
-
-static struct troupe_text text(const char *s)
-{
-	return (struct troupe_text){ s, strlen(s) };
-}
 
 static void control_gives(const char *serialised, const char *canonical)
 {

@@ -10,6 +10,7 @@
 #include "proto/json.h"
 #include "proto/key.h"
 #include "proto/troupe_errors.h"
+#include "tests/kit/text.h"
 
 static char *page;   /* as it is */
 static char *dense;  /* without white space */
@@ -47,11 +48,6 @@ static int close_page(void **state)
 	(void)state;
 	free(dense);
 	return 0;
-}
-
-static struct troupe_text text(const char *s)
-{
-	return (struct troupe_text){ s, strlen(s) };
 }
 
 /* What was encoded stands on the page: json as it is, the others in hex. Empties `out`. */

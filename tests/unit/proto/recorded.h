@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "proto/key.h"
+#include "proto/text.h"
 #include "proto/value.h"
 
 /* Unit tests run at the root of the tree. */
@@ -71,7 +72,7 @@ static inline bool recorded_put_form(struct tr_bytes *out, json_t *v)
 	} else if (!strcmp(tag, "$Uint8Array")) {
 		struct tr_bytes bytes = { 0 };
 
-		assert_int_equal(tr_base64_decode(&bytes, (struct troupe_text){ text, strlen(text) }), 0);
+		assert_int_equal(tr_base64_decode(&bytes, tr_text_from(text)), 0);
 		tr_put_bin(out, bytes.data, bytes.size);
 		tr_bytes_free(&bytes);
 	} else {

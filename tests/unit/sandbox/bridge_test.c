@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bridge's side in C, against Node processes that misbehave: each test writes the script that it wants. */
 #include "tests/kit/test.h"
+#include "proto/text.h"
 #include "tests/kit/tmpdir.h"
 
 #include <signal.h>
@@ -15,7 +16,7 @@
 
 static bool read_line(const char *line, struct tr_bridge_reply *r)
 {
-	return tr_bridge_read((struct troupe_text){ line, strlen(line) }, r);
+	return tr_bridge_read(tr_text_from(line), r);
 }
 
 TEST(an_answer_is_read_whole)
@@ -75,9 +76,9 @@ TEST(options_are_an_object_of_objects)
 	static const char *const good[] = { "{}", "{\"a\":{}}", "{ \"daytona\": { \"image\": \"x\" }, \"e2b\": {} }" };
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		assert_non_null(tr_bridge_options_check((struct troupe_text){ bad[i], strlen(bad[i]) }));
+		assert_non_null(tr_bridge_options_check(tr_text_from(bad[i])));
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-		assert_null(tr_bridge_options_check((struct troupe_text){ good[i], strlen(good[i]) }));
+		assert_null(tr_bridge_options_check(tr_text_from(good[i])));
 }
 
 /* ------------------------------------------------------------------ a process */

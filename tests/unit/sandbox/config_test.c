@@ -7,6 +7,7 @@
 #include "proto/json.h"
 #include "runtime/base/limits.h"
 #include "runtime/sandbox/config.h"
+#include "tests/kit/text.h"
 
 static const char result[] =
 	"{\"sessionId\":\"s\",\"modes\":{\"currentModeId\":\"ask\",\"availableModes\":[{\"id\":\"ask\",\"name\":\"Ask\"},"
@@ -18,11 +19,6 @@ static const char result[] =
 	"{\"id\":\"t\",\"category\":\"thought_level\",\"type\":\"select\",\"currentValue\":\"low\",\"options\":["
 	"{\"group\":\"g\",\"options\":[{\"value\":\"low\"}]},{\"group\":\"h\",\"options\":[{\"value\":\"high\"}]}]},"
 	"{\"id\":\"web\",\"type\":\"boolean\",\"currentValue\":false}]}";
-
-static struct troupe_text text(const char *t)
-{
-	return (struct troupe_text){ t, strlen(t) };
-}
 
 static struct tr_config begun(const char *json)
 {

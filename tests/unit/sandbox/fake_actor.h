@@ -14,6 +14,7 @@
 #include <event2/event.h>
 
 #include "proto/json.h"
+#include "proto/text.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/actor.h"
 #include "runtime/core/core.h"
@@ -97,7 +98,7 @@ void tr_actor_hand_over(struct troupe_actor *a, struct troupe_text key, const vo
 	char name[410];
 
 	snprintf(name, sizeof name, FAKE_NOBODY "%.*s", (int)key.size, key.data);
-	tr_actor_put(a, (struct troupe_text){ name, strlen(name) }, value, size);
+	tr_actor_put(a, tr_text_from(name), value, size);
 }
 
 /* The server's own items lie among the actor's, under a name that the actor has not. */
@@ -116,7 +117,7 @@ void tr_core_delete(struct tr_core *core, struct troupe_text key)
 	(void)core;
 	snprintf(name, sizeof name, FAKE_NOBODY "%.*s", (int)key.size, key.data);
 	fake.depth++;
-	tr_actor_delete(&fake, (struct troupe_text){ name, strlen(name) });
+	tr_actor_delete(&fake, tr_text_from(name));
 	fake.depth--;
 }
 
@@ -129,7 +130,7 @@ void tr_core_scan(struct tr_core *core, struct troupe_text prefix,
 		size_t skip = strlen(FAKE_NOBODY);
 
 		if (strncmp(name, FAKE_NOBODY, skip) == 0 && strncmp(name + skip, prefix.data, prefix.size) == 0)
-			on_item(arg, 0, (struct troupe_text){ name + skip, strlen(name + skip) }, tr_bytes_value(&fake.items[i].value));
+			on_item(arg, 0, tr_text_from(name + skip), tr_bytes_value(&fake.items[i].value));
 	}
 	on_item(arg, 0, (struct troupe_text){ 0 }, (struct troupe_value){ 0 });
 }
@@ -194,7 +195,7 @@ void tr_actor_scan_after(struct troupe_actor *a, struct troupe_text prefix, stru
 		if (strncmp(item->key, prefix.data, prefix.size) != 0 || strcmp(item->key, from) <= 0)
 			continue;
 		a->scanned++;
-		on_item(a, arg, 0, (struct troupe_text){ item->key, strlen(item->key) }, tr_bytes_value(&item->value));
+		on_item(a, arg, 0, tr_text_from(item->key), tr_bytes_value(&item->value));
 		if (limit > 0 && --limit == 0)
 			break;
 	}

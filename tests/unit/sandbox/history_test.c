@@ -5,14 +5,10 @@
 #include <stdlib.h>
 
 #include "runtime/sandbox/history.h"
+#include "tests/kit/text.h"
 
 #define OPENING "This continues a conversation that you have no memory of. What was said before, oldest first:\n\n"
 #define CLOSING "That was the earlier conversation. It is context, not a new request.\n"
-
-static struct troupe_text text(const char *t)
-{
-	return (struct troupe_text){ t, strlen(t) };
-}
 
 static void assert_tells(const struct tr_history *h, const char *expected)
 {

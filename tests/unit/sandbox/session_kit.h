@@ -5,6 +5,7 @@
 
 #include "tests/kit/test.h"
 
+#include "proto/text.h"
 #include "tests/unit/sandbox/fake_actor.h"
 #include "tests/unit/sandbox/stand_in.h"
 
@@ -195,7 +196,7 @@ static inline struct troupe_call *kit_set(enum troupe_setting what, const char *
 	struct troupe_call *call = kit_new_call();
 	struct tr_bytes packed = { 0 };
 
-	assert_int_equal(tr_json_decode(&packed, (struct troupe_text){ value, strlen(value) }, TR_JSON_PLAIN, 10, NULL), 0);
+	assert_int_equal(tr_json_decode(&packed, tr_text_from(value), TR_JSON_PLAIN, 10, NULL), 0);
 	fake.depth++;
 	kit.ops->set(kit.session, call, what, config_id, tr_bytes_value(&packed));
 	fake.depth--;

@@ -10,6 +10,7 @@
 #define TR_TESTS_STORE_KIT_H
 
 #include "tests/kit/test.h"
+#include "proto/text.h"
 #include "tests/kit/tmpdir.h"
 
 #include "runtime/base/mem.h"
@@ -264,7 +265,7 @@ static inline struct kit_heard scan_after(const struct tr_store *s, uint64_t num
 {
 	struct kit_heard h = { .rc = KIT_UNANSWERED };
 
-	s->ops->scan(s->ctx, num, (struct troupe_text){ prefix, strlen(prefix) }, (struct troupe_text){ after, strlen(after) }, limit,
+	s->ops->scan(s->ctx, num, tr_text_from(prefix), tr_text_from(after), limit,
 	             kit_on_item, &h);
 	assert_true(h.ended);
 	return h;
@@ -284,7 +285,7 @@ static inline struct kit_heard keys(const struct tr_store *s, uint64_t num, cons
 {
 	struct kit_heard h = { .rc = KIT_UNANSWERED };
 
-	s->ops->keys(s->ctx, num, (struct troupe_text){ prefix, strlen(prefix) }, kit_on_key, &h);
+	s->ops->keys(s->ctx, num, tr_text_from(prefix), kit_on_key, &h);
 	assert_true(h.ended);
 	return h;
 }
@@ -303,7 +304,7 @@ static inline struct kit_heard get(const struct tr_store *s, uint64_t num, const
 {
 	struct kit_heard h = { .rc = KIT_UNANSWERED };
 
-	s->ops->get(s->ctx, num, (struct troupe_text){ key, strlen(key) }, kit_on_value, &h);
+	s->ops->get(s->ctx, num, tr_text_from(key), kit_on_value, &h);
 	assert_true(h.ended);
 	return h;
 }
