@@ -5,7 +5,8 @@
  * Codes are negative and passed up unchanged. The sentence is the default; whoever fails may give a better one.
  * Mind spec 8.3: the official client repeats a request by itself for some pairs (actor.not_found,
  * actor.restarting, guard.*): those marked "repeats" are only for requests that had no effect.
- * After a connection was refused it comes back by itself only for those marked "returns" (spec 9.2). */
+ * After a connection was refused it comes back by itself only for those marked "returns" (spec 9.2); so a connection that cannot be
+ * had for want of disk or memory (ESTORE, EFULL, ENOMEM) is refused with ERESTARTING. */
 #ifndef TROUPE_ERRORS_H
 #define TROUPE_ERRORS_H
 

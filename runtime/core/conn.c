@@ -115,19 +115,34 @@ void tr_conn_shut(struct tr_conn *c, int code, const char *reason, int delay_ms)
 	hold_close(c, code, reason, delay_ms);
 }
 
+/* The error by which a client comes back, where it should; else 0. It does so for a few only, none of which speaks of a disk or
+ * of memory (spec 9.2); what there was too little of is in the log. */
+static int error_to_return(int error)
+{
+	switch (error) {
+	case TROUPE_EDRAINING: case TROUPE_ENOTFOUND: case TROUPE_ERESTARTING:
+		return error;
+	case TROUPE_ESTORE: case TROUPE_EFULL: case TROUPE_ENOMEM:
+		return TROUPE_ERESTARTING;
+	default:
+		return 0;
+	}
+}
+
 /* A refusal: Error frame, then Close with the same words. The ones by which a client comes back are plain closes, since an
  * Error frame would reject the calls that it keeps for then (spec 9.2). */
 void tr_conn_refuse_with(struct tr_conn *c, const struct tr_fault *fault)
 {
+	const struct tr_fault returns = { .error = error_to_return(fault->error) };
 	char reason[124];
 	struct tr_frame *frame;
 
 	if (!c->gate || c->state == TR_CONN_CLOSING)
 		return;
-	tr_fault_reason(fault, reason);
-	tr_debug("conn.refused", "reason=%s", reason);
-	if (fault->error == TROUPE_EDRAINING || fault->error == TROUPE_ERESTARTING || fault->error == TROUPE_ENOTFOUND) {
-		tr_conn_close_now(c, fault->error == TROUPE_EDRAINING ? 1001 : 1011, reason, TR_REFUSAL_DELAY_MS);
+	tr_fault_reason(returns.error ? &returns : fault, reason);
+	tr_debug("conn.refused", "error=%s reason=%s", troupe_error_info(fault->error)->name, reason);
+	if (returns.error) {
+		tr_conn_close_now(c, returns.error == TROUPE_EDRAINING ? 1001 : 1011, reason, TR_REFUSAL_DELAY_MS);
 		return;
 	}
 	if (!c->plain) {

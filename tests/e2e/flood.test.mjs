@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { execFileSync } from "node:child_process";
-import { wholeLog } from "./kit/client.mjs";
+import { Ear, wholeLog } from "./kit/client.mjs";
 import { assertEveryPromptEnds, assertFaithful } from "./kit/faithful.mjs";
 import { SANITIZED, TROUPE, commandOf, markedWith } from "./kit/process.mjs";
 import { test } from "./kit/stage.mjs";
@@ -110,11 +110,15 @@ test("[S53, F37] a full disk in mid-turn: nobody hears what is not stored, promp
 
 	await assert.rejects(other.increment(1), ({ group, code }) => group === "storage" && code === "full");
 	const heard = ann.published.length;
+	const late = new Ear((options) => stage.client(troupe).counter.getOrCreate(["late"], options), []);
 
 	assert.equal(await turn, "storage.full");
+	await late.until("to be sent back", () => late.errors.some(({ group, code }) => group === "actor" && code === "restarting"));
 	free(troupe.serverPid);
 	assert.equal(await outcome(ann, "p", "!chunks 900 10"), "end_turn", "the same prompt, which went on");
 	assert.equal(await other.increment(1), 1);
+	await late.connected();
+	assert.equal(await late.conn.increment(1), 1, "who came meanwhile is let in by coming back");
 	await assertCalmThen(ann);
 	const log = await wholeLog(ann.conn);
 

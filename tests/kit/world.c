@@ -68,8 +68,10 @@ static void store_find(void *ctx, const char *id, const char *namespace, const c
                        void *arg)
 {
 	struct tr_world *w = ctx;
+	int rc = w->next_find;
 
-	for (size_t i = 0; i < w->row_count; i++) {
+	w->next_find = 0;
+	for (size_t i = 0; rc == 0 && i < w->row_count; i++) {
 		struct tr_world_row *r = &w->rows[i];
 
 		if (r->destroyed)
@@ -79,7 +81,7 @@ static void store_find(void *ctx, const char *id, const char *namespace, const c
 			return;
 		}
 	}
-	on_found(arg, TROUPE_ENOTFOUND, NULL, (struct troupe_value){ 0 }, 0);
+	on_found(arg, rc ? rc : TROUPE_ENOTFOUND, NULL, (struct troupe_value){ 0 }, 0);
 }
 
 static void store_list(void *ctx, const char *namespace, const char *name, uint64_t after, unsigned limit,

@@ -15,6 +15,7 @@ struct tr_world {
 	struct tr_world_row   *nobody;        /* the server's own items; made by the first look */
 	bool                   hold_commits;  /* commits wait for tr_world_commit */
 	int                    next_commit;   /* what the next commit ends with, once; 0: well */
+	int                    next_find;     /* what the next search for an actor ends with, once; 0: well */
 	unsigned               commits;       /* that ended well */
 	unsigned               log_reads;     /* pages asked for */
 	unsigned               item_reads;    /* items whose values were read */

@@ -212,6 +212,28 @@ TEST(a_refused_connection_hears_why_and_is_closed_late)
 	tr_world_close(&w);
 }
 
+/* An Error frame, or another reason, and the official client never tries again (spec 9.2). */
+TEST(who_comes_while_the_store_fails_is_told_to_come_back)
+{
+	const int failures[] = { TROUPE_ESTORE, TROUPE_EFULL, TROUPE_ENOMEM };
+	struct tr_someone ann;
+
+	begin();
+	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
+		w.next_find = failures[i];
+		joins(&ann, "a");
+		assert_null(tr_someone_hears(&ann));
+		assert_int_equal(ann.close_code, 1011);
+		assert_string_equal(ann.close_reason, "actor.restarting");
+		assert_true(ann.close_delay_ms > 0);
+		tr_someone_leaves(&ann);
+	}
+	joins(&ann, "a");
+	assert_non_null(tr_someone_hears_tag(&ann, "Init"));
+	tr_someone_leaves(&ann);
+	tr_world_close(&w);
+}
+
 TEST(a_refusal_may_have_words_of_its_own)
 {
 	struct tr_someone ann;
@@ -291,6 +313,7 @@ TESTS(RUN(an_actor_is_created_once_and_woken_each_time),
       RUN(destroying_answers_its_caller_closes_and_forgets),
       RUN(an_actor_whose_create_refuses_never_was),
       RUN(a_refused_connection_hears_why_and_is_closed_late),
+      RUN(who_comes_while_the_store_fails_is_told_to_come_back),
       RUN(a_refusal_may_have_words_of_its_own),
       RUN(a_disconnected_client_hears_the_reason_after_its_answer),
       RUN(draining_says_so_and_keeps_what_was_done),
