@@ -13,11 +13,9 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/mem.h"
@@ -139,61 +137,11 @@ static void conn_free(struct tr_http_conn *c)
 
 /* ---- out */
 
-static const char *date_line(void)
+static void put_head(struct tr_http_conn *c, const struct tr_http_answer *a, enum tr_http_extent extent)
 {
-	static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	static char line[48];
-	static time_t of;
-	time_t now = time(NULL);
-	struct tm tm;
+	bool old = c->head && !c->head->minor;
 
-	if (now == of)
-		return line;
-	of = now;
-	gmtime_r(&now, &tm);
-	snprintf(line, sizeof(line), "Date: %.3s, %02d %.3s %d %02d:%02d:%02d GMT\r\n", days + 3 * tm.tm_wday, tm.tm_mday % 32,
-	         months + 3 * tm.tm_mon, (tm.tm_year + 1900) % 10000, tm.tm_hour % 24, tm.tm_min % 60, tm.tm_sec % 61);
-	return line;
-}
-
-static const char *phrase(int status)
-{
-	static const struct { int status; const char *phrase; } phrases[] = {
-		{ 200, "OK" }, { 204, "No Content" }, { 304, "Not Modified" }, { 400, "Bad Request" }, { 403, "Forbidden" },
-		{ 404, "Not Found" }, { 405, "Method Not Allowed" }, { 408, "Request Timeout" }, { 409, "Conflict" },
-		{ 413, "Content Too Large" }, { 417, "Expectation Failed" }, { 426, "Upgrade Required" },
-		{ 431, "Request Header Fields Too Large" }, { 500, "Internal Server Error" }, { 501, "Not Implemented" },
-		{ 502, "Bad Gateway" }, { 503, "Service Unavailable" }, { 505, "HTTP Version Not Supported" },
-		{ 507, "Insufficient Storage" },
-	};
-
-	for (size_t i = 0; i < sizeof(phrases) / sizeof(*phrases); i++)
-		if (phrases[i].status == status)
-			return phrases[i].phrase;
-	return "";
-}
-
-static bool has_content(const struct tr_http_answer *a)
-{
-	return a->status != 204 && a->status != 304;
-}
-
-static void put_head(struct tr_http_conn *c, const struct tr_http_answer *a, bool pieces)
-{
-	tr_bytes_printf(&c->out, "HTTP/1.1 %d %s\r\n", a->status, phrase(a->status));
-	tr_bytes_put_text(&c->out, date_line());
-	if (a->type)
-		tr_bytes_printf(&c->out, "Content-Type: %s\r\n", a->type);
-	if (has_content(a) && !pieces)
-		tr_bytes_printf(&c->out, "Content-Length: %zu\r\n", a->size);
-	else if (has_content(a) && c->chunked)
-		tr_bytes_put_text(&c->out, "Transfer-Encoding: chunked\r\n");
-	if (c->closing)
-		tr_bytes_put_text(&c->out, "Connection: close\r\n");
-	else if (c->head && !c->head->minor)
-		tr_bytes_put_text(&c->out, "Connection: keep-alive\r\n");
-	tr_bytes_put(&c->out, a->headers.data, a->headers.size);
-	tr_bytes_put_text(&c->out, "\r\n");
+	tr_http_answer_put_head(&c->out, a, extent, c->closing ? "close" : old ? "keep-alive" : NULL);
 }
 
 static bool asks_for_head(const struct tr_http_conn *c)
@@ -203,8 +151,8 @@ static bool asks_for_head(const struct tr_http_conn *c)
 
 static void put_answer(struct tr_http_conn *c, const struct tr_http_answer *a)
 {
-	put_head(c, a, false);
-	if (has_content(a) && !asks_for_head(c))
+	put_head(c, a, TR_HTTP_SIZED);
+	if (tr_http_answer_has_content(a) && !asks_for_head(c))
 		tr_bytes_put(&c->out, a->body, a->size);
 	if (c->out.failed)
 		enter(c, DEAD); /* half an answer would be worse than none */
@@ -559,12 +507,12 @@ static void send_soon(struct tr_http_conn *c)
 void tr_http_conn_begin(struct tr_http_conn *c, const struct tr_http_answer *head)
 {
 	c->chunked = c->head && c->head->minor;
-	c->silent = asks_for_head(c) || !has_content(head);
+	c->silent = asks_for_head(c) || !tr_http_answer_has_content(head);
 	if (!c->chunked && !c->silent)
 		c->closing = true;
 	plan_end(c, head);
 	enter(c, STREAM);
-	put_head(c, head, true);
+	put_head(c, head, c->chunked ? TR_HTTP_CHUNKED : TR_HTTP_TO_THE_END);
 	send_soon(c);
 }
 

@@ -13,6 +13,7 @@
 
 #include <event2/event.h>
 
+#include "runtime/gate/http_answer.h"
 #include "runtime/gate/http_head.h"
 
 struct tr_http_conn;
@@ -48,14 +49,6 @@ extern const struct tr_http_times tr_http_times;
 struct tr_http_conn *tr_http_conn_new(struct event_base *base, int fd, const struct tr_http_ops *ops, void *owner,
                                       const struct tr_http_times *times);
 
-struct tr_http_answer {
-	int                status;
-	const char        *type;    /* Content-Type; NULL: there is no content */
-	struct troupe_text headers; /* more lines, each with its CRLF */
-	const void        *body;
-	size_t             size;
-	bool               close;   /* the connection ends behind it */
-};
 /* Answers the request that waits. Everything is copied. Once for each on_head, on_body or on_bad; it may be called from inside
  * of them. The client's HEAD, keep-alive and unread body are taken care of. on_closed may come before it returns. */
 void tr_http_conn_answer(struct tr_http_conn *c, const struct tr_http_answer *a);
