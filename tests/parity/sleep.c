@@ -78,6 +78,10 @@ static void count(struct troupe_actor *a, void *counter)
 	(*(int64_t *)counter)++;
 }
 
+/* What their forms have in common. */
+#define SLEEPER(wire_name, idle) .name = wire_name, .size = sizeof(struct sleeper), .state = &sleeper, .idle_ms = idle
+#define COUNTED                  .wake = count_start, .sleep = count_sleep
+
 static const struct troupe_action simple_actions[] = {
 	{ .name = "triggerSleep", .run = trigger_sleep },
 	{ .name = "getCounts",    .run = get_counts },
@@ -106,12 +110,8 @@ static int on_alarm(struct troupe_actor *a, struct troupe_call *call)
 }
 
 const struct troupe_kind sleep_kind = {
-	.name    = "sleep",
-	.size    = sizeof(struct sleeper),
-	.state   = &sleeper,
-	.idle_ms = IDLE_MS,
-	.wake    = count_start,
-	.sleep   = count_sleep,
+	SLEEPER("sleep", IDLE_MS),
+	COUNTED,
 	.actions = (const struct troupe_action[]){
 		{ .name = "triggerSleep", .run = trigger_sleep },
 		{ .name = "getCounts",    .run = get_counts },
@@ -122,12 +122,8 @@ const struct troupe_kind sleep_kind = {
 };
 
 const struct troupe_kind sleep_never_kind = {
-	.name    = "sleepWithNoSleepOption",
-	.size    = sizeof(struct sleeper),
-	.state   = &sleeper,
-	.idle_ms = -1,
-	.wake    = count_start,
-	.sleep   = count_sleep,
+	SLEEPER("sleepWithNoSleepOption", -1),
+	COUNTED,
 	.actions = simple_actions,
 };
 
@@ -152,12 +148,8 @@ static int finish_long_rpc(struct troupe_actor *a, struct troupe_call *call)
 }
 
 const struct troupe_kind sleep_long_rpc_kind = {
-	.name    = "sleepWithLongRpc",
-	.size    = sizeof(struct sleeper),
-	.state   = &sleeper,
-	.idle_ms = IDLE_MS,
-	.wake    = count_start,
-	.sleep   = count_sleep,
+	SLEEPER("sleepWithLongRpc", IDLE_MS),
+	COUNTED,
 	.actions = (const struct troupe_action[]){
 		{ .name = "getCounts",            .run = get_counts },
 		{ .name = "longRunningRpc",       .run = long_rpc, .slow = true },
@@ -187,12 +179,8 @@ static int speak_and_sleep(struct troupe_actor *a, struct troupe_call *call)
 }
 
 const struct troupe_kind sleep_last_word_kind = {
-	.name    = "sleepWithWaitUntilMessage",
-	.size    = sizeof(struct sleeper),
-	.state   = &sleeper,
-	.idle_ms = IDLE_MS,
-	.wake    = count_start,
-	.sleep   = count_sleep,
+	SLEEPER("sleepWithWaitUntilMessage", IDLE_MS),
+	COUNTED,
 	.actions = (const struct troupe_action[]){
 		{ .name = "triggerSleep", .run = speak_and_sleep },
 		{ .name = "getCounts",    .run = get_counts },
@@ -216,10 +204,7 @@ static int start_and_wait(struct troupe_actor *a)
 }
 
 const struct troupe_kind sleep_wait_in_wake_kind = {
-	.name    = "sleepWithWaitUntilInOnWake",
-	.size    = sizeof(struct sleeper),
-	.state   = &sleeper,
-	.idle_ms = IDLE_MS,
+	SLEEPER("sleepWithWaitUntilInOnWake", IDLE_MS),
 	.wake    = start_and_wait,
 	.sleep   = count_sleep,
 	.actions = simple_actions,
@@ -318,12 +303,8 @@ static int raw_request(struct troupe_actor *a, struct troupe_call *call, const s
 }
 
 const struct troupe_kind sleep_raw_http_kind = {
-	.name    = "sleepWithRawHttp",
-	.size    = sizeof(struct sleeper),
-	.state   = &sleeper,
-	.idle_ms = IDLE_MS,
-	.wake    = count_start,
-	.sleep   = count_sleep,
+	SLEEPER("sleepWithRawHttp", IDLE_MS),
+	COUNTED,
 	.request = raw_request,
 	.actions = simple_actions,
 };
@@ -364,12 +345,8 @@ static void answer_message(struct troupe_actor *a, struct troupe_peer *p, const 
 }
 
 const struct troupe_kind sleep_raw_socket_kind = {
-	.name    = "sleepWithRawWebSocket",
-	.size    = sizeof(struct sleeper),
-	.state   = &sleeper,
-	.idle_ms = IDLE_MS,
-	.wake    = count_start,
-	.sleep   = count_sleep,
+	SLEEPER("sleepWithRawWebSocket", IDLE_MS),
+	COUNTED,
 	.socket  = say_connected,
 	.message = answer_message,
 	.leave   = count_leave,
@@ -388,10 +365,7 @@ static void tell_sockets(struct troupe_actor *a)
 }
 
 const struct troupe_kind sleep_socket_told_kind = {
-	.name         = "sleepRawWsSendOnSleep",
-	.size         = sizeof(struct sleeper),
-	.state        = &sleeper,
-	.idle_ms      = IDLE_MS,
+	SLEEPER("sleepRawWsSendOnSleep", IDLE_MS),
 	.keep_sockets = true,
 	.wake         = count_start,
 	.sleep        = tell_sockets,
@@ -407,10 +381,7 @@ static int trigger_sleep_later(struct troupe_actor *a, struct troupe_call *call)
 }
 
 const struct troupe_kind sleep_socket_told_late_kind = {
-	.name         = "sleepRawWsDelayedSendOnSleep",
-	.size         = sizeof(struct sleeper),
-	.state        = &sleeper,
-	.idle_ms      = IDLE_MS,
+	SLEEPER("sleepRawWsDelayedSendOnSleep", IDLE_MS),
 	.keep_sockets = true,
 	.wake         = count_start,
 	.sleep        = tell_sockets,
@@ -448,24 +419,16 @@ static void slow_leave(struct troupe_actor *a, struct troupe_peer *p)
 
 #define SLOW_MESSAGE_KIND(kind, called) \
 	const struct troupe_kind kind = { \
-		.name    = called, \
-		.size    = sizeof(struct sleeper), \
-		.state   = &sleeper, \
-		.idle_ms = BRIEF_IDLE_MS, \
-		.wake    = count_start, \
-		.sleep   = count_sleep, \
+		SLEEPER(called, BRIEF_IDLE_MS), \
+		COUNTED, \
 		.socket  = say_connected, \
 		.message = slow_message, \
 		.actions = simple_actions, \
 	}
 #define SLOW_CLOSE_KIND(kind, called) \
 	const struct troupe_kind kind = { \
-		.name    = called, \
-		.size    = sizeof(struct sleeper), \
-		.state   = &sleeper, \
-		.idle_ms = BRIEF_IDLE_MS, \
-		.wake    = count_start, \
-		.sleep   = count_sleep, \
+		SLEEPER(called, BRIEF_IDLE_MS), \
+		COUNTED, \
 		.socket  = say_connected, \
 		.leave   = slow_leave, \
 		.actions = simple_actions, \
@@ -491,12 +454,8 @@ static void slow_work(struct troupe_actor *a, struct troupe_peer *p, const void 
 }
 
 const struct troupe_kind sleep_exceeds_grace_kind = {
-	.name    = "sleepRawWsVarsExceedsGrace",
-	.size    = sizeof(struct sleeper),
-	.state   = &sleeper,
-	.idle_ms = BRIEF_IDLE_MS,
-	.wake    = count_start,
-	.sleep   = count_sleep,
+	SLEEPER("sleepRawWsVarsExceedsGrace", BRIEF_IDLE_MS),
+	COUNTED,
 	.socket  = say_connected,
 	.message = slow_work,
 	.actions = simple_actions,
@@ -537,10 +496,7 @@ static int abort_get(struct troupe_actor *a, struct troupe_call *call)
 }
 
 const struct troupe_kind sleep_abort_kind = {
-	.name    = "sleepAbortListenerVarsActor",
-	.size    = sizeof(struct sleeper),
-	.state   = &sleeper,
-	.idle_ms = IDLE_MS,
+	SLEEPER("sleepAbortListenerVarsActor", IDLE_MS),
 	.wake    = abort_wake,
 	.sleep   = abort_sleep,
 	.socket  = say_connected,

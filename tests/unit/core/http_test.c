@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stateless actions and the control routes, as the gate uses them. */
 #include "tests/kit/test.h"
-#include "proto/text.h"
 #include "tests/kit/world.h"
 #include "tests/unit/core/kinds.h"
 
 #include "proto/json.h"
+#include "proto/text.h"
 
 static struct tr_world w;
 

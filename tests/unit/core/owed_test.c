@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What actors owe others outlives them, and whoever pays it is told. */
 #include "tests/kit/test.h"
-#include "proto/text.h"
 #include "tests/kit/world.h"
 
+#include "proto/text.h"
 #include "runtime/core/actor.h"
 
 static struct tr_world w;

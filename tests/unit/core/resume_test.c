@@ -9,11 +9,27 @@
 
 #include "runtime/core/live.h"
 
-static void joins(struct tr_someone *p, struct tr_world *w, const char *params)
+static struct tr_world w;
+static struct tr_someone ann, bob;
+
+static void joins(struct tr_someone *p, const char *params)
 {
-	tr_someone_joins(p, w, "probe", "a", params);
-	tr_world_turn(w);
+	tr_someone_joins(p, &w, "probe", "a", params);
+	tr_world_turn(&w);
 	assert_non_null(tr_someone_hears_tag(p, "Init"));
+}
+
+/* Ann is there first, and says what the others hear. */
+static void start(const char *params)
+{
+	tr_world_open(&w, probe_kinds, NULL);
+	joins(&ann, params);
+}
+
+static void end(void)
+{
+	tr_someone_leaves(&ann);
+	tr_world_close(&w);
 }
 
 static void say(struct tr_someone *p, const char *action, int count)
@@ -44,55 +60,41 @@ static void hears_exactly(struct tr_someone *p, int first, int last)
 
 TEST(without_since_only_what_comes_later_is_heard)
 {
-	struct tr_world w;
-	struct tr_someone ann, bob;
-
-	tr_world_open(&w, probe_kinds, NULL);
-	joins(&ann, &w, NULL);
+	start(NULL);
 	say(&ann, "say", 3);
-	joins(&bob, &w, NULL);
+	joins(&bob, NULL);
 	tr_someone_subscribes(&bob, "said", true);
 	tr_world_pass(&w, 1000);
 	say(&ann, "say", 2);
 	hears_exactly(&bob, 4, 5);
-	tr_someone_leaves(&ann);
 	tr_someone_leaves(&bob);
-	tr_world_close(&w);
+	end();
 }
 
 TEST(since_gives_the_rest_across_names_in_order)
 {
-	struct tr_world w;
-	struct tr_someone ann, bob;
-
-	tr_world_open(&w, probe_kinds, NULL);
-	joins(&ann, &w, NULL);
+	start(NULL);
 	for (int i = 0; i < 3; i++) {
 		say(&ann, "say", 2);
 		say(&ann, "other", 1);
 	}
-	joins(&bob, &w, "{\"since\":4}");
+	joins(&bob, "{\"since\":4}");
 	tr_someone_subscribes(&bob, "said", true);
 	tr_someone_subscribes(&bob, "other", true);
 	tr_world_pass(&w, 100);
 	hears_exactly(&bob, 5, 9);
 	say(&ann, "other", 1);
 	hears_exactly(&bob, 10, 10);
-	tr_someone_leaves(&ann);
 	tr_someone_leaves(&bob);
-	tr_world_close(&w);
+	end();
 }
 
 TEST(only_subscribed_names_are_replayed)
 {
-	struct tr_world w;
-	struct tr_someone ann, bob;
-
-	tr_world_open(&w, probe_kinds, NULL);
-	joins(&ann, &w, NULL);
+	start(NULL);
 	say(&ann, "say", 2);
 	say(&ann, "other", 2);
-	joins(&bob, &w, "{\"since\":0}");
+	joins(&bob, "{\"since\":0}");
 	tr_someone_subscribes(&bob, "other", true);
 	tr_world_pass(&w, 100);
 	hears_exactly(&bob, 3, 4);
@@ -103,41 +105,32 @@ TEST(only_subscribed_names_are_replayed)
 	say(&ann, "other", 1);
 	say(&ann, "say", 1);
 	hears_exactly(&bob, 5, 6);
-	tr_someone_leaves(&ann);
 	tr_someone_leaves(&bob);
-	tr_world_close(&w);
+	end();
 }
 
 TEST(what_is_published_during_a_replay_comes_after_it_once)
 {
-	struct tr_world w;
-	struct tr_someone ann, bob;
-
-	tr_world_open(&w, probe_kinds, NULL);
-	joins(&ann, &w, NULL);
+	start(NULL);
 	say(&ann, "say", 700); /* three pages */
-	joins(&bob, &w, "{\"since\":0}");
+	joins(&bob, "{\"since\":0}");
 	tr_someone_subscribes(&bob, "said", true);
 	tr_someone_calls(&bob, "read", "[]"); /* the first call starts it */
 	say(&ann, "say", 5);
 	tr_world_pass(&w, 1000);
 	say(&ann, "say", 5);
 	hears_exactly(&bob, 1, 710);
-	tr_someone_leaves(&ann);
 	tr_someone_leaves(&bob);
-	tr_world_close(&w);
+	end();
 }
 
 TEST(a_replay_waits_for_a_slow_reader)
 {
-	struct tr_world w;
-	struct tr_someone ann, bob;
 	size_t heard;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joins(&ann, &w, NULL);
+	start(NULL);
 	say(&ann, "say", 1000);
-	joins(&bob, &w, "{\"since\":0}");
+	joins(&bob, "{\"since\":0}");
 	tr_someone_subscribes(&bob, "said", true);
 	bob.backlog = 1 << 20;
 	tr_world_pass(&w, 1000);
@@ -150,20 +143,15 @@ TEST(a_replay_waits_for_a_slow_reader)
 	tr_conn_drained(bob.conn);
 	tr_world_pass(&w, 1000);
 	hears_exactly(&bob, 1, 1001);
-	tr_someone_leaves(&ann);
 	tr_someone_leaves(&bob);
-	tr_world_close(&w);
+	end();
 }
 
 TEST(subscribing_again_neither_loses_nor_repeats)
 {
-	struct tr_world w;
-	struct tr_someone ann, bob;
-
-	tr_world_open(&w, probe_kinds, NULL);
-	joins(&ann, &w, NULL);
+	start(NULL);
 	say(&ann, "say", 3);
-	joins(&bob, &w, "{\"since\":1}");
+	joins(&bob, "{\"since\":1}");
 	tr_someone_subscribes(&bob, "said", true); /* React's way */
 	tr_someone_subscribes(&bob, "said", false);
 	tr_someone_subscribes(&bob, "said", true);
@@ -175,19 +163,14 @@ TEST(subscribing_again_neither_loses_nor_repeats)
 	tr_someone_subscribes(&bob, "said", true);
 	tr_world_pass(&w, 100);
 	hears_exactly(&bob, 4, 5);
-	tr_someone_leaves(&ann);
 	tr_someone_leaves(&bob);
-	tr_world_close(&w);
+	end();
 }
 
 TEST(an_event_that_waits_for_its_commit_is_not_lost_on_who_subscribes_again)
 {
-	struct tr_world w;
-	struct tr_someone ann, bob;
-
-	tr_world_open(&w, probe_kinds, NULL);
-	joins(&ann, &w, NULL);
-	joins(&bob, &w, "{\"since\":0}");
+	start(NULL);
+	joins(&bob, "{\"since\":0}");
 	tr_someone_subscribes(&bob, "said", true);
 	tr_world_pass(&w, 100);
 	tr_someone_calls(&ann, "say", "[{\"text\":\"x\"}]");
@@ -195,9 +178,8 @@ TEST(an_event_that_waits_for_its_commit_is_not_lost_on_who_subscribes_again)
 	tr_someone_subscribes(&bob, "said", true);
 	tr_world_pass(&w, 100);
 	hears_exactly(&bob, 1, 1);
-	tr_someone_leaves(&ann);
 	tr_someone_leaves(&bob);
-	tr_world_close(&w);
+	end();
 }
 
 /* ------------------------------------------------------------------ which log is meant */
@@ -209,15 +191,12 @@ struct epochs { const char *params, *told; int first, last; };
 
 static void hears_epoch(const struct epochs *e)
 {
-	struct tr_world w;
-	struct tr_someone ann, bob;
 	char expected[100];
 	const char *heard;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joins(&ann, &w, NULL);
+	start(NULL);
 	say(&ann, "say", 2);
-	joins(&bob, &w, e->params);
+	joins(&bob, e->params);
 	heard = tr_someone_hears(&bob);
 	snprintf(expected, sizeof expected, "{\"args\":[{\"epoch\":\"" THIS "\",\"seq\":2}],\"name\":\"%s\"}", e->told);
 	if (!e->told != !heard || (heard && !strstr(heard, expected)))
@@ -226,9 +205,8 @@ static void hears_epoch(const struct epochs *e)
 	tr_world_pass(&w, 100);
 	say(&ann, "say", 1);
 	hears_exactly(&bob, e->first, e->last);
-	tr_someone_leaves(&ann);
 	tr_someone_leaves(&bob);
-	tr_world_close(&w);
+	end();
 }
 
 TEST(who_means_another_log_is_told_so_and_then_everything)
@@ -283,48 +261,38 @@ static int publishes_reset(struct troupe_actor *a, void *arg)
 /* A client that listens subscribes: there is nothing to subscribe to. */
 TEST(these_names_are_the_servers_own)
 {
-	struct tr_world w;
-	struct tr_someone ann;
-
-	tr_world_open(&w, probe_kinds, NULL);
-	joins(&ann, &w, "{\"since\":0}");
+	start("{\"since\":0}");
 	tr_someone_subscribes(&ann, "log.reset", true);
 	tr_someone_subscribes(&ann, "log.epoch", true);
 	tr_someone_subscribes(&ann, "log.epoch", false);
 	tr_actor_turn(ann.conn->peer.actor, publishes_reset, NULL);
 	assert_null(ann.conn->subs);
 	assert_false(ann.closed);
-	tr_someone_leaves(&ann);
-	tr_world_close(&w);
+	end();
 }
 
 TEST(an_event_too_large_for_a_frame_is_told_shortened_and_the_log_has_it)
 {
-	struct tr_world w;
-	struct tr_someone ann;
-
-	tr_world_open(&w, probe_kinds, NULL);
-	joins(&ann, &w, "{\"since\":0}");
+	start("{\"since\":0}");
 	tr_someone_subscribes(&ann, "said", true);
 	tr_someone_calls(&ann, "big", "[]");
 	tr_world_pass(&w, 100);
 	assert_non_null(strstr(tr_someone_hears_tag(&ann, "Event"), "log.epoch"));
 	assert_string_equal(tr_someone_hears_tag(&ann, "Event"),
 		"{\"args\":[{\"text\":{\"truncated\":true,\"bytes\":2097156},\"seq\":1}],\"name\":\"said\"}");
-	tr_someone_leaves(&ann);
-	tr_world_close(&w);
+	end();
 }
 
 /* Whoever comes, goes, subscribes or lags, whenever commits end: each hears the log in order, without a hole. */
 struct listener { struct tr_someone p; bool here, subscribed; int last; };
 
-static void listener_steps(struct listener *l, struct tr_world *w, unsigned roll)
+static void listener_steps(struct listener *l, unsigned roll)
 {
 	char params[32];
 
 	if (!l->here) {
 		snprintf(params, sizeof params, "{\"since\":%d}", l->last);
-		tr_someone_joins(&l->p, w, "probe", "a", params);
+		tr_someone_joins(&l->p, &w, "probe", "a", params);
 		l->here = true;
 		l->subscribed = false;
 		return;
@@ -346,18 +314,15 @@ static void listener_steps(struct listener *l, struct tr_world *w, unsigned roll
 
 static void one_run(unsigned seed)
 {
-	struct tr_world w;
-	struct tr_someone ann;
 	struct listener all[4] = { { .here = false } };
 	unsigned total = 0;
 
-	tr_world_open(&w, probe_kinds, NULL);
-	joins(&ann, &w, NULL);
+	start(NULL);
 	for (int step = 0; step < 400; step++) {
 		unsigned roll = (unsigned)rand_r(&seed);
 
 		if (roll % 3 == 0)
-			listener_steps(&all[roll / 3 % 4], &w, roll / 12);
+			listener_steps(&all[roll / 3 % 4], roll / 12);
 		else if (roll % 3 == 1)
 			tr_someone_calls(&ann, "say", "[{\"text\":\"x\"}]"), total++;
 		else if (w.pending && roll / 3 % 2)
@@ -373,7 +338,7 @@ static void one_run(unsigned seed)
 		struct listener *l = &all[i];
 
 		if (!l->here)
-			listener_steps(l, &w, 0);
+			listener_steps(l, 0);
 		l->p.backlog = 0;
 		tr_world_turn(&w);
 		tr_conn_drained(l->p.conn);
@@ -385,8 +350,7 @@ static void one_run(unsigned seed)
 		assert_int_equal(l->last, total);
 		tr_someone_leaves(&l->p);
 	}
-	tr_someone_leaves(&ann);
-	tr_world_close(&w);
+	end();
 }
 
 TEST(everyone_hears_the_log_once_in_order_whatever_happens)

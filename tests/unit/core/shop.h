@@ -4,10 +4,10 @@
 #define TR_TESTS_UNIT_CORE_SHOP_H
 
 #include "tests/kit/test.h"
-#include "proto/text.h"
 #include "tests/kit/world.h"
 
 #include "proto/json.h"
+#include "proto/text.h"
 #include "runtime/base/limits.h"
 
 static struct tr_world w;

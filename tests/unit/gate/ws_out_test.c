@@ -22,8 +22,7 @@ TEST(frames_of_every_size_arrive_whole)
 		hears(c, 0x82, payload, large[i]);
 	}
 	free(payload);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(a_shared_frame_arrives_at_everyone)
@@ -67,8 +66,7 @@ TEST(a_burst_in_one_turn_is_not_a_backlog)
 		hears_text(c, text);
 	}
 	assert_int_equal(conns[0].closed, 0);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 static size_t waiting(const struct tr_conn *c)
@@ -208,8 +206,7 @@ TEST(what_is_sent_when_drained_leaves_as_well)
 	hears_text(c, "first");
 	for (int i = 1; i < 5; i++)
 		hears_text(c, "more");
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 /* Pongs are lws's own frames: they must come between two of ours, however full the pipe is. */
@@ -270,8 +267,7 @@ TEST(core_may_send_and_close_from_inside_a_message)
 		hears_text(c, "much");
 	hears_close(c, 1000, "enough");
 	assert_int_equal(conns[0].messages, 1);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 /* ------------------------------------------------------------------ closing */
@@ -291,8 +287,7 @@ TEST(clients_close_is_answered_at_once)
 	say_frame(c, 0x88, "", 0);
 	hears(c, 0x88, "", 0);
 	hears_end(c);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(clients_close_is_answered_while_frames_wait)
@@ -306,8 +301,7 @@ TEST(clients_close_is_answered_while_frames_wait)
 	hears_text(c, "late");
 	hears(c, 0x88, "\x03\xe8", 2);
 	hears_end(c);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(a_close_that_breaks_the_rules_is_not_answered_in_kind)
@@ -323,8 +317,7 @@ TEST(a_close_that_breaks_the_rules_is_not_answered_in_kind)
 	say_frame(c, 0x88, "\x03\xe8\xff", 3);
 	hears_end(c);
 	UNTIL(closed == 2);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(our_close_comes_after_what_was_sent)
@@ -343,8 +336,7 @@ TEST(our_close_comes_after_what_was_sent)
 	say_frame(c, 0x88, "\x03\xf3", 2);
 	hears_end(c);
 	UNTIL(conns[0].closed == 1);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(our_close_may_have_no_reason_and_never_too_long_a_one)
@@ -363,8 +355,7 @@ TEST(our_close_may_have_no_reason_and_never_too_long_a_one)
 	shut(&conns[1], 1000, longer, 0);
 	longer[123] = 0;
 	hears_close(c, 1000, longer);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(a_client_that_does_not_answer_our_close_is_dropped)
@@ -378,8 +369,7 @@ TEST(a_client_that_does_not_answer_our_close_is_dropped)
 	hears_close(c, 1000, "bye");
 	hears_end(c);
 	UNTIL(conns[0].closed);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(closing_may_wait_a_while_and_holds_back_what_was_sent)
@@ -396,8 +386,7 @@ TEST(closing_may_wait_a_while_and_holds_back_what_was_sent)
 	assert_true(now_ms() - then >= 300 - COARSE_MS);
 	hears_close(c, 1011, "actor.restarting");
 	assert_int_equal(conns[0].messages, 0);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(a_client_may_leave_while_its_close_waits)
@@ -523,8 +512,7 @@ TEST(a_silent_client_is_pinged_and_then_dropped)
 	hears(c, 0x89, "?", 1);
 	hears_end(c);
 	UNTIL(conns[0].closed);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(a_client_that_answers_pings_stays)
@@ -540,8 +528,7 @@ TEST(a_client_that_answers_pings_stays)
 		say_frame(c, 0x8a, "?", 1);
 	}
 	assert_int_equal(conns[0].closed, 0);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(a_client_that_talks_is_not_pinged)
@@ -555,8 +542,7 @@ TEST(a_client_that_talks_is_not_pinged)
 	c = client_new();
 	while (now_ms() - then < 1500)
 		assert_well(c); /* a ping would not be what it waits for */
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 /* ------------------------------------------------------------------ many */

@@ -43,8 +43,7 @@ TEST(a_client_that_offers_no_subprotocol_is_told_none)
 	c->in[c->size] = 0;
 	assert_non_null(strstr((char *)c->in, ACCEPT));
 	assert_null(strstr((char *)c->in, "Protocol:"));
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(what_is_sent_while_opening_comes_after_the_handshake)
@@ -55,8 +54,7 @@ TEST(what_is_sent_while_opening_comes_after_the_handshake)
 	on_open = greet;
 	c = client_new();
 	hears_text(c, "init");
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 /* A socket that is no good any more: nothing is left of it. */
@@ -103,8 +101,7 @@ TEST(a_descriptor_that_lws_has_no_place_for_is_closed)
 		close(pair[1]);
 	}
 	assert_well(bystander);
-	client_free(bystander);
-	end();
+	end_with(bystander);
 }
 
 /* ------------------------------------------------------------------ what comes behind the head */
@@ -132,8 +129,7 @@ TEST(bytes_behind_the_head_are_the_first_frames)
 	hears_text(c, "b");
 	hears_text(c, "c");
 	assert_well(c);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(bytes_behind_the_head_may_end_anywhere)
@@ -187,8 +183,7 @@ TEST(bytes_behind_the_head_may_be_many)
 	}
 	assert_int_equal(conns[0].messages, COUNT);
 	free(rest);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(one_large_message_may_lie_behind_the_head)
@@ -208,8 +203,7 @@ TEST(one_large_message_may_lie_behind_the_head)
 	assert_well(c);
 	free(f);
 	free(payload);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 /* ------------------------------------------------------------------ messages */
@@ -226,9 +220,7 @@ TEST(messages_of_every_size_come_whole)
 
 	for (size_t i = 0; i < TR_MESSAGE_IN_BYTES_MAX; i++)
 		payload[i] = (char)('a' + i % 26);
-	begin();
-	on_open = echo_all;
-	c = client_new();
+	c = begin_echo();
 	for (size_t i = 0; i < SIZES; i++) {
 		say_frame(c, i & 1 ? 0x81 : 0x82, payload, sizes[i]);
 		hears(c, i & 1 ? 0x81 : 0x82, payload, sizes[i]);
@@ -236,8 +228,7 @@ TEST(messages_of_every_size_come_whole)
 		assert_int_equal(conns[0].last_text, i & 1);
 	}
 	free(payload);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(a_message_may_arrive_split_at_every_byte)
@@ -249,9 +240,7 @@ TEST(a_message_may_arrive_split_at_every_byte)
 
 	memset(payload, 's', sizeof payload);
 	f = frame(0x81, payload, sizeof payload, &wire);
-	begin();
-	on_open = echo_all;
-	c = client_new();
+	c = begin_echo();
 	for (size_t cut = 1; cut < wire; cut++) {
 		say(c, f, cut);
 		turn();
@@ -265,17 +254,13 @@ TEST(a_message_may_arrive_split_at_every_byte)
 	hears(c, 0x81, payload, sizeof payload);
 	assert_int_equal(conns[0].messages, (int)wire);
 	free(f);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(fragments_become_one_message)
 {
-	struct client *c;
+	struct client *c = begin_echo();
 
-	begin();
-	on_open = echo_all;
-	c = client_new();
 	say_frame(c, 0x01, "Hel", 3);
 	say_frame(c, 0x00, "", 0);
 	say_frame(c, 0x00, "lo, ", 4);
@@ -288,8 +273,7 @@ TEST(fragments_become_one_message)
 	say_frame(c, 0x80, "", 0);
 	hears_text(c, "x");
 	assert_int_equal(conns[0].messages, 3);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(a_large_message_may_come_in_many_fragments)
@@ -299,9 +283,7 @@ TEST(a_large_message_may_come_in_many_fragments)
 
 	for (size_t i = 0; i < TR_MESSAGE_IN_BYTES_MAX; i++)
 		payload[i] = (char)(i * 7);
-	begin();
-	on_open = echo_all;
-	c = client_new();
+	c = begin_echo();
 	for (size_t at = 0; at < TR_MESSAGE_IN_BYTES_MAX; at += 1000) {
 		size_t left = TR_MESSAGE_IN_BYTES_MAX - at, n = left < 1000 ? left : 1000;
 		uint8_t opcode = at == 0 ? 2 : 0, fin = n == left ? 0x80 : 0;
@@ -310,18 +292,14 @@ TEST(a_large_message_may_come_in_many_fragments)
 	}
 	hears(c, 0x82, payload, TR_MESSAGE_IN_BYTES_MAX);
 	free(payload);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(pings_are_answered_even_between_fragments)
 {
 	static const char bytes[] = "\xff\xfe any bytes"; /* control frames are not text */
-	struct client *c;
+	struct client *c = begin_echo();
 
-	begin();
-	on_open = echo_all;
-	c = client_new();
 	say_frame(c, 0x89, "are you there", 13);
 	hears(c, 0x8a, "are you there", 13);
 	say_frame(c, 0x01, "one ", 4);
@@ -332,35 +310,26 @@ TEST(pings_are_answered_even_between_fragments)
 	hears_text(c, "one message");
 	say_frame(c, 0x8a, bytes, sizeof bytes);
 	assert_well(c);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(text_across_fragments_may_be_split_inside_a_character)
 {
-	struct client *c;
+	struct client *c = begin_echo();
 
-	begin();
-	on_open = echo_all;
-	c = client_new();
 	say_frame(c, 0x01, "\xe2\x82", 2);
 	say_frame(c, 0x80, "\xac", 1);
 	hears_text(c, "\xe2\x82\xac");
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(binary_is_not_asked_to_be_text)
 {
-	struct client *c;
+	struct client *c = begin_echo();
 
-	begin();
-	on_open = echo_all;
-	c = client_new();
 	say_frame(c, 0x82, "\xff\xff\x00\x80", 4);
 	hears(c, 0x82, "\xff\xff\x00\x80", 4);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 /* ------------------------------------------------------------------ what clients must not do */
@@ -408,8 +377,7 @@ TEST(frames_that_break_the_rules_end_the_connection)
 	ASSERT_REFUSED("\x8f\x81\0\0\0\0x", 1002);
 	ASSERT_REFUSED("\x09\x81\0\0\0\0x", 1002); /* a ping in fragments */
 	ASSERT_REFUSED("\x80\x81\0\0\0\0x", 1002); /* the end of a message that did not begin */
-	client_free(bystander);
-	end();
+	end_with(bystander);
 }
 
 TEST(control_frames_longer_than_125_bytes_end_the_connection)
@@ -417,16 +385,14 @@ TEST(control_frames_longer_than_125_bytes_end_the_connection)
 	begin_rude();
 	ASSERT_REFUSED("\x89\xfe\0\x7e\0\0\0\0", 0);
 	ASSERT_REFUSED("\x88\xff\0\0\0\0\0\0\0\x7e\0\0\0\0", 0);
-	client_free(bystander);
-	end();
+	end_with(bystander);
 }
 
 TEST(a_message_within_a_message_ends_the_connection)
 {
 	begin_rude();
 	ASSERT_REFUSED("\x01\x81\0\0\0\0x\x81\x81\0\0\0\0y", 1002);
-	client_free(bystander);
-	end();
+	end_with(bystander);
 }
 
 TEST(a_length_of_2_to_the_63_ends_the_connection)
@@ -434,8 +400,7 @@ TEST(a_length_of_2_to_the_63_ends_the_connection)
 	begin_rude();
 	ASSERT_REFUSED("\x82\xff\x80\0\0\0\0\0\0\0\0\0\0\0", 0);
 	ASSERT_REFUSED("\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0", 0);
-	client_free(bystander);
-	end();
+	end_with(bystander);
 }
 
 TEST(text_that_is_not_utf8_ends_the_connection)
@@ -446,8 +411,7 @@ TEST(text_that_is_not_utf8_ends_the_connection)
 	ASSERT_REFUSED("\x81\x83\0\0\0\0\xed\xa0\x80", 1007);         /* a surrogate */
 	ASSERT_REFUSED("\x81\x82\0\0\0\0\xe2\x82", 1007);             /* ends inside a character */
 	ASSERT_REFUSED("\x01\x82\0\0\0\0\xe2\x82\x80\x80\0\0\0\0", 1007); /* in two fragments */
-	client_free(bystander);
-	end();
+	end_with(bystander);
 }
 
 static void hears_too_long(struct client *c)
@@ -475,8 +439,7 @@ TEST(a_message_over_the_limit_is_refused_before_it_is_read)
 	hears_close(c, 1011, "message.incoming_too_long");
 	client_free(c);
 	assert_well(bystander);
-	client_free(bystander);
-	end();
+	end_with(bystander);
 }
 
 TEST(a_message_over_the_limit_is_refused_when_it_comes_whole)
@@ -491,8 +454,7 @@ TEST(a_message_over_the_limit_is_refused_when_it_comes_whole)
 	assert_int_equal(conns[0].messages, 0);
 	UNTIL(conns[0].closed);
 	free(payload);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(a_message_over_the_limit_is_refused_when_it_comes_in_fragments)
@@ -507,8 +469,7 @@ TEST(a_message_over_the_limit_is_refused_when_it_comes_in_fragments)
 	hears_too_long(c);
 	assert_int_equal(conns[0].messages, 0);
 	free(payload);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 static struct client *plain_socket(void)
@@ -540,8 +501,7 @@ TEST(a_plain_socket_takes_and_gives_large_messages)
 	hears(c, 0x82, payload, SIZE);
 	assert_well(c);
 	free(payload);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 /* Nothing of it need have come: its head says how large it would be. */
@@ -555,8 +515,7 @@ TEST(a_plain_sockets_message_over_its_limit_is_refused)
 	say(c, head, sizeof head);
 	hears_close(c, 1011, "message.incoming_too_long");
 	assert_int_equal(conns[0].messages, 0);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TEST(what_follows_a_refused_message_is_not_listened_to)
@@ -573,8 +532,7 @@ TEST(what_follows_a_refused_message_is_not_listened_to)
 	say_frame(c, 0x88, "\x03\xef", 2);
 	hears_end(c);
 	assert_int_equal(conns[0].messages, 0);
-	client_free(c);
-	end();
+	end_with(c);
 }
 
 TESTS(

@@ -441,6 +441,19 @@ static inline void echo_all(struct tr_conn *c)
 	c->echo = true;
 }
 
+static inline struct client *begin_echo(void)
+{
+	begin();
+	on_open = echo_all;
+	return client_new();
+}
+
+static inline void end_with(struct client *c)
+{
+	client_free(c);
+	end();
+}
+
 static inline void greet(struct tr_conn *c)
 {
 	c->echo = true;

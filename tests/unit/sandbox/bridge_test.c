@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bridge's side in C, against Node processes that misbehave: each test writes the script that it wants. */
 #include "tests/kit/test.h"
-#include "proto/text.h"
 #include "tests/kit/tmpdir.h"
+#include "tests/kit/until.h"
 
 #include <signal.h>
 #include <stdlib.h>
 
+#include "proto/text.h"
 #include "runtime/base/log.h"
 #include "runtime/sandbox/bridge.h"
 #include "runtime/sandbox/bridge_reply.h"
@@ -86,30 +87,14 @@ TEST(options_are_an_object_of_objects)
 static struct {
 	char                *dir, *script;
 	struct event_base   *base;
-	struct event        *guard;
 	struct tr_bridge    *bridge;
 	struct tr_provider  *provider;
-	bool                 late;
 	int                  count, rc;
 	bool                 unknown, stopped;
 	char                 words[256], raw_id[64], url[128];
 } t;
 
-static void on_guard(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what, (void)arg;
-	t.late = true;
-}
-
-#define UNTIL(condition) do { \
-		struct timeval ten = { 20, 0 }; \
-		t.late = false; \
-		event_add(t.guard, &ten); \
-		while (!(condition) && !t.late) \
-			event_base_loop(t.base, EVLOOP_ONCE); \
-		event_del(t.guard); \
-		assert_true(condition); \
-	} while (0)
+#define UNTIL(condition) UNTIL_BY(t.base, event_base_loop(t.base, EVLOOP_ONCE), condition)
 
 static void write_script(const char *body)
 {
@@ -153,7 +138,6 @@ static void begin(const char *body)
 	write_script(body);
 	setenv("TROUPE_BRIDGE", t.script, 1);
 	t.base = event_base_new();
-	t.guard = evtimer_new(t.base, on_guard, NULL);
 	t.bridge = tr_bridge_new(&(struct tr_bridge_options){ .base = t.base, .data_dir = t.dir, .modules = t.dir });
 	t.provider = tr_bridge_provider(t.bridge, "daytona", NULL);
 	assert_non_null(t.provider);
@@ -171,7 +155,6 @@ static void end(void)
 	UNTIL(t.stopped);
 	t.provider->ops->free(t.provider);
 	tr_bridge_free(t.bridge);
-	event_free(t.guard);
 	event_base_free(t.base);
 	unsetenv("TROUPE_BRIDGE");
 	free(t.script);

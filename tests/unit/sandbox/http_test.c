@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Outgoing HTTP against a server that says what the test tells it to, byte for byte. */
 #include "tests/kit/test.h"
+#include "tests/kit/until.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -16,14 +17,12 @@ static struct {
 	struct event_base     *base;
 	struct evconnlistener *listener;
 	struct tr_http        *http;
-	struct event          *guard;
 	char                   url[64];
 	struct bufferevent    *conns[32];
 	int                    accepted;
 	const char            *answer;      /* to each whole request; NULL: none */
 	bool                   hang_up;     /* after a request, instead */
 	struct tr_bytes        got;         /* the newest request */
-	bool                   late;
 	/* what came back */
 	int                    opened, ended, pieces;
 	struct tr_bytes        data;
@@ -77,12 +76,6 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 	t.accepted++;
 }
 
-static void on_guard(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what, (void)arg;
-	t.late = true;
-}
-
 static void start(const char *answer)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -90,7 +83,6 @@ static void start(const char *answer)
 
 	memset(&t, 0, sizeof t);
 	t.base = event_base_new();
-	t.guard = evtimer_new(t.base, on_guard, NULL);
 	t.http = tr_http_new(t.base);
 	t.answer = answer;
 	t.listener = evconnlistener_new_bind(t.base, on_accept, NULL, LEV_OPT_CLOSE_ON_FREE, 8, (struct sockaddr *)&a, sizeof a);
@@ -106,22 +98,13 @@ static void end(void)
 			bufferevent_free(t.conns[i]);
 	}
 	evconnlistener_free(t.listener);
-	event_free(t.guard);
 	event_base_free(t.base);
 	tr_bytes_free(&t.got);
 	tr_bytes_free(&t.data);
 	tr_bytes_free(&t.body);
 }
 
-#define UNTIL(condition) do { \
-		struct timeval ten = { 10, 0 }; \
-		t.late = false; \
-		event_add(t.guard, &ten); \
-		while (!(condition) && !t.late) \
-			event_base_loop(t.base, EVLOOP_ONCE); \
-		event_del(t.guard); \
-		assert_true(condition); \
-	} while (0)
+#define UNTIL(condition) UNTIL_BY(t.base, event_base_loop(t.base, EVLOOP_ONCE), condition)
 
 /* Whatever can still happen without time going by. */
 static void settle(void)

@@ -427,8 +427,7 @@ TEST(an_agent_hears_of_its_end_before_another_is_made_if_it_listens)
 {
 	kit_start();
 	in.capabilities = "{\"sessionCapabilities\":{\"close\":{}}}";
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 	kit_restart_agent();
 	UNTIL(in.closes == 1);
 	assert_int_equal(in.instance_count, 1);
@@ -476,8 +475,7 @@ TEST(a_turn_without_a_word_is_told_as_stalled_until_there_is_one)
 {
 	kit_start();
 	kit.stall_ms = 50;
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 	run_heard("p1");
 	UNTIL(told("turn.state", "\"state\":\"running\",\"userId\":\"ann\",\"position\":0,\"stalled\":true") == 1);
 	assert_non_null(strstr(kit_queue(), "\"stalled\":true"));
@@ -496,8 +494,7 @@ TEST(an_agent_that_waits_for_people_is_not_stalled)
 {
 	kit_start();
 	kit.stall_ms = 20;
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 	kit_run("p1", "one");
 	in_emit("{\"id\":7,\"method\":\"session/request_permission\",\"params\":{\"options\":[{\"optionId\":\"A\",\"kind\":"
 		"\"allow_once\"}]}}");

@@ -134,8 +134,7 @@ TEST(heartbeats_are_life_and_silence_is_not)
 {
 	kit_start();
 	tr_silence_ms = 1500;
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 	for (int beats = 0; beats < 100; beats++) {
 		heartbeat();
 		kit_settle();
@@ -569,8 +568,7 @@ TEST(a_family_that_is_none_is_not_believed)
 {
 	kit_start();
 	in.family = "100:7\\n101:8; rm -rf /\\n";
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 	kit_settle();
 	assert_null(fake_find(&fake, "session/default/open/family"));
 	kit_end();

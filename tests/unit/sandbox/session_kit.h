@@ -6,6 +6,7 @@
 #include "tests/kit/test.h"
 
 #include "proto/text.h"
+#include "tests/kit/until.h"
 #include "tests/unit/sandbox/fake_actor.h"
 #include "tests/unit/sandbox/stand_in.h"
 
@@ -18,8 +19,6 @@ static struct {
 	struct tr_sandbox           *sandbox;
 	const struct tr_session_ops *ops;
 	struct troupe_session       *session;
-	struct event                *guard;
-	bool                         late;
 	bool                         holds_commits;
 	struct troupe_call           calls[64];
 	int                          call_count;
@@ -30,12 +29,6 @@ static struct {
 	bool                         asks;   /* when its sandbox is lost */
 } kit;
 
-static inline void kit_on_guard(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what, (void)arg;
-	kit.late = true;
-}
-
 static inline void kit_step(void)
 {
 	event_base_loop(kit.base, EVLOOP_ONCE);
@@ -43,17 +36,7 @@ static inline void kit_step(void)
 		fake_commit();
 }
 
-/* Until it is so; the test fails when that takes ten seconds. */
-#define UNTIL(condition) do { \
-		struct timeval kit_ten = { 10, 0 }; \
-		kit.late = false; \
-		event_add(kit.guard, &kit_ten); \
-		while (!(condition) && !kit.late) \
-			kit_step(); \
-		event_del(kit.guard); \
-		if (!(condition)) \
-			fail_msg("waited in vain for: %s", #condition); \
-	} while (0)
+#define UNTIL(condition) UNTIL_BY(kit.base, kit_step(), condition)
 
 /* The loop runs dry: everything that can happen without time going by has happened. */
 static inline void kit_settle(void)
@@ -104,7 +87,6 @@ static inline void kit_start(void)
 	tr_silence_ms = 45000;
 	tr_cancel_ms = 10000;
 	kit.base = event_base_new();
-	kit.guard = evtimer_new(kit.base, kit_on_guard, NULL);
 	in_start(kit.base);
 	kit_start_sandbox();
 }
@@ -126,7 +108,6 @@ static inline void kit_end(void)
 	fake_reset();
 	tr_sandbox_free(kit.sandbox);
 	in_end();
-	event_free(kit.guard);
 	event_base_free(kit.base);
 }
 
@@ -300,11 +281,17 @@ static inline void assert_events_whole(void)
 }
 
 /* A session that is ready, with nothing running. */
+/* For the first time. */
+static inline void kit_open_ready(void)
+{
+	kit_open();
+	UNTIL(told("sandbox.state", "ready") == 1);
+}
+
 static inline void kit_start_ready(void)
 {
 	kit_start();
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 }
 
 /* A prompt that runs, and that the agent has. */

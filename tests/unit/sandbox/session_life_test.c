@@ -12,8 +12,7 @@ static void start(void)
 static void start_ready(void)
 {
 	start();
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 }
 
 static void start_new(const char *id)
@@ -78,8 +77,7 @@ TEST(where_its_agent_works_stays_so)
 {
 	start_new("review");
 	kit.cwd = "/work";
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 	kit_close();
 	in_restart();
 	kit.cwd = NULL;
@@ -94,8 +92,7 @@ TEST(where_its_agent_works_stays_so)
 TEST(a_new_session_must_not_exist)
 {
 	start_new("review");
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 	kit_close();
 	kit_open();
 	assert_int_equal(kit_await(NULL)->error, TROUPE_EEXISTS);
@@ -127,8 +124,7 @@ TEST(a_session_keeps_its_agent)
 {
 	start_new("review");
 	kit.agent = "codex";
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 	kit_close();
 	kit.how = TROUPE_SESSION_OLD;
 	kit.agent = NULL;
@@ -279,8 +275,7 @@ TEST(an_agent_that_wants_to_hear_of_its_end_does_and_then_it_is_ended)
 {
 	start();
 	in.capabilities = CLOSES;
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 	kit_destroy();
 	UNTIL(fake.ended == 1);
 	kit_close();
@@ -297,8 +292,7 @@ TEST(an_agent_that_hears_of_its_end_and_says_nothing_is_ended_all_the_same)
 	start();
 	in.capabilities = CLOSES;
 	in.mute_closes = true;
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 	kit_crash(); /* what it wants to hear is known to whoever comes next */
 	kit_open();
 	UNTIL(events("reattach") == 1);
@@ -369,8 +363,7 @@ static void start_disposing(const char *capabilities)
 		.base = kit.base, .agent = "mock", .base_url = "http://127.0.0.1:1", .cwd = "/w",
 		.private_ok = true, .dispose = true }), 0);
 	kit.ops->start(tr_sandbox_sessions(kit.sandbox)->ctx, (struct tr_core *)&fake);
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 }
 
 TEST(an_agent_is_kept_while_its_actor_sleeps)

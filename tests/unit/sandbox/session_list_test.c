@@ -330,8 +330,7 @@ TEST(a_session_is_listed_as_it_is)
 	kit_start();
 	assert_string_equal(list_sessions(NULL, 100), "{\"items\":[]}");
 	in.session_says = ",\"modes\":{\"currentModeId\":\"ask\"}";
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 	page = list_sessions(NULL, 100);
 	assert_non_null(strstr(page, "{\"items\":[{\"id\":\"default\",\"agent\":\"mock\",\"agentSessionId\":\"agent-session-"));
 	assert_non_null(strstr(page, "\"createdAt\":1795303334935,\"sandboxId\":\"sandbox\",\"sessionInit\":{\"cwd\":\"/w\","

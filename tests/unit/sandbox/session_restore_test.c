@@ -243,8 +243,7 @@ TEST(an_instance_that_was_half_made_is_cleaned_up)
 	kit_open();
 	UNTIL(in.posts == 1);
 	kit_crash();
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 	assert_int_equal(in.deletes, 1);
 	assert_int_equal(in.instance_count, 2);
 	assert_int_equal(events("session/new"), 1);
@@ -327,14 +326,19 @@ TEST(sleeping_and_waking_keeps_the_instance)
 
 /* ------------------------------------------------------------------ the agent's own memory */
 
+/* Until that is in the log. */
+static void agent_exits(int nth)
+{
+	in_agent_exits(1);
+	UNTIL(events("_adapter/agent_exited") == nth);
+}
+
 TEST(an_agent_that_can_resume_is_asked_to)
 {
 	kit_start();
 	in.capabilities = "{\"loadSession\":true,\"sessionCapabilities\":{\"resume\":{}}}";
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
-	in_agent_exits(1);
-	UNTIL(events("_adapter/agent_exited") == 1);
+	kit_open_ready();
+	agent_exits(1);
 	kit_run("p1", "one");
 	assert_int_equal(events("\"method\":\"session/resume\",\"params\":{\"sessionId\":"
 		"\"agent-session-1795303334001\",\"cwd\":\"/w\""), 1);
@@ -350,10 +354,8 @@ TEST(a_load_is_not_logged_twice)
 	in.capabilities = "{\"loadSession\":true}";
 	in.load_replays = "{\"jsonrpc\":\"2.0\",\"method\":\"session/update\",\"params\":{\"update\":{"
 		"\"sessionUpdate\":\"agent_message_chunk\"}}}";
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
-	in_agent_exits(1);
-	UNTIL(events("_adapter/agent_exited") == 1);
+	kit_open_ready();
+	agent_exits(1);
 	kit_run("p1", "one");
 	assert_int_equal(events("agent_message_chunk"), 0);
 	assert_int_equal(events("\"how\":\"load\",\"agentSessionId\":\"agent-session-1795303334001\","
@@ -374,8 +376,7 @@ TEST(an_agent_that_has_forgotten_gets_a_new_session)
 	call = kit_run("p1", "my name is Ann");
 	in_finish("end_turn");
 	UNTIL(call->answered);
-	in_agent_exits(1);
-	UNTIL(events("_adapter/agent_exited") == 1);
+	agent_exits(1);
 	kit_run("p2", "two");
 	assert_int_equal(events("-32002"), 1);
 	assert_int_equal(events("\"how\":\"replay\""), 1);
@@ -391,11 +392,9 @@ TEST(a_replay_is_given_again_until_a_turn_with_it_has_ended)
 	call = kit_run("p1", "my name is Ann");
 	in_finish("end_turn");
 	UNTIL(call->answered);
-	in_agent_exits(1);
-	UNTIL(events("_adapter/agent_exited") == 1);
+	agent_exits(1);
 	kit_run("p2", "two");
-	in_agent_exits(1);
-	UNTIL(events("_adapter/agent_exited") == 2);
+	agent_exits(2);
 	kit_crash();
 	kit_open();
 	in.prompt_id[0] = '\0';

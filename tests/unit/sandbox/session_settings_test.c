@@ -18,8 +18,7 @@ static void start_with(const char *says)
 {
 	kit_start();
 	in.session_says = says;
-	kit_open();
-	UNTIL(told("sandbox.state", "ready") == 1);
+	kit_open_ready();
 }
 
 static void start_offering(void)

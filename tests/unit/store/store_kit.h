@@ -10,9 +10,9 @@
 #define TR_TESTS_STORE_KIT_H
 
 #include "tests/kit/test.h"
-#include "proto/text.h"
 #include "tests/kit/tmpdir.h"
 
+#include "proto/text.h"
 #include "runtime/base/mem.h"
 #include "runtime/store/lmdb_inner.h"
 
