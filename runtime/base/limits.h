@@ -109,6 +109,8 @@
 #define TR_DEBTS_RUNNING_MAX          8                  /* paid at once; the others wait */
 #define TR_DEBT_PAUSE_MS              1000               /* after a failure, doubles ... */
 #define TR_DEBT_PAUSE_MAX_MS          600000             /* ... up to this, for ever */
+#define TR_FAMILY_BYTES_MAX           (64 * 1024)        /* of what a sandbox tells of its processes: not believed; what is below an
+                                                            agent that ends is left to itself */
 #define TR_HTTP_REPLY_BYTES_MAX       (66 * 1024 * 1024) /* body of an answer of the sandbox: the request fails */
 
 #endif

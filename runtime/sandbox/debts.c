@@ -2,10 +2,9 @@
 /* Each debt is a small machine of its own, with one timer, one request and one errand:
  *
  *	a sandbox     destroy -> paid
- *	an instance   reach -> [session/close ->] DELETE -> grace -> sweep, three times at most -> paid
+ *	an instance   reach -> [session/close ->] look -> DELETE -> grace -> sweep, three times at most -> paid
  *
- * It is swept also when its DELETE was answered: it may be the second one, from a server that followed a killed one, and the
- * sandbox forgets an instance with the first, though the process lives on.
+ * Those of an instance are a session's own, for the same reasons (session_clean.c).
  *
  * An instance in a sandbox that is destroyed with its actor is paid with that. What fails waits and begins anew. */
 #include "runtime/sandbox/debts.h"
@@ -41,7 +40,9 @@ struct debt {
 	char                   *key;
 	char                   *server_id; /* NULL: it is a sandbox */
 	char                   *provider, *raw_id, *seed, *token, *options, *close;
-	char                   *url;       /* found */
+	char                   *url, *fresh_token; /* found; NULL: the provider names none */
+	int64_t                 created_ms;
+	struct tr_bytes         family;    /* of its server; then with whom this sweep has signalled */
 	enum tr_http_reach      reach;
 	struct event           *timer;
 	struct tr_errand       *errand;
@@ -71,7 +72,9 @@ static void debt_free(struct debt *d)
 	free(d->token);
 	free(d->options);
 	free(d->close);
+	tr_bytes_free(&d->family);
 	free(d->url);
+	free(d->fresh_token);
 	free(d);
 }
 
@@ -156,7 +159,7 @@ static struct tr_http_request *ask(struct debt *d, struct tr_http_options *o, co
 
 	tr_bytes_printf(&url, "%s%s", d->url, path);
 	o->url = tr_bytes_text(&url);
-	o->token = d->token;
+	o->token = d->fresh_token ? d->fresh_token : d->token;
 	o->reach = d->reach;
 	o->arg = d;
 	r = tr_http_start(d->debts->o.http, o);
@@ -164,18 +167,32 @@ static struct tr_http_request *ask(struct debt *d, struct tr_http_options *o, co
 	return r;
 }
 
+static struct tr_http_request *run(struct debt *d, struct tr_bytes *body,
+                                   void (*on_end)(void *arg, const struct tr_http_answer *answer))
+{
+	return ask(d, &(struct tr_http_options){
+		.method = "POST", .body = body, .time_ms = TR_SWEEP_RUN_MS, .body_max = 2 << 20, .on_end = on_end,
+	}, "/v1/processes/run");
+}
+
+static bool never_arrived(const struct tr_problem *p)
+{
+	return p->kind == TR_PROBLEM_NOT_SENT || p->kind == TR_PROBLEM_UNSURE;
+}
+
 static void on_swept(void *arg, const struct tr_http_answer *answer)
 {
 	struct debt *d = arg;
-	struct tr_bytes pids = { 0 };
+	struct tr_bytes ended = { 0 };
 	struct tr_problem p;
 	bool some;
 
 	d->request = NULL;
-	tr_sweep_output(answer, &p, &pids);
-	some = pids.size > 0;
-	tr_bytes_free(&pids);
-	if (p.kind == TR_PROBLEM_NOT_SENT || p.kind == TR_PROBLEM_UNSURE) {
+	tr_sweep_output(answer, &p, &ended);
+	some = ended.size > 0;
+	tr_sweep_add(&d->family, &ended);
+	tr_bytes_free(&ended);
+	if (never_arrived(&p)) {
 		d->sweeps = false;
 		failed(d, p.words);
 	} else if (some && d->sweep < TR_SWEEP_STEPS) {
@@ -189,10 +206,8 @@ static void next_sweep(struct debt *d)
 {
 	struct tr_bytes body = { 0 };
 
-	tr_sweep_hung(&body, tr_sweep_steps[d->sweep++].signal);
-	d->request = ask(d, &(struct tr_http_options){
-		.method = "POST", .body = &body, .time_ms = TR_SWEEP_RUN_MS, .body_max = 2 << 20, .on_end = on_swept,
-	}, "/v1/processes/run");
+	tr_sweep_left(&body, tr_sweep_steps[d->sweep++].signal, tr_bytes_text(&d->family));
+	d->request = run(d, &body, on_swept);
 }
 
 static void on_deleted(void *arg, const struct tr_http_answer *answer)
@@ -221,6 +236,45 @@ static void delete_instance(struct debt *d)
 	}, path);
 }
 
+/* On disk before the DELETE is sent: whoever goes on after us could not look any more. */
+static void keep_family(struct debt *d, struct tr_bytes *found)
+{
+	struct tr_bytes item = { 0 };
+
+	tr_bytes_free(&d->family);
+	d->family = *found;
+	*found = (struct tr_bytes){ 0 };
+	tr_agent_item_put(&item, &(struct tr_agent_item){
+		NULL, d->provider, d->raw_id, d->token, d->options, d->close, false, d->created_ms, &d->family });
+	tr_core_put(d->debts->core, (struct troupe_text){ d->key, strlen(d->key) }, item.data, item.size);
+	tr_bytes_free(&item);
+}
+
+static void on_looked(void *arg, const struct tr_http_answer *answer)
+{
+	struct debt *d = arg;
+	struct tr_bytes found = { 0 };
+	struct tr_problem p;
+
+	d->request = NULL;
+	tr_sweep_output(answer, &p, &found);
+	if (tr_sweep_is_family(&found))
+		keep_family(d, &found);
+	tr_bytes_free(&found);
+	if (never_arrived(&p))
+		failed(d, p.words);
+	else
+		delete_instance(d);
+}
+
+static void look_below(struct debt *d)
+{
+	struct tr_bytes body = { 0 };
+
+	tr_sweep_family(&body, d->created_ms, tr_bytes_text(&d->family));
+	d->request = run(d, &body, on_looked);
+}
+
 /* Whatever the agent thinks of it. */
 static void on_closed(void *arg, const struct tr_http_answer *answer)
 {
@@ -228,7 +282,7 @@ static void on_closed(void *arg, const struct tr_http_answer *answer)
 
 	(void)answer;
 	d->request = NULL;
-	delete_instance(d);
+	look_below(d);
 }
 
 static void close_session(struct debt *d)
@@ -261,14 +315,12 @@ static void on_reached(void *arg, const struct tr_provider_answer *answer)
 	size = strlen(answer->url);
 	free(d->url);
 	d->url = tr_strndup(answer->url, size - (answer->url[size - 1] == '/'));
-	if (answer->token) {
-		free(d->token);
-		d->token = tr_strdup(answer->token);
-	}
+	free(d->fresh_token);
+	d->fresh_token = tr_strdup(answer->token);
 	if (d->close)
 		close_session(d);
 	else
-		delete_instance(d);
+		look_below(d);
 }
 
 static void on_destroyed(void *arg, const struct tr_provider_answer *answer)
@@ -302,7 +354,7 @@ static void pay(struct debt *d)
 
 void tr_agent_item_put(struct tr_bytes *out, const struct tr_agent_item *item)
 {
-	tr_put_map(out, 7);
+	tr_put_map(out, 9);
 	tr_item_put_text(out, "session", item->session);
 	tr_item_put_text(out, "provider", item->provider);
 	tr_item_put_text(out, "rawId", item->raw_id);
@@ -310,6 +362,8 @@ void tr_agent_item_put(struct tr_bytes *out, const struct tr_agent_item *item)
 	tr_item_put_text(out, "options", item->options);
 	tr_item_put_text(out, "close", item->close);
 	tr_item_put_number(out, "made", item->made);
+	tr_item_put_number(out, "created", item->created_ms);
+	tr_item_put_bytes(out, "family", item->family);
 }
 
 static bool is_known(const struct tr_debts *all, const char *key)
@@ -335,6 +389,8 @@ static struct debt *debt_new(struct tr_debts *all, const char *key, struct troup
 	d->token = tr_item_new_text(v, "token");
 	d->options = tr_item_new_text(v, "options");
 	d->close = tr_item_new_text(v, "close");
+	d->created_ms = tr_item_number(v, "created");
+	tr_item_bytes(v, "family", &d->family);
 	d->timer = evtimer_new(all->o.base, on_time, d);
 	tr_list_push(&all->list, &d->link);
 	all->count++;

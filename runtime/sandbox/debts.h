@@ -39,8 +39,14 @@ struct tr_debts *tr_debts_free(struct tr_debts *d);
 
 #define TR_DEBT_AGENT TR_OWED "agent/"
 
-/* close: its agent session, that wants to hear session/close first; NULL: none does. */
-struct tr_agent_item { const char *session, *provider, *raw_id, *token, *options, *close; bool made; };
+/* close: its agent session, that wants to hear session/close first; NULL: none does. created_ms: createdAtMs; 0: not known.
+ * family: of its server (sweep_script.h); may be empty. */
+struct tr_agent_item {
+	const char            *session, *provider, *raw_id, *token, *options, *close;
+	bool                   made;
+	int64_t                created_ms;
+	const struct tr_bytes *family;
+};
 void tr_agent_item_put(struct tr_bytes *out, const struct tr_agent_item *item);
 
 #endif

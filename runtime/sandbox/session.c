@@ -31,6 +31,7 @@ static void session_free(struct troupe_session *s)
 	tr_history_fini(&s->history);
 	tr_bytes_free(&s->initialized);
 	tr_bytes_free(&s->family);
+	tr_bytes_free(&s->swept);
 	event_free(s->link_timer);
 	event_free(s->stream.timer);
 	event_free(s->boot_timer);

@@ -212,19 +212,19 @@ enum tr_link {
 
 enum tr_boot_step { TR_BOOT_INITIALIZE, TR_BOOT_LIST, TR_BOOT_LOGIN, TR_BOOT_RESUME, TR_BOOT_LOAD, TR_BOOT_NEW };
 
-enum tr_sweep { TR_SWEEP_HUNG, TR_SWEEP_ORPHANS };
-
 struct tr_held { struct tr_list link; enum tr_sender sender; struct tr_bytes json; };
 struct tr_say { struct tr_list link; uint64_t number; struct tr_bytes body; char permission_id[37]; bool cancels; };
 
-/* close: its agent session, to be closed first; "": none. tries: how often its DELETE may have been sent. hung: it did not end, or
- * who knows. item: as read back. */
+enum tr_left_step { TR_LEFT_CLOSE, TR_LEFT_LOOK, TR_LEFT_DELETE, TR_LEFT_SWEEP };
+
+/* close: its agent session, to be closed first; "": none. hung: its DELETE was not answered. item: as read back. */
 struct tr_left {
-	struct tr_list  link;
-	char            server_id[TR_SERVER_ID_MAX], close[TR_ACP_SHORT_MAX];
-	unsigned        tries;
-	bool            hung;
-	struct tr_bytes item;
+	struct tr_list    link;
+	char              server_id[TR_SERVER_ID_MAX], close[TR_ACP_SHORT_MAX];
+	int64_t           created_ms;
+	enum tr_left_step step; /* the next */
+	bool              hung;
+	struct tr_bytes   item;
 };
 
 struct troupe_session {
@@ -270,10 +270,13 @@ struct troupe_session {
 	bool                    reattaching;   /* to be told when the stream is open */
 	struct tr_list          left;          /* instances to clean up: tr_left */
 	void                  (*clean_then)(struct troupe_session *s);
-	enum tr_sweep           sweeping;
 	unsigned                sweep;         /* how often so far */
 	void                  (*swept_then)(struct troupe_session *s);
-	struct tr_bytes         family;        /* of the server: lines PID:START, the server's first; empty: not known */
+	struct tr_left         *looking_at;
+	uint64_t                looks;         /* how many so far */
+	void                  (*looked_then)(struct troupe_session *s);
+	struct tr_bytes         family;        /* of the server (sweep_script.h); empty: not known */
+	struct tr_bytes         swept;         /* the same, with whom this sweep has signalled */
 	struct tr_http_request *family_request;
 	struct tr_stream        stream;
 
@@ -378,6 +381,7 @@ void tr_store_config(struct troupe_session *s);
 void tr_store_record(struct troupe_session *s);                 /* as listSessions tells it */
 void tr_store_put_record(const struct troupe_session *s, struct tr_bytes *out);
 void tr_store_forget(struct troupe_session *s);                 /* it was never made: its items go */
+void tr_store_left(struct troupe_session *s, struct tr_left *left); /* with what is known of it now */
 void tr_store_hand_over(struct troupe_session *s, const struct tr_left *left); /* the server ends it */
 void tr_left_free(struct tr_left *left);
 struct troupe_text tr_store_main_key(const char *session_id, char into[TR_ITEM_KEY_MAX]);
@@ -598,7 +602,9 @@ void tr_clean_start(struct troupe_session *s, void (*then)(struct troupe_session
 /* ---- session_sweep.c */
 
 /* From the loop: ends such processes, after a time, then `then`. Uses the link's timer and request. */
-void tr_sweep(struct troupe_session *s, enum tr_sweep what, int after_ms, void (*then)(struct troupe_session *s));
+void tr_sweep(struct troupe_session *s, int after_ms, void (*then)(struct troupe_session *s));
+/* From the loop: what is below this one's agent is noted durably, then `then`. Uses the link's request. */
+void tr_family_look(struct troupe_session *s, struct tr_left *left, void (*then)(struct troupe_session *s));
 /* Asks for the server's family, in the background. */
 void tr_family_note(struct troupe_session *s);
 void tr_family_note_missing(struct troupe_session *s); /* the same, unless it is known or asked for */

@@ -170,8 +170,7 @@ static void bind_session(struct troupe_session *s, const char *how, struct troup
 	s->instance.bound = true;
 	s->instance.closes = s->caps.close;
 	s->dirty_main = s->dirty_at = true;
-	if (s->instance.closes)
-		tr_store_instance(s);
+	tr_store_instance(s);
 	if (first)
 		s->created_at = troupe_now_ms(s->actor);
 	if (how) {

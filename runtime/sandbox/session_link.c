@@ -104,6 +104,7 @@ static void leave_instance(struct troupe_session *s, bool well)
 	}
 	left = tr_alloc(sizeof *left);
 	snprintf(left->server_id, sizeof left->server_id, "%s", s->instance.server_id);
+	left->created_ms = s->instance.created_ms;
 	if (well && s->instance.closes)
 		memcpy(left->close, s->instance.agent_session, sizeof left->close);
 	tr_list_push(&s->left, &left->link);

@@ -303,13 +303,13 @@ static struct troupe_text owed_key(char into[TR_ITEM_KEY_MAX], const char *serve
 	return (struct troupe_text){ into, (size_t)size };
 }
 
-/* close: its agent session; "": there is none to close. */
-static void put_agent(const struct troupe_session *s, const char *close, struct tr_bytes *out)
+static void put_agent(const struct troupe_session *s, const char *close, int64_t created_ms, struct tr_bytes *out)
 {
 	struct tr_place_where where = tr_place_where(&s->place);
 
 	tr_agent_item_put(out, &(struct tr_agent_item){
-		s->id, where.provider, where.raw_id, where.token, where.options, *close ? close : NULL, where.made });
+		s->id, where.provider, where.raw_id, where.token, where.options, *close ? close : NULL, where.made, created_ms,
+		&s->family });
 }
 
 void tr_store_instance(struct troupe_session *s)
@@ -317,8 +317,18 @@ void tr_store_instance(struct troupe_session *s)
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	put_agent(s, s->instance.closes ? s->instance.agent_session : "", &v);
+	put_agent(s, s->instance.closes ? s->instance.agent_session : "", s->instance.created_ms, &v);
 	put_item(s, owed_key(key, s->instance.server_id), &v);
+}
+
+void tr_store_left(struct troupe_session *s, struct tr_left *left)
+{
+	struct tr_bytes v = { 0 };
+	char key[TR_ITEM_KEY_MAX];
+
+	tr_bytes_free(&left->item);
+	put_agent(s, left->close, left->created_ms, &v);
+	put_item(s, owed_key(key, left->server_id), &v);
 }
 
 void tr_store_cleaned(struct troupe_session *s, const char *server_id)
@@ -502,7 +512,7 @@ static void add_left(struct troupe_session *s, const char *server_id, struct tro
 
 	tr_bytes_put(&left->item, item.data, item.size);
 	tr_item_text(item, "close", left->close, sizeof left->close);
-	left->tries = 1; /* as far as we know */
+	left->created_ms = tr_item_number(item, "created");
 	snprintf(left->server_id, sizeof left->server_id, "%.*s", (int)sizeof left->server_id - 1, server_id);
 	tr_list_push(&s->left, &left->link);
 }
@@ -530,7 +540,7 @@ void tr_store_hand_over(struct troupe_session *s, const struct tr_left *left)
 	struct tr_bytes made = { 0 };
 
 	if (left->item.size == 0)
-		put_agent(s, left->close, &made);
+		put_agent(s, left->close, left->created_ms, &made);
 	hand_over(s, left->server_id, tr_bytes_value(left->item.size > 0 ? &left->item : &made));
 	tr_bytes_free(&made);
 }

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Agent processes that real agents leave behind, ended by scripts that the sandbox runs (spec 2.7). Two sorts:
+/* Processes that agents leave behind, ended by a script that the sandbox runs (spec 2.7): agents that nobody can reach any more,
+ * because their DELETE was given up or because their server is no more; and what is below them.
  *
- *	hung      children of the server that nobody writes to any more: their DELETE was given up
- *	orphans   children of a server that is no more. They hang under process 1, where the first script does not see them;
- *	          so the server's family, its pid and its children's with their start times, is noted after each
- *	          bootstrap, and when the server turns out to be another, those of the noted that still live are ended
- */
+ * Those without a parent hang under process 1, where nothing tells whose they were. So the server's family is noted
+ * (sweep_script.h) after each bootstrap, and once more before an instance is deleted; those of the noted that are still the same
+ * processes are ended. */
 #include "runtime/sandbox/session.h"
 
 #include "runtime/base/log.h"
 #include "runtime/sandbox/sweep_script.h"
-
-#define FAMILY_MAX  (16 * 1024)
 
 static void sweep_step(struct troupe_session *s);
 
@@ -33,25 +30,31 @@ static void output_of(const struct troupe_session *s, const struct tr_http_answe
 		tr_warn("agent.sweep", "session=%s failed=\"%s\"", s->id, p->words);
 }
 
+static bool never_arrived(const struct tr_problem *p)
+{
+	return p->kind == TR_PROBLEM_NOT_SENT || p->kind == TR_PROBLEM_UNSURE;
+}
+
 /* ------------------------------------------------------------------ sweeping */
 
 static void on_swept(void *arg, const struct tr_http_answer *answer)
 {
 	struct troupe_session *s = arg;
-	struct tr_bytes pids = { 0 };
+	struct tr_bytes ended = { 0 };
 	struct tr_problem p;
 	char words[64];
 	bool some;
 
 	s->link_request = NULL;
-	output_of(s, answer, &p, &pids);
-	some = pids.size > 0;
+	output_of(s, answer, &p, &ended);
+	some = ended.size > 0;
 	if (some) {
-		tr_words(words, sizeof words, (struct troupe_text){ (const char *)pids.data, pids.size });
-		tr_info("agent.sweep", "session=%s signal=%s pids=\"%s\"", s->id, tr_sweep_steps[s->sweep].signal, words);
+		tr_words(words, sizeof words, (struct troupe_text){ (const char *)ended.data, ended.size });
+		tr_info("agent.sweep", "session=%s signal=%s processes=\"%s\"", s->id, tr_sweep_steps[s->sweep].signal, words);
 	}
-	tr_bytes_free(&pids);
-	if (p.kind == TR_PROBLEM_NOT_SENT || p.kind == TR_PROBLEM_UNSURE)
+	tr_sweep_add(&s->swept, &ended);
+	tr_bytes_free(&ended);
+	if (never_arrived(&p))
 		tr_link_trouble(s, p.words);
 	else if (some && s->sweep + 1 < TR_SWEEP_STEPS)
 		tr_link_timer(s, tr_sweep_steps[s->sweep++].then_ms, sweep_step);
@@ -63,40 +66,34 @@ static void sweep_step(struct troupe_session *s)
 {
 	struct tr_bytes body = { 0 };
 
-	if (s->sweeping == TR_SWEEP_HUNG)
-		tr_sweep_hung(&body, tr_sweep_steps[s->sweep].signal);
-	else
-		tr_sweep_orphans(&body, tr_sweep_steps[s->sweep].signal, tr_bytes_text(&s->family));
+	tr_sweep_left(&body, tr_sweep_steps[s->sweep].signal, tr_bytes_text(&s->swept));
 	s->link_request = run(s, &body, on_swept);
 }
 
-void tr_sweep(struct troupe_session *s, enum tr_sweep what, int after_ms, void (*then)(struct troupe_session *s))
+void tr_sweep(struct troupe_session *s, int after_ms, void (*then)(struct troupe_session *s))
 {
-	s->sweeping = what;
 	s->sweep = 0;
 	s->swept_then = then;
+	tr_bytes_free(&s->swept);
+	tr_bytes_put(&s->swept, s->family.data, s->family.size);
 	tr_link_timer(s, after_ms, sweep_step);
 }
 
 /* ------------------------------------------------------------------ the family */
 
-static bool is_family(const struct tr_bytes *b)
+static void take_family(struct troupe_session *s, struct tr_bytes *found)
 {
-	for (size_t i = 0; i < b->size; i++) {
-		if ((b->data[i] < '0' || b->data[i] > '9') && b->data[i] != ':' && b->data[i] != '\n')
-			return false;
-	}
-	return b->size > 0 && b->size <= FAMILY_MAX;
-}
-
-static void family_turn(struct troupe_session *s, void *arg)
-{
-	struct tr_bytes *found = arg;
-
 	tr_bytes_free(&s->family);
 	s->family = *found;
 	*found = (struct tr_bytes){ 0 };
 	tr_store_family(s);
+}
+
+static void family_turn(struct troupe_session *s, void *arg)
+{
+	take_family(s, arg);
+	if (s->instance.bound)
+		tr_store_instance(s);
 }
 
 static void on_family(void *arg, const struct tr_http_answer *answer)
@@ -107,7 +104,7 @@ static void on_family(void *arg, const struct tr_http_answer *answer)
 
 	s->family_request = NULL;
 	output_of(s, answer, &p, &found);
-	if (is_family(&found))
+	if (tr_sweep_is_family(&found))
 		tr_session_turn(s, family_turn, &found);
 	tr_bytes_free(&found);
 }
@@ -117,7 +114,7 @@ void tr_family_note(struct troupe_session *s)
 	struct tr_bytes body = { 0 };
 
 	tr_family_drop(s);
-	tr_sweep_family(&body);
+	tr_sweep_family(&body, s->instance.created_ms, "");
 	s->family_request = run(s, &body, on_family);
 }
 
@@ -136,4 +133,51 @@ void tr_family_forget(struct troupe_session *s)
 {
 	tr_bytes_free(&s->family);
 	tr_store_family(s);
+}
+
+/* ------------------------------------------------------------------ looking once more */
+
+static void looked(struct troupe_session *s, uint64_t look)
+{
+	if (s->link == TR_LINK_CLEAN && s->looks == look)
+		s->looked_then(s);
+}
+
+struct look { struct tr_bytes found; struct tr_left *left; };
+
+static void look_turn(struct troupe_session *s, void *arg)
+{
+	struct look *look = arg;
+
+	take_family(s, &look->found);
+	tr_store_left(s, look->left);
+	tr_session_after(s, looked, s->looks);
+}
+
+static void on_look(void *arg, const struct tr_http_answer *answer)
+{
+	struct troupe_session *s = arg;
+	struct look look = { .left = s->looking_at };
+	struct tr_problem p;
+
+	s->link_request = NULL;
+	output_of(s, answer, &p, &look.found);
+	if (never_arrived(&p))
+		tr_link_trouble(s, p.words);
+	else if (tr_sweep_is_family(&look.found))
+		tr_session_turn(s, look_turn, &look);
+	else /* the server is another one, or tells nothing: what was known before is all there is */
+		s->looked_then(s);
+	tr_bytes_free(&look.found);
+}
+
+void tr_family_look(struct troupe_session *s, struct tr_left *left, void (*then)(struct troupe_session *s))
+{
+	struct tr_bytes body = { 0 };
+
+	s->looks++;
+	s->looking_at = left;
+	s->looked_then = then;
+	tr_sweep_family(&body, left->created_ms, tr_bytes_text(&s->family));
+	s->link_request = run(s, &body, on_look);
 }

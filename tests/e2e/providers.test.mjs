@@ -219,6 +219,53 @@ for (const [what, end] of Object.entries(ENDS))
 		assert.ok(await poll(10, () => !isAlive(agent)));
 	});
 
+/* Somebody whose agent has started something that outlives it, in the midst of a turn. Gives its pid. */
+async function childOf(ear, what = "") {
+	ear.conn.prompt({ userId: "ann", text: `!child ${what}` }).catch(() => {});
+	await ear.until("the child", () => /child \d+\./.test(ear.said));
+	return Number(/child (\d+)\./.exec(ear.said)[1]);
+}
+
+for (const [what, env] of Object.entries({ "obeys the end of its input": {}, "does not obey": { AGENT_STUBBORN: "1" } }))
+	for (const how of ["", "apart"])
+		test(`what an agent that ${what} has started ${how && "in a session of its own "}goes with it; another's does not`, async (stage) => {
+			const sandbox = await stage.sandbox(env);
+			const troupe = await stage.troupe({ sandbox: (await sandbox.start()).url });
+			const [one, two] = ["one", "two"].map((key) => stage.join(troupe, key, { userId: "ann" }));
+			const children = await Promise.all([childOf(one, how), childOf(two, how)]);
+
+			await destroy(stage, troupe, one, "one");
+			await troupe.program.line(/debt\.paid .*how=swept/);
+			assert.ok(await poll(6, () => !isAlive(children[0])));
+			assert.ok(isAlive(children[1]));
+			await two.conn.cancel({});
+			assert.equal(await says(two, "still here?"), "end_turn");
+			assert.ok(isAlive(children[1]));
+			await destroy(stage, troupe, two, "two");
+			assert.ok(await poll(10, () => !isAlive(children[1])));
+		});
+
+test("what an agent has started goes with it, when another takes its place and when ours is killed meanwhile", async (stage) => {
+	const sandbox = await stage.sandbox();
+	const road = await stage.road(await sandbox.start());
+	const troupe = await stage.troupe({ sandbox: road.url });
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+	const first = await childOf(ann);
+	const [agent] = agentsOf(stage);
+
+	await ann.conn.restartAgent({ userId: "ann" });
+	assert.ok(await poll(10, () => !isAlive(first)));
+	assert.equal(await says(ann, "hello"), "end_turn");
+	const second = await childOf({ conn: ann.conn, until: (...words) => ann.until(...words), get said() { return ann.said.split("hello").at(-1); } });
+
+	await ann.conn.restartAgent({ userId: "ann" });
+	await road.until("its DELETE", () => road.of("delete").length > 1);
+	await troupe.crash();
+	assert.ok(await poll(10, () => !isAlive(second)));
+	assert.ok(!isAlive(agent));
+	assert.equal(await says(ann, "again"), "end_turn");
+});
+
 test("[S59] an agent that does not obey is ended though ours is killed while it waits for that", async (stage) => {
 	const sandbox = await stage.sandbox({ AGENT_STUBBORN: "1" });
 	const road = await stage.road(await sandbox.start());
@@ -254,6 +301,44 @@ test("[S61] a sandbox that was away when its workspace was destroyed is cleaned 
 	gate.reopen();
 	await troupe.program.line(/debt\.paid/);
 	assert.equal(await listed(), 0);
+	assert.ok(await poll(6, () => agentsOf(stage).length === 0));
+});
+
+test("an agent that another was to take the place of is ended though ours is killed while it waits for that", async (stage) => {
+	const sandbox = await stage.sandbox({ AGENT_STUBBORN: "1" });
+	const road = await stage.road(await sandbox.start());
+	const troupe = await stage.troupe({ sandbox: road.url });
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	await says(ann, "hello");
+	const [agent] = agentsOf(stage);
+
+	await ann.conn.restartAgent({ userId: "ann" });
+	await road.until("its DELETE", () => road.of("delete").length > 0);
+	await troupe.crash();
+	assert.equal(await says(ann, "again"), "end_turn");
+	assert.ok(!isAlive(agent)); /* before the next was made */
+	await destroy(stage, troupe, ann, "w");
+	assert.ok(await poll(6, () => agentsOf(stage).length === 0));
+});
+
+test("orphans of a sandbox that was killed are ended, though their workspaces were destroyed before it was back", async (stage) => {
+	const sandbox = await stage.sandbox({ AGENT_STUBBORN: "1" });
+	const road = await stage.road(await sandbox.start());
+	const troupe = await stage.troupe({ sandbox: road.url });
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	await says(ann, "hello");
+	await road.until("the sandbox's processes", () => road.of("processes").some(({ closed }) => closed === "answered"));
+	const orphans = agentsOf(stage);
+
+	await sandbox.stop("SIGKILL");
+	await destroy(stage, troupe, ann, "w");
+	await troupe.program.line(/debt\.unpaid/);
+	await troupe.crash();
+	assert.deepEqual(agentsOf(stage), orphans);
+	await sandbox.start();
+	await troupe.program.line(/debt\.paid/);
 	assert.ok(await poll(6, () => agentsOf(stage).length === 0));
 });
 

@@ -15,6 +15,8 @@
 //   AGENT_NO_SET_MODE=1   has its mode as an option only
 //   AGENT_BANNER=TEXT  prints this line first
 //   AGENT_WROTE=DIR    every line that it prints is first written there, into one file for each process, as [line, is a replay]
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import fs from "node:fs";
 import path from "node:path";
 import readline from "node:readline";
@@ -171,6 +173,15 @@ const acts = {
   "!infinity": async () => out(`{"jsonrpc":"2.0","method":"x/infinity","params":{"v":1e999}}`),
   "!blank": async () => out("", "   ", `\t{"jsonrpc":"2.0","method":"x/padded","params":{}}  `),
   "!unicode": async (session) => say(session, "snowman \u2603 emoji \u{1F600} nul \u0000 ctl \u0007 ls \u2028 \"q\" \\ \r\n tab\t end"),
+  "!child": async (session, [what = ""], wait) => { // has children that outlive it and do not obey; then hangs
+    const stays = `trap "" TERM HUP; echo $$; exec 1>&-; while :; do sleep 1; done`;
+    const script = what === "apart" ? `sh -c '${stays}' & wait` : stays; // its parent does obey
+    const child = spawn("sh", ["-c", script], { detached: what === "apart", stdio: ["ignore", "pipe", "ignore"] });
+    const [text] = await once(child.stdout, "data");
+
+    say(session, `child ${String(text).trim()}.`);
+    await wait(2 ** 30);
+  },
   "!pid": async (session) => say(session, String(process.pid)),
   "!then-deaf": async () => { setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0), 100); },
   "!then-crash": async (session, [ms = 100]) => { setTimeout(() => process.exit(4), Number(ms)); },

@@ -2,6 +2,7 @@
 /* Sandboxes that a provider makes, loses and destroys: a provider that does what the test tells it to, in front of the stand-in. */
 #include "tests/unit/sandbox/session_kit.h"
 
+#include "runtime/sandbox/items.h"
 #include "runtime/sandbox/session.h"
 
 static struct {
@@ -470,6 +471,56 @@ TEST(a_destroyed_actors_instance_in_a_shared_sandbox_is_deleted)
 	kit_end();
 }
 
+TEST(of_a_destroyed_actors_instance_it_is_known_what_to_sweep_whoever_dies_meanwhile)
+{
+	begin();
+	kit.provider = NULL;
+	in.capabilities = "{\"sessionCapabilities\":{\"close\":{}}}";
+	in.family = "100:7\\n101:8:55\\n";
+	core_starts();
+	kit_open();
+	UNTIL(fake_find(&fake, "session/default/open/family") != NULL);
+	in_stop_listening();
+	destroy_actor();
+	in.family = ""; /* another server */
+	restart_server();
+	in_listen();
+	core_starts();
+	UNTIL(!item("nobody/"));
+	assert_non_null(strstr(in.last_look, "\"100:7\",\"101:8:55\"]"));
+	assert_non_null(strstr(in.last_sweep, "\"TERM\",\"100:7\",\"101:8:55\"]"));
+	assert_int_equal(in.closes, 1);
+	assert_int_equal(in.deletes, 1);
+	kit_end();
+}
+
+TEST(an_instance_that_is_owed_since_before_more_was_noted_is_paid)
+{
+	static const char key[] = TR_OWED "00000000000000000007/agent/troupe-a-default-1-0badcafe";
+	struct tr_bytes v = { 0 };
+	char url[64];
+
+	begin();
+	snprintf(url, sizeof url, "http://127.0.0.1:%d", in.port);
+	tr_put_map(&v, 6);
+	tr_item_put_text(&v, "session", "default");
+	tr_item_put_text(&v, "provider", "url");
+	tr_item_put_text(&v, "rawId", url);
+	tr_item_put_text(&v, "token", NULL);
+	tr_item_put_text(&v, "options", NULL);
+	tr_item_put_number(&v, "made", 0);
+	tr_core_put((struct tr_core *)&fake, (struct troupe_text){ key, sizeof key - 1 }, v.data, v.size);
+	tr_bytes_free(&v);
+	fake_commit();
+	assert_non_null(item("nobody/"));
+	core_starts();
+	UNTIL(!item("nobody/"));
+	assert_int_equal(in.deletes, 1);
+	assert_int_equal(in.closes, 0);
+	assert_int_equal(in.sweeps, 1);
+	kit_end();
+}
+
 TESTS(
 	RUN(a_sandbox_is_made_once_and_remembered_before_it_is_used),
 	RUN(the_same_one_is_found_at_the_next_wake),
@@ -487,5 +538,7 @@ TESTS(
 	RUN(a_sandbox_is_owed_until_it_is_destroyed_whoever_dies_meanwhile),
 	RUN(one_that_is_made_after_its_actor_has_gone_is_destroyed),
 	RUN(renewing_destroys_the_old_one_and_makes_another),
-	RUN(a_destroyed_actors_instance_in_a_shared_sandbox_is_deleted)
+	RUN(a_destroyed_actors_instance_in_a_shared_sandbox_is_deleted),
+	RUN(of_a_destroyed_actors_instance_it_is_known_what_to_sweep_whoever_dies_meanwhile),
+	RUN(an_instance_that_is_owed_since_before_more_was_noted_is_paid)
 )

@@ -564,6 +564,34 @@ TEST(orphans_of_a_server_that_died_are_ended_before_the_next_instance_is_made)
 	kit_end();
 }
 
+TEST(what_is_below_an_agent_is_noted_durably_before_it_is_deleted_and_swept_then)
+{
+	kit_start();
+	in.family = "100:7\\n101:8:55\\n";
+	kit_open();
+	UNTIL(fake_find(&fake, "session/default/open/family") != NULL);
+	in.family = "100:7\\n101:8:55\\n102:9:55\\n";
+	in.delete_hangs = true;
+	kit_restart_agent();
+	UNTIL(in.looks == 2);
+	assert_non_null(strstr(in.last_look, "\"1795303334001\",\"100:7\",\"101:8:55\"]"));
+	assert_int_equal(in.deletes, 0);
+	UNTIL(in.deletes == 1);
+	kit_crash(); /* its DELETE was sent: nobody could look any more, and the next is answered at once */
+	in.family = "100:7\\n102:9:55\\n";
+	in.delete_hangs = false;
+	in.swept = "101:8:0\\n102:9:0\\n";
+	kit_open();
+	UNTIL(in.sweeps == 1);
+	assert_non_null(strstr(in.last_look, "\"100:7\",\"101:8:55\",\"102:9:55\"]"));
+	assert_non_null(strstr(in.last_sweep, "\"TERM\",\"100:7\",\"102:9:55\"]"));
+	UNTIL(told("sandbox.state", "ready") == 2);
+	assert_int_equal(in.deletes, 2);
+	assert_int_equal(in.sweeps, 2); /* and once more, to see that all are gone */
+	assert_non_null(strstr(in.last_sweep, "\"102:9:55\",\"101:8:0\",\"102:9:0\"]"));
+	kit_end();
+}
+
 TEST(a_family_that_is_none_is_not_believed)
 {
 	kit_start();
@@ -625,5 +653,6 @@ TESTS(
 	RUN(a_post_that_breaks_after_its_turn_was_seen_changes_nothing),
 	RUN(an_instance_that_hangs_when_deleted_is_swept_before_the_next_is_made),
 	RUN(orphans_of_a_server_that_died_are_ended_before_the_next_instance_is_made),
+	RUN(what_is_below_an_agent_is_noted_durably_before_it_is_deleted_and_swept_then),
 	RUN(a_family_that_is_none_is_not_believed),
 	RUN(when_a_commit_fails_nothing_more_is_read_or_sent))

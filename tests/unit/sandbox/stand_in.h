@@ -67,9 +67,9 @@ static struct {
 	const char             *swept;         /* stdout of the next sweep */
 	const char             *family;        /* of the server, when asked for */
 	/* what it saw */
-	int                     healths, gets, posts, deletes, sweeps, listings, settings, cancels, closes;
+	int                     healths, gets, posts, deletes, sweeps, looks, listings, settings, cancels, closes;
 	char                    last_event_id[32], last_post[4 * 1024 * 1024], prompt_id[80], setting_id[80], session[64], token[64];
-	char                    last_sweep[4096];
+	char                    last_sweep[16384], last_look[16384];
 } in;
 
 /* ------------------------------------------------------------------ answers */
@@ -407,6 +407,8 @@ static inline void in_run(struct in_conn *c, const char *command)
 	char body[256];
 
 	if (!strstr(command, "TERM") && !strstr(command, "KILL")) {
+		in.looks++;
+		snprintf(in.last_look, sizeof in.last_look, "%s", command);
 		snprintf(body, sizeof body, "{\"exitCode\":0,\"stdout\":\"%s\"}", in.family ? in.family : "");
 	} else {
 		in.sweeps++;
