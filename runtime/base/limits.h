@@ -83,7 +83,7 @@
 #define TR_PROMPT_BYTES_MAX           (2 * 1024 * 1024 - 4096) /* encoded envelope: prompt.too_large (spec/sandbox-agent.md 5.4) */
 #define TR_PROMPTS_QUEUED_MAX         256                /* of a session: actor.overloaded */
 #define TR_PROMPT_ID_BYTES_MAX        128                /* request.invalid */
-#define TR_AGENT_ERROR_DATA_MAX       (16 * 1024)        /* of its error to a prompt: data is in the log only */
+#define TR_AGENT_ERROR_DATA_MAX       (16 * 1024)        /* of its error to a prompt or a choice: data is in the log only */
 #define TR_TOOL_CALL_BYTES_MAX        (32 * 1024)        /* what a permission is asked for: a list shows its title only */
 #define TR_USER_ID_BYTES_MAX          256                /* of whoever prompts, cancels, answers: request.invalid */
 #define TR_QUEUE_TEXT_BYTES           (128 * 1024)       /* of all texts that a look at the queue shows: each gets its share, cut */

@@ -7,9 +7,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "proto/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/sandbox/debts.h"
+#include "runtime/sandbox/items.h"
 
 int64_t tr_mono_ms(void)
 {
@@ -443,6 +445,40 @@ void tr_session_change(struct troupe_session *s, const char *name, struct tr_byt
 		s->hooks.on_change(s->actor, s, name, tr_bytes_value(&whole));
 	tr_bytes_free(&whole);
 	tr_bytes_free(value);
+}
+
+/* What programs can go by. */
+static void read_metadata(struct tr_bytes *out, struct troupe_text error)
+{
+	int64_t code = tr_acp_integer(error, "code", INT64_MIN);
+	bool has_code = code != INT64_MIN;
+	struct troupe_text data;
+	bool has_data = tr_json_find(error, &data, "data", NULL) && data.size <= TR_AGENT_ERROR_DATA_MAX;
+
+	if (!has_code && !has_data)
+		return;
+	tr_put_map(out, (uint32_t)has_code + has_data);
+	if (has_code)
+		tr_item_put_number(out, "code", code);
+	if (has_data) {
+		tr_put_text(out, "data");
+		tr_put_json(out, data.data, data.size);
+	}
+}
+
+int tr_session_read_error(struct troupe_text error, char words[TR_PROBLEM_WORDS], struct tr_bytes *metadata)
+{
+	struct tr_bytes text = { 0 }, methods = { 0 };
+
+	tr_json_find_string(error, &text, "message", NULL);
+	tr_acp_login_methods(error, &methods);
+	if (methods.size > 0)
+		tr_bytes_printf(&text, ": %s", tr_bytes_text(&methods));
+	tr_words(words, TR_PROBLEM_WORDS, (struct troupe_text){ (const char *)text.data, text.size });
+	read_metadata(metadata, error);
+	tr_bytes_free(&text);
+	tr_bytes_free(&methods);
+	return tr_acp_integer(error, "code", 0) == -32000 ? TROUPE_EAUTH : TROUPE_EAGENT;
 }
 
 void tr_session_put_error(struct tr_bytes *out, int error, const char *message, struct troupe_value metadata)

@@ -367,6 +367,8 @@ void tr_session_request_id(struct troupe_session *s, char into[TR_REQUEST_ID_MAX
 int tr_session_fail(struct troupe_call *call, int error, const char *message);
 /* 0; or why this cannot be a person, the call failed with it. NULL can. */
 int tr_session_check_user(struct troupe_call *call, const char *user_id);
+/* What an agent's own error is to people, its words, and to programs: appends { code, data }, of both what there is. */
+int tr_session_read_error(struct troupe_text error, char words[TR_PROBLEM_WORDS], struct tr_bytes *metadata);
 /* Appends "error": { group, code, message, metadata }; metadata size 0: left out. */
 void tr_session_put_error(struct tr_bytes *out, int error, const char *message, struct troupe_value metadata);
 

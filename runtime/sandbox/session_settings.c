@@ -178,7 +178,8 @@ static void unmake(struct troupe_session *s, int error, const char *message)
 	tr_link_give_up(s, error, message);
 }
 
-static void fail(struct troupe_session *s, struct tr_setting *w, int error, const char *message)
+/* metadata: what the agent's error holds beside its words; size 0: nothing. */
+static void fail_with(struct troupe_session *s, struct tr_setting *w, int error, const char *message, struct troupe_value metadata)
 {
 	struct troupe_call *call = w->call;
 	bool first = w->first;
@@ -188,11 +189,16 @@ static void fail(struct troupe_session *s, struct tr_setting *w, int error, cons
 	drop(s, w);
 	s->dirty_config = true;
 	if (call)
-		troupe_fail(call, error, "%s", message);
+		troupe_fail_with(call, error, *message ? message : NULL, metadata);
 	else
 		tell(s);
 	if (first)
 		unmake(s, error, message);
+}
+
+static void fail(struct troupe_session *s, struct tr_setting *w, int error, const char *message)
+{
+	fail_with(s, w, error, message, (struct troupe_value){ 0 });
 }
 
 void tr_settings_lost(struct troupe_session *s, int error, const char *message)
@@ -415,18 +421,18 @@ static void take_answer(struct troupe_session *s, struct tr_setting *w, const st
 
 static void take_refusal(struct troupe_session *s, struct tr_setting *w, const struct tr_acp *e)
 {
-	struct tr_bytes text = { 0 };
+	struct tr_bytes metadata = { 0 };
 	char words[TR_PROBLEM_WORDS];
+	int error;
 
 	if (w->kind == TR_SET_MODE && tr_acp_integer(e->error, "code", 0) == -32601) {
 		w->kind = TR_SET_CATEGORY; /* it may have the mode as an option only */
 		w->name = tr_strdup("mode");
 		return;
 	}
-	tr_json_find_string(e->error, &text, "message", NULL);
-	tr_words(words, sizeof words, (struct troupe_text){ (const char *)text.data, text.size });
-	tr_bytes_free(&text);
-	fail(s, w, TROUPE_EAGENT, words);
+	error = tr_session_read_error(e->error, words, &metadata);
+	fail_with(s, w, error, words, tr_bytes_value(&metadata));
+	tr_bytes_free(&metadata);
 }
 
 static void on_response(struct troupe_session *s, struct troupe_text json, const struct tr_acp *e)

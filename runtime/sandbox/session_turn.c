@@ -209,41 +209,13 @@ void tr_turn_lost(struct troupe_session *s, int error, const char *reason, const
 
 /* ------------------------------------------------------------------ the response */
 
-/* What programs can go by. */
-static void read_metadata(struct tr_bytes *out, struct troupe_text error)
-{
-	int64_t code = tr_acp_integer(error, "code", INT64_MIN);
-	bool has_code = code != INT64_MIN;
-	struct troupe_text data;
-	bool has_data = tr_json_find(error, &data, "data", NULL) && data.size <= TR_AGENT_ERROR_DATA_MAX;
-
-	if (!has_code && !has_data)
-		return;
-	tr_put_map(out, (uint32_t)has_code + has_data);
-	if (has_code)
-		tr_item_put_number(out, "code", code);
-	if (has_data) {
-		tr_put_text(out, "data");
-		tr_put_json(out, data.data, data.size);
-	}
-}
-
 static void read_error(struct tr_prompt *p, const struct tr_acp *e)
 {
-	struct tr_bytes text = { 0 }, methods = { 0 };
 	char words[TR_PROBLEM_WORDS];
 
 	p->state = TR_FAILED;
-	p->error = tr_acp_integer(e->error, "code", 0) == -32000 ? TROUPE_EAUTH : TROUPE_EAGENT;
-	tr_json_find_string(e->error, &text, "message", NULL);
-	tr_acp_login_methods(e->error, &methods);
-	if (methods.size > 0)
-		tr_bytes_printf(&text, ": %s", tr_bytes_text(&methods));
-	tr_words(words, sizeof words, (struct troupe_text){ (const char *)text.data, text.size });
+	p->error = tr_session_read_error(e->error, words, &p->metadata);
 	p->message = tr_strdup(words);
-	read_metadata(&p->metadata, e->error);
-	tr_bytes_free(&text);
-	tr_bytes_free(&methods);
 }
 
 static void on_response(struct troupe_session *s, struct troupe_text json, const struct tr_acp *e)

@@ -58,6 +58,22 @@ test("[S20] an error names what may be chosen", async (stage) => {
 		["session.unknown", "There is no such session."]);
 });
 
+test("an agent's own error to a choice reaches whoever chose, with its words, its code and its data", async (stage) => {
+	const { troupe, ann } = await room(stage, { env: { AGENT_FAIL: "session/set_config_option" } });
+	const handle = stage.client(troupe).workspace.get(["w"]);
+
+	for (const by of [ann.conn, handle]) /* WebSocket, HTTP */
+		for (const choice of [by.setModel({ model: "large" }), by.setConfigOption({ configId: "web", value: true })]) {
+			const error = await choice.then(() => assert.fail("it was taken"), (refusal) => refusal);
+
+			assert.equal(`${error.group}.${error.code}`, "agent.failed");
+			assert.match(error.message, /told to fail/);
+			assert.deepEqual(error.metadata, { code: -32603, data: { method: "session/set_config_option" } });
+		}
+	await ann.conn.setMode({ modeId: "code" });
+	assert.equal(await saidBy(ann, "p1"), "code small low false");
+});
+
 test("[S21] an agent that has its mode as an option only is told so", async (stage) => {
 	const { ann } = await room(stage, { env: { AGENT_NO_SET_MODE: "1" } });
 

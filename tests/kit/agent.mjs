@@ -283,7 +283,7 @@ async function serve(message) {
   if (env.AGENT_DIE_IN === method) process.exit(9);
   try {
     if (!methods[method]) throw new Refusal(-32601, "Method not found");
-    if (env.AGENT_FAIL === method) throw new Refusal(-32603, "told to fail");
+    if (env.AGENT_FAIL === method) throw new Refusal(-32603, "told to fail", { method });
     const result = await methods[method](params, id);
     if (id !== undefined && result !== ANSWERED) send({ id, result });
   } catch (error) {

@@ -160,11 +160,27 @@ TEST(what_the_agent_refuses_is_told_in_its_words)
 	in.mute_settings = true;
 	call = kit_set(TROUPE_MODEL, NULL, "\"large\"");
 	UNTIL(in.settings == 1);
-	in_respond(in_newest(), in.setting_id, "\"error\":{\"code\":-32603,\"message\":\"out of quota\"}");
+	in_respond(in_newest(), in.setting_id, "\"error\":{\"code\":-32603,\"message\":\"out of quota\",\"data\":{\"left\":0}}");
 	UNTIL(call->answered);
 	assert_int_equal(call->error, TROUPE_EAGENT);
 	assert_string_equal(call->text, "out of quota");
+	assert_string_equal(call->metadata, "{\"code\":-32603,\"data\":{\"left\":0}}");
 	assert_non_null(strstr(config(), MODEL("small")));
+	kit_end();
+}
+
+TEST(an_agent_that_wants_a_login_first_says_so)
+{
+	struct troupe_call *call;
+
+	start_offering();
+	in.mute_settings = true;
+	call = kit_set(TROUPE_MODEL, NULL, "\"large\"");
+	UNTIL(in.settings == 1);
+	in_respond(in_newest(), in.setting_id, "\"error\":{\"code\":-32000,\"message\":\"\"}");
+	UNTIL(call->answered);
+	assert_int_equal(call->error, TROUPE_EAUTH);
+	assert_string_equal(call->metadata, "{\"code\":-32000}");
 	kit_end();
 }
 
@@ -443,6 +459,7 @@ TESTS(
 	RUN(an_agent_without_a_category_says_which_it_has),
 	RUN(without_set_mode_the_option_is_set),
 	RUN(what_the_agent_refuses_is_told_in_its_words),
+	RUN(an_agent_that_wants_a_login_first_says_so),
 	RUN(what_the_agent_changes_by_itself_is_followed),
 	RUN(what_has_not_changed_is_not_told_again),
 	RUN(an_agent_that_says_nothing_is_looked_up),
