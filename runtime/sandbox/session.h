@@ -2,7 +2,8 @@
 /* The inside of one session, shared by the session*.c files and nobody else.
  *
  *	session.c            the port: open, close, info; turns and what they save; events and changes told
- *	session_store.c      the durable items, and reading them back
+ *	session_store.c      the durable items
+ *	session_load.c       reading them back
  *	session_place.c      which sandbox, and where: what its provider says (place.c)
  *	session_link.c       is the sandbox there, is our instance in it: health, list, waiting, giving up
  *	session_boot.c       a new instance: initialize, log in, resume or load or new
@@ -374,8 +375,6 @@ void tr_session_put_error(struct tr_bytes *out, int error, const char *message, 
 
 /* ---- session_store.c */
 
-/* Reads the items back; tr_session_loaded comes in a turn, perhaps at once. rc: 0 or TROUPE_ESTORE. */
-void tr_session_load(struct troupe_session *s);
 void tr_store_main(struct troupe_session *s);
 void tr_store_at(struct troupe_session *s);
 void tr_store_history(struct troupe_session *s);
@@ -385,6 +384,7 @@ void tr_store_put_record(const struct troupe_session *s, struct tr_bytes *out);
 void tr_store_forget(struct troupe_session *s);                 /* it was never made: its items go */
 void tr_store_left(struct troupe_session *s, struct tr_left *left); /* with what is known of it now */
 void tr_store_hand_over(struct troupe_session *s, const struct tr_left *left); /* the server ends it */
+void tr_store_hand_over_item(struct troupe_session *s, const char *server_id, struct troupe_value item); /* the same */
 void tr_left_free(struct tr_left *left);
 struct troupe_text tr_store_main_key(const char *session_id, char into[TR_ITEM_KEY_MAX]);
 void tr_store_forget_record(struct troupe_session *s);          /* it was never made */
@@ -397,6 +397,8 @@ void tr_store_instance(struct troupe_session *s);               /* it is, or is 
 void tr_store_cleaned(struct troupe_session *s, const char *server_id);
 void tr_store_family(struct troupe_session *s);
 void tr_store_big(struct troupe_session *s, uint64_t event_index, struct troupe_text json);
+/* Of all that is read when the actor wakes. */
+struct troupe_text tr_store_open_prefix(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX]);
 /* Keys of items that are looked up one by one. */
 struct troupe_text tr_store_done_key(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *prompt_id);
 struct troupe_text tr_store_resolved_key(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX], const char *permission_id);
@@ -404,12 +406,18 @@ struct troupe_text tr_store_resolved_key(const struct troupe_session *s, char in
 struct troupe_text tr_store_block_key(const char *session_id, char into[TR_ITEM_KEY_MAX], uint64_t block);
 struct troupe_text tr_store_at_key(const char *session_id, char into[TR_ITEM_KEY_MAX]);
 struct troupe_text tr_store_big_key(const char *session_id, char into[TR_ITEM_KEY_MAX], uint64_t event_index);
+
+/* ---- session_load.c */
+
+/* Reads the items back; tr_session_loaded comes in a turn, perhaps at once. rc: 0 or TROUPE_ESTORE. */
+void tr_session_load(struct troupe_session *s);
 /* Reads where it is: the newest event's index, and the seqs of its block that is not full. */
 uint64_t tr_store_read_at(struct troupe_value v, int64_t seqs[TR_INDEX_BLOCK]);
 /* Reads a full block; what is missing in front is unknown. */
 void tr_store_read_seqs(struct troupe_value list, size_t count, int64_t seqs[TR_INDEX_BLOCK]);
-/* What an ended prompt came to: fills state, error, message, stop_reason. */
-bool tr_store_read_expired(struct troupe_value v); /* an ended permission request: did its agent go away? */
+/* An ended permission request: did its agent go away? */
+bool tr_store_read_expired(struct troupe_value v);
+/* What an ended prompt came to: fills state, error, message, metadata, stop_reason. False: it has not ended. */
 bool tr_store_read_done(struct troupe_value v, struct tr_prompt *ret);
 
 /* ---- session_list.c */
