@@ -6,7 +6,7 @@
  *
  * Those of an instance are a session's own, for the same reasons (session_clean.c).
  *
- * An instance in a sandbox that is destroyed with its actor is paid with that. What fails waits and begins anew. */
+ * An instance in a sandbox that is destroyed, with its actor or without, is paid with that. What fails waits and begins anew. */
 #include "runtime/sandbox/debts.h"
 
 #include <inttypes.h>
@@ -323,15 +323,37 @@ static void on_reached(void *arg, const struct tr_provider_answer *answer)
 		look_below(d);
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* With a sandbox have gone the instances in it. */
+static void pay_what_was_in(const struct debt *sandbox)
+{
+	struct tr_debts *all = sandbox->debts;
+
+	for (struct tr_list *at = all->list.next, *next; at != &all->list; at = next) {
+		struct debt *d = tr_container(at, struct debt, link);
+
+		next = at->next;
+		if (d->server_id && same_text(d->provider, sandbox->provider) && same_text(d->raw_id, sandbox->raw_id)
+		    && same_text(d->options, sandbox->options))
+			paid(d, "destroyed");
+	}
+}
+
 static void on_destroyed(void *arg, const struct tr_provider_answer *answer)
 {
 	struct debt *d = arg;
 
 	d->errand = NULL;
-	if (answer->rc == 0 || answer->rc == TROUPE_ESANDBOXLOST)
-		paid(d, answer->rc == 0 ? "destroyed" : "lost");
-	else
+	if (answer->rc != 0 && answer->rc != TROUPE_ESANDBOXLOST) {
 		failed(d, answer->words);
+		return;
+	}
+	pay_what_was_in(d);
+	paid(d, answer->rc == 0 ? "destroyed" : "lost");
 }
 
 static void pay(struct debt *d)

@@ -5,11 +5,13 @@
  * Those that a predecessor left running are adopted at once, wanted or not: who looks after none of them could not end
  * them. Those that slept with their server are started again when their actor asks for them. So what this costs is what runs,
  * and not what exists. */
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
@@ -200,10 +202,25 @@ static void local_ensure_server(struct tr_provider *p, struct tr_errand *e)
 		tr_errand_end(e, &(struct tr_provider_answer){ 0 });
 }
 
+/* Its folder is there until it is destroyed. */
+static bool is_no_more(struct boxes *b, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/" BELOW "/%s", b->data_dir, name);
+	return name_is_ours(name) && !find(b, name) && access(path, F_OK) != 0 && errno == ENOENT;
+}
+
+/* Does not make it anew: whoever has something to clean up in it may come too late. */
 static void local_reach(struct tr_provider *p, struct tr_errand *e)
 {
-	struct box *box = box_for(boxes_of(p), e, e->raw_id);
+	struct box *box;
 
+	if (is_no_more(boxes_of(p), e->raw_id)) {
+		tr_errand_fail(e, TROUPE_ESANDBOXLOST, NULL);
+		return;
+	}
+	box = box_for(boxes_of(p), e, e->raw_id);
 	if (box)
 		tr_errand_end(e, &(struct tr_provider_answer){ .url = tr_local_url(box->local), .token = tr_local_token(box->local) });
 }

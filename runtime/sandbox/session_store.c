@@ -24,6 +24,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "runtime/sandbox/debts.h"
 #include "runtime/sandbox/items.h"
@@ -315,12 +316,13 @@ static struct troupe_text owed_key(char into[TR_ITEM_KEY_MAX], const char *serve
 	return (struct troupe_text){ into, (size_t)size };
 }
 
-static void put_agent(const struct troupe_session *s, const char *close, int64_t created_ms, struct tr_bytes *out)
+/* made: it goes with its sandbox, when the actor is destroyed. */
+static void put_agent(const struct troupe_session *s, bool made, const char *close, int64_t created_ms, struct tr_bytes *out)
 {
 	struct tr_place_where where = tr_place_where(&s->place);
 
 	tr_agent_item_put(out, &(struct tr_agent_item){
-		s->id, where.provider, where.raw_id, where.token, where.options, *close ? close : NULL, where.made, created_ms,
+		s->id, where.provider, where.raw_id, where.token, where.options, *close ? close : NULL, made && where.made, created_ms,
 		&s->family });
 }
 
@@ -329,7 +331,7 @@ void tr_store_instance(struct troupe_session *s)
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	put_agent(s, s->instance.closes ? s->instance.agent_session : "", s->instance.created_ms, &v);
+	put_agent(s, true, s->instance.closes ? s->instance.agent_session : "", s->instance.created_ms, &v);
 	put_item(s, owed_key(key, s->instance.server_id), &v);
 }
 
@@ -339,7 +341,7 @@ void tr_store_left(struct troupe_session *s, struct tr_left *left)
 	char key[TR_ITEM_KEY_MAX];
 
 	tr_bytes_free(&left->item);
-	put_agent(s, left->close, left->created_ms, &v);
+	put_agent(s, true, left->close, left->created_ms, &v);
 	put_item(s, owed_key(key, left->server_id), &v);
 }
 
@@ -360,14 +362,33 @@ void tr_store_hand_over_item(struct troupe_session *s, const char *server_id, st
 	tr_store_cleaned(s, server_id);
 }
 
+/* As it was read back, but for one thing: it does not go with its sandbox, which stays. */
+static void put_read(struct troupe_value item, struct tr_bytes *out)
+{
+	static const char *const names[] = { "session", "provider", "rawId", "token", "options", "close" };
+	char *texts[6];
+	struct tr_bytes family = { 0 };
+
+	for (size_t i = 0; i < 6; i++)
+		texts[i] = tr_item_new_text(item, names[i]);
+	tr_item_bytes(item, "family", &family);
+	tr_agent_item_put(out, &(struct tr_agent_item){
+		texts[0], texts[1], texts[2], texts[3], texts[4], texts[5], false, tr_item_number(item, "created"), &family });
+	for (size_t i = 0; i < 6; i++)
+		free(texts[i]);
+	tr_bytes_free(&family);
+}
+
 void tr_store_hand_over(struct troupe_session *s, const struct tr_left *left)
 {
-	struct tr_bytes made = { 0 };
+	struct tr_bytes item = { 0 };
 
-	if (left->item.size == 0)
-		put_agent(s, left->close, left->created_ms, &made);
-	tr_store_hand_over_item(s, left->server_id, tr_bytes_value(left->item.size > 0 ? &left->item : &made));
-	tr_bytes_free(&made);
+	if (left->item.size > 0)
+		put_read(tr_bytes_value(&left->item), &item);
+	else
+		put_agent(s, false, left->close, left->created_ms, &item);
+	tr_store_hand_over_item(s, left->server_id, tr_bytes_value(&item));
+	tr_bytes_free(&item);
 }
 
 void tr_store_family(struct troupe_session *s)

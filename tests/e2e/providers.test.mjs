@@ -118,6 +118,25 @@ test("a sandbox that is killed is started again, and the next prompt works", asy
 	assert.equal(await says(ann, "again"), "end_turn");
 });
 
+test("a session's agent is ended with it, though its sandbox stays; and with its workspace's sleep, if that is wanted", async (stage) => {
+	const troupe = await stage.troupe({ ...LOCAL, args: [...LOCAL.args, "--agent-on-sleep", "dispose"], env: { AGENT_STUBBORN: "1" } });
+	const ann = stage.join(troupe, "w", { userId: "ann" });
+
+	await says(ann, "hello");
+	const first = agentsOf(stage);
+
+	await ann.conn.createSession({ sessionId: "review" });
+	assert.equal(agentsOf(stage).length, 2);
+	await ann.conn.destroySession({ sessionId: "review" });
+	assert.ok(await poll(10, () => agentsOf(stage).length === 1));
+	assert.deepEqual(agentsOf(stage), first);
+	await ann.close();
+	await putToSleep(troupe, stage.client(troupe).workspace.get(["w"]));
+	assert.ok(await poll(10, () => agentsOf(stage).length === 0));
+	assert.equal(serversOf(stage).length, 1);
+	assert.equal(foldersOf(troupe).length, 1);
+});
+
 test("renewSandbox gives one sandbox up for another, and the agent is told what was said", async (stage) => {
 	const troupe = await stage.troupe(LOCAL);
 	const ann = stage.join(troupe, "w", { userId: "ann" });

@@ -521,6 +521,25 @@ TEST(an_instance_that_is_owed_since_before_more_was_noted_is_paid)
 	kit_end();
 }
 
+TEST(an_instance_is_ended_though_its_sandbox_stays_and_is_paid_with_it_if_that_goes_first)
+{
+	begin();
+	core_starts();
+	open_ready();
+	p.dead_reaches = 1000;
+	kit_destroy();
+	UNTIL(fake.ended == 1);
+	kit_close();
+	assert_non_null(strstr(item_json("nobody/"), "\"made\":0"));
+	kit_settle();
+	assert_non_null(item("nobody/"));
+	destroy_actor();
+	UNTIL(!item("nobody/"));
+	assert_non_null(strstr(p.did, "destroy r1;"));
+	assert_int_equal(in.deletes, 0);
+	kit_end();
+}
+
 TESTS(
 	RUN(a_sandbox_is_made_once_and_remembered_before_it_is_used),
 	RUN(the_same_one_is_found_at_the_next_wake),
@@ -540,5 +559,6 @@ TESTS(
 	RUN(renewing_destroys_the_old_one_and_makes_another),
 	RUN(a_destroyed_actors_instance_in_a_shared_sandbox_is_deleted),
 	RUN(of_a_destroyed_actors_instance_it_is_known_what_to_sweep_whoever_dies_meanwhile),
-	RUN(an_instance_that_is_owed_since_before_more_was_noted_is_paid)
+	RUN(an_instance_that_is_owed_since_before_more_was_noted_is_paid),
+	RUN(an_instance_is_ended_though_its_sandbox_stays_and_is_paid_with_it_if_that_goes_first)
 )
