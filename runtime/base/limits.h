@@ -11,15 +11,18 @@
 #define TR_HTTP_LAST_HEAD_MS          500                /* a server that ends waits this long for heads on their way */
 #define TR_HTTP_IDLE_TIME_MS          75000              /* kept-alive without a request: closed in silence */
 #define TR_HTTP_BODY_TIME_MS          30000              /* a body without progress: 408, closed */
-#define TR_HTTP_ACTION_BYTES_MAX      (64 * 1024)        /* 400 message.incoming_too_long */
+#define TR_HTTP_ASIDE_BYTES_MAX       (64 * 1024)        /* a body that a request has without need: 413, closed */
 #define TR_HTTP_RAW_BYTES_MAX         (20 * 1024 * 1024) /* a plain request's body: 413, closed */
 #define TR_HTTP_RAW_OUT_BYTES_MAX     (20 * 1024 * 1024) /* and its answer: 400 message.outgoing_too_long */
 #define TR_STREAM_BYTES_MAX           (1024 * 1024)      /* waiting of an answer in pieces: a piece is not taken, EBACKLOG */
 #define TR_HTTP_CONTROL_BYTES_MAX     (6 * 1024 * 1024)  /* 413, closed. 4 MiB of base64 input must fit */
+#define TR_HTTP_UNWANTED_BYTES_MAX    (8 * 1024 * 1024)  /* read of a body that was refused, so that its client
+                                                            hears why, and behind the last answer: then closed */
 #define TR_HTTP_CONNECTIONS_MAX       65536              /* accepting pauses until one goes */
 
 /* ---- messages */
-#define TR_MESSAGE_IN_BYTES_MAX       (64 * 1024)        /* closed 1011 message.incoming_too_long */
+#define TR_MESSAGE_IN_BYTES_MAX       (64 * 1024)        /* closed 1011 message.incoming_too_long; by HTTP 400, the same */
+#define TR_MESSAGE_IN_BYTES_LIMIT     (4 * 1024 * 1024)  /* what --message-size may say at most: the server does not start */
 #define TR_SOCKET_BYTES_MAX           (32 * 1024 * 1024) /* one message of a plain WebSocket: closed as above, EBIGOUT to its
                                                             actor; and what waits to be sent to one: as of TR_OUTBOX */
 #define TR_MESSAGE_OUT_BYTES_MAX      (1024 * 1024)      /* message.outgoing_too_long to the caller */

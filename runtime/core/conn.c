@@ -312,7 +312,7 @@ void tr_conn_message(struct tr_conn *c, const void *data, size_t size, bool text
 		return;
 	}
 	tr_bytes_clear(&c->core->inbox);
-	rc = size > TR_MESSAGE_IN_BYTES_MAX ? TROUPE_EBIGIN
+	rc = size > tr_core_message_size(c->core) ? TROUPE_EBIGIN
 	     : tr_client_decode(c->encoding, data, size, TR_DEPTH_MAX, &c->core->inbox, &m, &why);
 	if (rc < 0 || c->state != TR_CONN_OPEN) {
 		tr_debug("conn.message", "connection=%s refused=\"%s\"", c->peer.id, why);

@@ -42,6 +42,8 @@ int tr_core_new(struct tr_core **ret, const struct tr_core_options *o)
 	const struct tr_clock *clock = &o->clock;
 
 	core->o = *o;
+	if (core->o.message_size == 0)
+		core->o.message_size = TR_MESSAGE_IN_BYTES_MAX;
 	core->next_actor = o->store.next_actor;
 	core->next_message = (o->store.boots << MESSAGE_BITS) + 1;
 	tr_list_init(&core->actors);
@@ -53,6 +55,11 @@ int tr_core_new(struct tr_core **ret, const struct tr_core_options *o)
 	core->alarm_at_ms = core->alarm_retry_ms = INT64_MAX;
 	*ret = core;
 	return 0;
+}
+
+size_t tr_core_message_size(const struct tr_core *core)
+{
+	return core->o.message_size;
 }
 
 struct tr_core *tr_core_free(struct tr_core *core)

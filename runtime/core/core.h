@@ -16,6 +16,7 @@ struct tr_core_options {
 	struct tr_store           store;
 	struct tr_clock           clock;
 	const struct tr_sessions *sessions; /* lent for the core's life; NULL: no agents here */
+	size_t                    message_size; /* of one from a client, at most; 0: TR_MESSAGE_IN_BYTES_MAX */
 	bool                      show_internal; /* clients are told what TROUPE_EINTERNAL came with, instead of the log */
 };
 
@@ -23,6 +24,9 @@ struct tr_core_options {
 int tr_core_new(struct tr_core **ret, const struct tr_core_options *o);
 /* Everything must be closed by then (see tr_core_drain). Takes NULL, returns NULL. */
 struct tr_core *tr_core_free(struct tr_core *core);
+
+/* How large a message from a client may be, by whichever way it comes: a larger one is TROUPE_EBIGIN. */
+size_t tr_core_message_size(const struct tr_core *core);
 
 /* Registers a kind, checking its form: TROUPE_EINVAL with the reason in the log when it is not filled in right. The kind is
  * lent for the core's life. Before the first request. */

@@ -192,7 +192,7 @@ static void wake(struct tr_conn *c)
 
 void tr_conn_wait(struct tr_conn *c, const void *data, size_t size, bool text)
 {
-	bool too_long = size > (c->plain ? TR_SOCKET_BYTES_MAX : TR_MESSAGE_IN_BYTES_MAX);
+	bool too_long = size > (c->plain ? TR_SOCKET_BYTES_MAX : tr_core_message_size(c->core));
 	struct tr_waiting *w, **end = &c->waiting;
 
 	if (too_long || (c->waiting && c->waiting_bytes + sizeof *w + size > TR_WAITING_BYTES_MAX)) {

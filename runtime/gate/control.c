@@ -388,7 +388,7 @@ static void route_actors(struct tr_exchange *x, const struct tr_http_head *head)
 		tr_exchange_fail(x, TROUPE_EMETHOD, NULL);
 		return;
 	}
-	x->body_max = put ? TR_HTTP_CONTROL_BYTES_MAX : TR_HTTP_ACTION_BYTES_MAX;
+	x->body_max = put ? TR_HTTP_CONTROL_BYTES_MAX : TR_HTTP_ASIDE_BYTES_MAX;
 	x->run = put ? run_create : run_get;
 }
 
@@ -406,7 +406,7 @@ static void route_actor(struct tr_exchange *x, const struct tr_http_head *head, 
 	if (!tr_method_fits(x, head, sleep ? "POST" : "DELETE"))
 		return;
 	if (!tr_target_by_id(&x->target, id, tr_text("", 0), tr_text("", 0))) {
-		x->body_max = TR_HTTP_ACTION_BYTES_MAX;
+		x->body_max = TR_HTTP_ASIDE_BYTES_MAX;
 		x->run = sleep ? run_sleep : run_delete;
 	} else if (sleep) {
 		tr_exchange_fail(x, TROUPE_ENOTFOUND, NULL);

@@ -157,7 +157,7 @@ static void route_named(struct tr_exchange *x, const struct tr_http_head *head)
 		                                           : "The action's name is empty, longer than 128 bytes, or not UTF-8.");
 		return;
 	}
-	x->body_max = TR_HTTP_ACTION_BYTES_MAX;
+	x->body_max = tr_core_message_size(x->client->gate->o.core);
 	x->too_large = TROUPE_EBIGIN;
 	x->run = x->wish == TR_WISH_QUEUE ? run_send : run_action;
 }

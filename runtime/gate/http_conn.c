@@ -24,7 +24,6 @@
 
 #define READ_BYTES      16384
 #define READ_AHEAD_MAX  TR_HTTP_HEAD_BYTES_MAX /* while an answer is due; then the socket is left alone */
-#define UNWANTED_MAX    (1024 * 1024)          /* of a body that was refused, and of what comes behind the last answer */
 
 const struct tr_http_times tr_http_times = {
 	.head_ms  = TR_HTTP_HEAD_TIME_MS,
@@ -231,7 +230,7 @@ static int take_head(struct tr_http_conn *c, size_t size, const char **why)
  * large for that, it does not. */
 static void plan_skipping(struct tr_http_conn *c)
 {
-	if (c->head->expect || tr_http_body_start(&c->body, c->head, UNWANTED_MAX))
+	if (c->head->expect || tr_http_body_start(&c->body, c->head, TR_HTTP_UNWANTED_BYTES_MAX))
 		c->closing = true;
 }
 
@@ -365,7 +364,7 @@ static bool step_linger(struct tr_http_conn *c)
 	shutdown(c->fd, SHUT_WR);
 	c->moved += waiting(c).size;
 	consume(c, waiting(c).size);
-	if (c->moved > UNWANTED_MAX)
+	if (c->moved > TR_HTTP_UNWANTED_BYTES_MAX)
 		enter(c, DEAD);
 	return false;
 }

@@ -380,7 +380,8 @@ static void deliver(struct peer *p, const void *data, size_t size, bool text)
 static void on_piece(struct peer *p, const void *data, size_t size)
 {
 	bool text = !lws_frame_is_binary(p->wsi), last = lws_is_final_fragment(p->wsi);
-	size_t announced = size + lws_remaining_packet_payload(p->wsi), max = p->plain ? TR_SOCKET_BYTES_MAX : TR_MESSAGE_IN_BYTES_MAX;
+	size_t announced = size + lws_remaining_packet_payload(p->wsi);
+	size_t max = p->plain ? TR_SOCKET_BYTES_MAX : tr_core_message_size(p->ws->core);
 
 	heard(p);
 	if (p->state != OPEN || !p->conn)

@@ -4,6 +4,7 @@
 #define TR_MAIN_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "runtime/base/log.h"
 
@@ -21,6 +22,7 @@ struct tr_options {
 	const char       *provider_modules; /* --provider-modules DIR; NULL: the working directory */
 	const char       *agent;        /* --agent NAME, "mock" */
 	long              permission_s; /* --permission-time; 0: no limit */
+	size_t            message_size; /* --message-size; 0: the usual */
 	bool              dispose;      /* --agent-on-sleep dispose */
 	const char       *auto_approve; /* --auto-approve KINDS; NULL: none */
 	const char       *cwd;          /* --cwd DIR, where agents work; NULL: DATA/work */

@@ -90,6 +90,9 @@ const struct tr_option tr_options_table[] = {
 	  .help = "Serve other machines without a token." },
 
 	{ .help = "Running" },
+	{ .name = "message-size", .value = "BYTES", .example = "1M", .set = tr_options_set_message_size,
+	  .help = "Of one message from a client, from 64k to 4M (64k, as on\n"
+		  "Rivet). Prompts with pictures want more." },
 	{ .name = "log-level", .value = "LEVEL", .example = "info", .set = tr_options_set_log_level,
 	  .help = "error, warn, info or debug (info)." },
 	{ .name = "log-format", .value = "FORMAT", .example = "human", .set = tr_options_set_log_format,

@@ -52,6 +52,7 @@ const char *tr_options_check_kinds(const char *text);
 
 const char *tr_options_set_listen(struct tr_options *o, const char *text);
 const char *tr_options_set_permission_time(struct tr_options *o, const char *text);
+const char *tr_options_set_message_size(struct tr_options *o, const char *text);
 const char *tr_options_set_agent_on_sleep(struct tr_options *o, const char *text);
 const char *tr_options_set_proxy(struct tr_options *o, const char *text);
 const char *tr_options_set_log_level(struct tr_options *o, const char *text);

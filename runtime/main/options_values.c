@@ -161,6 +161,18 @@ const char *tr_options_set_permission_time(struct tr_options *o, const char *tex
 	return *text && !*end && seconds >= 0 && seconds <= 31536000 ? NULL : "it is a number of seconds, at most a year";
 }
 
+const char *tr_options_set_message_size(struct tr_options *o, const char *text)
+{
+	char *end;
+	unsigned long bytes = strtoul(text, &end, 10);
+	bool larger = *end == 'k' || *end == 'M';
+
+	bytes = bytes > TR_MESSAGE_IN_BYTES_LIMIT ? 0 : bytes * (*end == 'k' ? 1024 : *end == 'M' ? 1024 * 1024 : 1);
+	o->message_size = bytes;
+	return *text != '-' && !end[larger] && bytes >= TR_MESSAGE_IN_BYTES_MAX && bytes <= TR_MESSAGE_IN_BYTES_LIMIT
+	             ? NULL : "it is a number of bytes from 64k to 4M";
+}
+
 const char *tr_options_set_agent_on_sleep(struct tr_options *o, const char *text)
 {
 	o->dispose = strcmp(text, "dispose") == 0;

@@ -200,6 +200,7 @@ static int open_core(struct server *s, const struct troupe_kind *const *kinds)
 		.store = tr_lmdb_store(s->store),
 		.clock = tr_event_clock(s->base),
 		.sessions = s->sandbox ? tr_sandbox_sessions(s->sandbox) : NULL,
+		.message_size = s->o->message_size,
 		.show_internal = s->o->show_errors,
 	};
 	int rc = tr_core_new(&s->core, &o);

@@ -148,11 +148,11 @@ test("[S43, F14] an agent that died unnoticed, its stream being cut: its last wo
 });
 
 test("[S49, F18] an agent that reads no more: its turn can be cancelled, it is replaced, and the next prompt works", async (stage) => {
-	const { ann } = await upstream(stage);
+	const { ann } = await upstream(stage, { args: ["--log-level", "debug", "--message-size", "1M"] });
 
 	assert.equal(await outcome(ann, "before", "!then-deaf"), "end_turn");
 	await new Promise((done) => setTimeout(done, 200));
-	const turn = outcome(ann, "p", "x".repeat(60_000));
+	const turn = outcome(ann, "p", "x".repeat(400 * 1024));
 
 	await ann.turn("p", "running");
 	ann.conn.cancel({ promptId: "p" }).catch(() => {});

@@ -4,12 +4,12 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { ENCODINGS } from "./kit/client.mjs";
+import { ENCODINGS, failureOf } from "./kit/client.mjs";
 import { test } from "./kit/stage.mjs";
 import { Tcp } from "./kit/tcp.mjs";
 import { Wire, addressOf, wire } from "./kit/wire.mjs";
 
-const serve = (stage) => stage.troupe({ supervised: false });
+const serve = (stage, options) => stage.troupe({ supervised: false, ...options });
 
 async function assertNextIsServed(stage, troupe) {
 	const { counter } = stage.client(troupe);
@@ -185,6 +185,26 @@ test("a message over 64 KiB closes its connection with message.incoming_too_long
 		const { code, reason } = await rude.closed();
 
 		assert.deepEqual([code, reason.split("#")[0]], [1011, "message.incoming_too_long"]);
+	}
+	await assertNextIsServed(stage, troupe);
+});
+
+test("with --message-size it may be larger, by both ways, and a byte more than that is too much", async (stage) => {
+	const troupe = await serve(stage, { args: ["--message-size", "1M"] });
+
+	for (const encoding of ENCODINGS) {
+		const handle = stage.client(troupe, { encoding }).counter.getOrCreate(["large"]);
+		const conn = handle.connect(), text = "x".repeat(900_000);
+
+		assert.equal(await handle.echo(text), text);
+		assert.equal(await conn.echo(text), text);
+		assert.equal((await failureOf(handle.echo("x".repeat(1_100_000)))).code, "incoming_too_long");
+		const rude = await wire(stage, troupe, "counter", "r", encoding);
+
+		rude.socket.send(Buffer.alloc(1_048_577, "x"), { binary: encoding !== "json" });
+		assert.equal((await rude.closed()).reason.split("#")[0], "message.incoming_too_long");
+		assert.equal(await conn.echo("still"), "still");
+		await conn.dispose();
 	}
 	await assertNextIsServed(stage, troupe);
 });

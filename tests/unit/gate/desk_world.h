@@ -217,6 +217,12 @@ void tr_core_list(struct tr_core *c, struct troupe_text namespace, struct troupe
 	on_row(arg, NULL, NULL, false);
 }
 
+size_t tr_core_message_size(const struct tr_core *c)
+{
+	(void)c;
+	return TR_MESSAGE_IN_BYTES_MAX;
+}
+
 void tr_core_count(const struct tr_core *c, struct tr_core_counts *ret)
 {
 	(void)c;

@@ -171,7 +171,7 @@ TEST(parameters_are_bounded)
 TEST(a_body_of_64_kib_is_taken_and_a_byte_more_is_not)
 {
 	struct world *w = begin();
-	static char body[TR_HTTP_ACTION_BYTES_MAX + 1];
+	static char body[TR_MESSAGE_IN_BYTES_MAX + 1];
 
 	memset(body, ' ', sizeof(body));
 	memcpy(body, "{\"args\":[]}", 11);
@@ -257,7 +257,7 @@ TEST(a_message_is_sent_and_answered_in_all_encodings)
 TEST(a_message_that_cannot_be_taken_is_refused)
 {
 	struct world *w = begin();
-	static char body[TR_HTTP_ACTION_BYTES_MAX + 1];
+	static char body[TR_MESSAGE_IN_BYTES_MAX + 1];
 	struct tr_failure failure = failure_of(TROUPE_EQUEUEFULL);
 
 	ask(w, "POST", "/gateway/id1/queue/q", "", "{\"wait\":7}");

@@ -71,6 +71,12 @@ static inline void shut(struct tr_conn *c, int code, const char *reason, int del
 	inside_ops = false;
 }
 
+size_t tr_core_message_size(const struct tr_core *core)
+{
+	(void)core;
+	return TR_MESSAGE_IN_BYTES_MAX;
+}
+
 struct tr_conn *tr_conn_open(struct tr_core *core, const struct tr_conn_request *rq,
                              const struct tr_peer_ops *ops, void *peer)
 {

@@ -202,6 +202,26 @@ TEST(what_people_need_not_be_asked_and_how_long_they_may_think)
 	refuses("serve --auto-approve reading", "like read,search, or *");
 }
 
+TEST(messages_may_be_larger_than_on_rivet)
+{
+	serves("serve");
+	assert_int_equal(got.message_size, 0);
+	serves("serve --message-size 64k");
+	assert_int_equal(got.message_size, 65536);
+	serves("serve --message-size 4M");
+	assert_int_equal(got.message_size, 4194304);
+	serves("serve --message-size 100000");
+	assert_int_equal(got.message_size, 100000);
+	refuses("serve --message-size 65535", "from 64k to 4M");
+	refuses("serve --message-size 4194305", "from 64k to 4M");
+	refuses("serve --message-size 5M", "from 64k to 4M");
+	refuses("serve --message-size 18014398509481985k", "from 64k to 4M");
+	refuses("serve --message-size 99999999999999999999M", "from 64k to 4M");
+	refuses("serve --message-size 1Mb", "from 64k to 4M");
+	refuses("serve --message-size -1M", "from 64k to 4M");
+	refuses("serve --message-size M", "from 64k to 4M");
+}
+
 TEST(observers_have_a_token_besides_the_other)
 {
 	serves("serve --token a --observer-token b");
@@ -399,6 +419,7 @@ TESTS(RUN(without_options_it_serves_this_machine_only), RUN(every_option_reaches
       RUN(an_address_is_taken_apart), RUN(a_bad_address_is_refused_with_one_that_would_do),
       RUN(an_address_longer_than_its_room_is_refused),
       RUN(other_machines_come_in_by_token_or_by_word_only), RUN(a_token_is_never_empty_and_never_printed),
+      RUN(messages_may_be_larger_than_on_rivet),
       RUN(observers_have_a_token_besides_the_other),
       RUN(agents_are_kept_or_ended_when_their_actors_sleep),
       RUN(what_people_need_not_be_asked_and_how_long_they_may_think),
