@@ -11,7 +11,7 @@ import { drawAgent, drawChoosers, drawConnection, drawPeople, typingText } from 
 import { Timeline } from "./timeline.js";
 import { EVENT_NAMES, Transcript } from "./transcript.js";
 
-const PROMPT_BYTES_MAX = 60_000; /* a message has 64 KiB, with the rest of the frame */
+const FRAME_BYTES = 5_536; /* of a message, for what is around a prompt */
 const NAME_KEY = "troupe.name";
 const WORKSPACE_KEY = "troupe.workspace";
 const ROLE_KEY = "troupe.role";
@@ -30,6 +30,7 @@ const events = new EventList({
 });
 
 let visit = null;
+let promptBytesMax = 60_000; /* until the server says how large a message may be */
 
 /* ------------------------------------------------------------------ a visit */
 
@@ -381,13 +382,19 @@ function onSend(event) {
 
 function isTooLong(text) {
 	const bytes = new TextEncoder().encode(JSON.stringify(text)).length;
-	const isLong = bytes > PROMPT_BYTES_MAX;
+	const isLong = bytes > promptBytesMax;
 
 	byId("composer").classList.toggle("too-long", isLong);
 	setText(byId("composer-hint"), isLong
-		? `This is too long to send: ${bytes} bytes, and ${PROMPT_BYTES_MAX} are the limit.`
+		? `This is too long to send: ${bytes} bytes, and ${promptBytesMax} are the limit.`
 		: "Enter sends, Shift+Enter begins a new line.");
 	return isLong;
+}
+
+async function learnLimits() {
+	const { messageSize } = await (await fetch("/metadata")).json();
+
+	promptBytesMax = messageSize - FRAME_BYTES;
 }
 
 /* Enter that ends a composition (Japanese, Chinese, ...) is not ours. */
@@ -483,4 +490,5 @@ for (const button of document.querySelectorAll("[data-close]"))
 document.addEventListener("keydown", (event) => event.key === "Escape" && closeDrawers());
 document.addEventListener("visibilitychange", () => visit?.drawTitle());
 window.addEventListener("popstate", followAddress);
+learnLimits().catch(() => {}); /* a server that is away is told of elsewhere */
 followAddress();

@@ -39,6 +39,7 @@ void tr_put_metadata(struct tr_bytes *json, const struct tr_gate *gate, const st
 
 	tr_bytes_put_text(json, "{\"runtime\":\"troupe\",\"version\":");
 	tr_json_put_string(json, tr_text_from(version));
+	tr_bytes_printf(json, ",\"messageSize\":%zu", tr_core_message_size(gate->o.core));
 	if (row) {
 		tr_bytes_put_text(json, ",\"actor\":");
 		tr_put_row(json, row);

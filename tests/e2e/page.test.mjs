@@ -129,6 +129,22 @@ test("who comes late, or reloads, sees the whole history and the open permission
 	assertNoProblems(ann, late);
 });
 
+test("a message that is too long is not sent, and the page says how long one may be; with --message-size that is more", async (stage) => {
+	for (const [args, tooLong] of [[[], true], [["--message-size", "1M"], false]]) {
+		const ann = await Person.join(stage, await serve(stage, { args }), "Ann", "42");
+
+		await ann.page.waitForLoadState("networkidle");
+		await ann.say("x".repeat(70_000));
+		if (tooLong)
+			await ann.sees(() => /70002 bytes, and 60000 are the limit/.test(document.querySelector("#composer-hint").textContent));
+		else
+			await ann.turnsEnd(1);
+		assert.equal((await ann.conversation()).length, tooLong ? 0 : 1);
+		await ann.picture(tooLong ? "desktop-too-long" : "desktop-long");
+		assertNoProblems(ann);
+	}
+});
+
 test("what an agent says is text, never markup that runs", async (stage) => {
 	const troupe = await serve(stage);
 	const ann = await Person.join(stage, troupe, "Ann", "42");

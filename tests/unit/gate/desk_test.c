@@ -11,7 +11,7 @@ TEST(metadata_names_the_runtime_and_never_an_endpoint)
 	struct world *w = begin();
 
 	assert_int_equal(get(w, "/metadata?namespace=default"), 200);
-	assert_string_equal(w->body, "{\"runtime\":\"troupe\",\"version\":\"1.2.3\"}");
+	assert_string_equal(w->body, "{\"runtime\":\"troupe\",\"version\":\"1.2.3\",\"messageSize\":65536}");
 	assert_header(w, "content-type", "application/json");
 	assert_null(header(w, "x-rivet-ray-id"));
 	end(w);

@@ -339,7 +339,8 @@ TEST(an_actors_health_needs_the_actor)
 	assert_string_equal(w->body, "ok");
 	assert_int_equal(core.count, 1);
 	assert_int_equal(get(w, "/gateway/id1/metadata"), 200);
-	assert_non_null(strstr(w->body, "{\"runtime\":\"troupe\",\"version\":\"1.2.3\",\"actor\":{\"actor_id\":\"id1\""));
+	assert_non_null(strstr(w->body, "{\"runtime\":\"troupe\",\"version\":\"1.2.3\",\"messageSize\":65536,"
+	                              "\"actor\":{\"actor_id\":\"id1\""));
 	end(w);
 }
 
