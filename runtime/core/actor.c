@@ -225,6 +225,11 @@ bool tr_actor_turning(const struct troupe_actor *a)
 	return a->core->turning == a;
 }
 
+bool tr_actor_resting(const struct troupe_actor *a)
+{
+	return a->resting;
+}
+
 uint64_t tr_actor_num(const struct troupe_actor *a)
 {
 	return a->row.num;

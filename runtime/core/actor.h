@@ -60,4 +60,7 @@ void tr_actor_release(struct troupe_actor *a);
 
 uint64_t tr_actor_num(const struct troupe_actor *a);
 
+/* Is it going to sleep, and its server goes on? Not when it is destroyed, nor when its server ends. */
+bool tr_actor_resting(const struct troupe_actor *a);
+
 #endif

@@ -63,6 +63,7 @@ struct troupe_actor {
 	bool                      destroyed; /* it was retired for good */
 	bool                      sleeping;  /* it is to sleep as soon as it may */
 	bool                      risen;     /* create and wake have ended well */
+	bool                      resting;   /* it goes to sleep while its server goes on */
 	bool                      busy;      /* marked so in the store */
 	unsigned                  holds;
 	uint64_t                  seq;       /* of the newest event, committed or not */

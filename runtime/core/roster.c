@@ -421,6 +421,7 @@ void tr_roster_retire(struct troupe_actor *a, bool destroy)
 		return;
 	}
 	a->life = TR_LEAVING;
+	a->resting = !destroy && !draining;
 	tr_list_remove(&a->idle_link);
 	tr_actor_turn(a, destroy ? destroy_turn : sleep_turn, NULL);
 	if (destroy)

@@ -23,7 +23,7 @@ struct tr_options {
 	const char       *agent;        /* --agent NAME, "mock" */
 	long              permission_s; /* --permission-time; 0: no limit */
 	size_t            message_size; /* --message-size; 0: the usual */
-	bool              dispose;      /* --agent-on-sleep dispose */
+	bool              dispose, pause; /* --agent-on-sleep dispose, pause */
 	const char       *auto_approve; /* --auto-approve KINDS; NULL: none */
 	const char       *cwd;          /* --cwd DIR, where agents work; NULL: DATA/work */
 	const char       *token;        /* --token; NULL */

@@ -61,9 +61,10 @@ const struct tr_option tr_options_table[] = {
 	  .help = "For people to answer what an agent asks; then it is\n"
 		  "rejected (0: for ever)." },
 	{ .name = "agent-on-sleep", .value = "WHAT", .example = "dispose", .set = tr_options_set_agent_on_sleep,
-	  .help = "When an actor sleeps, its agent goes on (keep), or\n"
+	  .help = "When an actor sleeps, its agent goes on (keep); or\n"
 		  "is ended, and another made at the next wake\n"
-		  "(dispose)." },
+		  "(dispose); or stands still with its sandbox, where\n"
+		  "that is the actor's own and can be paused (pause)." },
 	{ .name = "auto-approve", .value = "KINDS", .example = "read,search", TEXT(auto_approve), .check = tr_options_check_kinds,
 	  .help = "Kinds of tools that agents may use without asking\n"
 		  "people: read, edit, delete, move, search, execute,\n"

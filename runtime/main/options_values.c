@@ -176,7 +176,8 @@ const char *tr_options_set_message_size(struct tr_options *o, const char *text)
 const char *tr_options_set_agent_on_sleep(struct tr_options *o, const char *text)
 {
 	o->dispose = strcmp(text, "dispose") == 0;
-	return o->dispose || strcmp(text, "keep") == 0 ? NULL : "it must be keep or dispose";
+	o->pause = strcmp(text, "pause") == 0;
+	return o->dispose || o->pause || strcmp(text, "keep") == 0 ? NULL : "it must be keep, dispose or pause";
 }
 
 const char *tr_options_set_proxy(struct tr_options *o, const char *text)

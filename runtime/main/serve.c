@@ -169,7 +169,7 @@ static int open_sandbox(struct server *s)
 		.base = s->base, .agent = s->o->agent, .cwd = s->cwd, .cwd_given = s->o->cwd != NULL, .data_dir = s->o->data,
 		.binary = s->o->sandbox_agent, .providers = s->o->providers, .private_ok = s->o->private_sandboxes,
 		.permission_ms = s->o->permission_s * (int64_t)1000, .auto_approve = s->o->auto_approve,
-		.dispose = s->o->dispose,
+		.dispose = s->o->dispose, .pause = s->o->pause,
 		.provider_modules = s->o->provider_modules,
 	};
 	struct tr_bytes options = { 0 };

@@ -49,6 +49,9 @@ struct tr_place {
 
 static void step(struct tr_place *p);
 static void begin_create(struct tr_place *p);
+static void begin(struct tr_place *p);
+static void after(struct tr_place *p, void (*then)(void *arg, int rc));
+static struct tr_place_user *first_waiting(struct tr_place *p);
 
 /* ------------------------------------------------------------------ life */
 
@@ -153,8 +156,42 @@ void tr_place_join(struct tr_places *all, struct tr_place_user *u, struct troupe
 		p = place_new(all, tr_actor_num(a), o);
 	p->actor = a;
 	u->place = p;
-	u->waits = false;
+	u->waits = u->rests = false;
 	tr_list_push(&p->users, &u->link);
+}
+
+static void on_paused(void *arg, const struct tr_provider_answer *answer)
+{
+	struct tr_place *p = arg;
+
+	p->errand = NULL;
+	p->busy = false;
+	if (answer->rc == 0)
+		tr_info("sandbox.paused", "sandbox=\"%s\"", p->name);
+	else
+		tr_warn("sandbox.pause", "sandbox=\"%s\" failed=\"%s\"", p->name, answer->words ? answer->words : "");
+	if (first_waiting(p)) /* it is wanted again */
+		begin(p);
+	else
+		free_if_idle(p);
+}
+
+/* Its actor sleeps, or somebody was quicker and is back already. */
+static void rests_durably(void *arg, int rc)
+{
+	struct tr_place *p = arg;
+
+	p->pending--;
+	if (rc == 0 && !p->actor && !p->busy) {
+		p->busy = true;
+		p->errand = tr_errand_start(p->provider, p->provider->ops->pause, p->raw_id, NULL, on_paused, p);
+	}
+	free_if_idle(p);
+}
+
+void tr_place_rest(struct tr_place_user *u)
+{
+	u->rests = true;
 }
 
 void tr_place_leave(struct tr_place_user *u)
@@ -167,6 +204,8 @@ void tr_place_leave(struct tr_place_user *u)
 	u->place = NULL;
 	if (!tr_list_empty(&p->users))
 		return;
+	if (u->rests && !p->given && !p->busy && p->state == MADE && p->provider->ops->pause)
+		after(p, rests_durably);
 	p->actor = NULL;
 	p->held = p->woken = false;
 	p->read = p->given; /* whoever comes next reads what is true then */
@@ -610,6 +649,17 @@ static void step(struct tr_place *p)
 	}
 }
 
+static void begin(struct tr_place *p)
+{
+	p->busy = true;
+	if (p->read) {
+		step(p);
+		return;
+	}
+	p->pending++;
+	tr_actor_get(p->actor, item_key, on_item, p);
+}
+
 void tr_place_find(struct tr_place_user *u, bool mend)
 {
 	struct tr_place *p = u->place;
@@ -618,13 +668,7 @@ void tr_place_find(struct tr_place_user *u, bool mend)
 	p->mend = p->mend || mend;
 	if (p->busy)
 		return;
-	p->busy = true;
-	if (p->read) {
-		step(p);
-		return;
-	}
-	p->pending++;
-	tr_actor_get(p->actor, item_key, on_item, p);
+	begin(p);
 }
 
 int tr_place_renew(struct tr_place_user *u)

@@ -32,7 +32,7 @@ enum tr_place_news {
 struct tr_place_user {
 	struct tr_list   link;
 	struct tr_place *place;
-	bool             waits;
+	bool             waits, rests;
 	/* From the loop, or in a turn of the actor. */
 	void           (*on_news)(struct tr_place_user *u, enum tr_place_news news, int error, const char *words);
 };
@@ -54,6 +54,10 @@ struct tr_places *tr_places_free(struct tr_places *all);
 /* An actor's place has the options of its first user. */
 void tr_place_join(struct tr_places *all, struct tr_place_user *u, struct troupe_actor *a, const struct tr_place_options *o);
 void tr_place_leave(struct tr_place_user *u);
+/* In the turn in which an actor goes to sleep, before its user leaves: when the last one has left so, and that is durable, a
+ * sandbox that was made for the actor is paused if its provider can do that; the next find brings it back. That it is paused is
+ * not recorded: whoever finds it reconnects in any case, and one that was not paused, because we died or it failed, goes on. */
+void tr_place_rest(struct tr_place_user *u);
 
 /* News follow, perhaps at once. mend: what was found before does not answer; its server is started if it can be, and its
  * URL is asked for again. */

@@ -53,7 +53,8 @@ struct tr_provider_ops {
 	                                                                      another life */
 	void (*ensure_server)(struct tr_provider *p, struct tr_errand *e); /* starts the sandbox-agent in it if it does not run */
 	void (*reach)(struct tr_provider *p, struct tr_errand *e);
-	void (*pause)(struct tr_provider *p, struct tr_errand *e);         /* reconnect and ensure_server bring it back */
+	void (*pause)(struct tr_provider *p, struct tr_errand *e);         /* reconnect and ensure_server bring it back. NULL: it
+	                                                                      pauses none */
 	void (*destroy)(struct tr_provider *p, struct tr_errand *e);       /* for good; of one that is no more: well */
 	void (*kept)(struct tr_provider *p, const char *raw_id);           /* that create made it is recorded. May be NULL */
 	struct tr_provider *(*free)(struct tr_provider *p);                /* takes NULL, returns NULL */

@@ -14,7 +14,7 @@ struct tr_sandbox {
 	struct event_base *base;
 	struct tr_local   *local;
 	char              *agent, *base_url, *token, *cwd, *auto_approve;
-	bool               dispose;
+	bool               dispose, pause;
 	int64_t            permission_ms;
 	bool               cwd_given;
 	char             **offered; /* ends with NULL */
@@ -176,6 +176,7 @@ int tr_sandbox_new(struct tr_sandbox **ret, const struct tr_sandbox_options *o)
 	s->permission_ms = o->permission_ms;
 	s->auto_approve = tr_strdup(o->auto_approve);
 	s->dispose = o->dispose;
+	s->pause = o->pause;
 	s->cwd_given = o->cwd_given;
 	s->offered = copy_names(o->providers);
 	s->http = tr_http_new(o->base);
@@ -282,6 +283,11 @@ const char *tr_sandbox_cwd(const struct tr_sandbox *s, const char *provider_cwd)
 int64_t tr_sandbox_permission_ms(const struct tr_sandbox *s)
 {
 	return s->permission_ms;
+}
+
+bool tr_sandbox_pauses(const struct tr_sandbox *s)
+{
+	return s->pause;
 }
 
 bool tr_sandbox_disposes(const struct tr_sandbox *s)

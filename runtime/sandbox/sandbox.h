@@ -31,6 +31,7 @@ struct tr_sandbox_options {
 	int64_t            permission_ms;
 	const char        *auto_approve;
 	bool               dispose;    /* agents end when their actors sleep */
+	bool               pause;      /* instead: their sandboxes are paused then, if they are the actors' own and can be */
 };
 
 /* TROUPE_EINVAL, with the reason in the log. Texts are copied. */

@@ -639,6 +639,7 @@ const char *tr_sandbox_offers(const struct tr_sandbox *sandbox, size_t index); /
 const char *tr_sandbox_agent(const struct tr_sandbox *sandbox);
 int64_t tr_sandbox_permission_ms(const struct tr_sandbox *sandbox);
 bool tr_sandbox_disposes(const struct tr_sandbox *sandbox); /* of agents whose actors sleep */
+bool tr_sandbox_pauses(const struct tr_sandbox *sandbox);   /* while their actors sleep */
 const char *tr_sandbox_auto_approve(const struct tr_sandbox *sandbox);
 
 #endif

@@ -7,7 +7,8 @@
  * Destroyed is an item before it is acknowledged: from then on the session refuses prompts, after any restart too. Its running
  * turn is cancelled and has TR_DESTROY_MS to end; then its agent's instance goes to the server's debts (debts.c), which
  * end it without us. So a session that is over has nothing left to do. With --agent-on-sleep dispose the same becomes of the
- * agent of a session that is closed while nothing runs or waits: what does goes on at the next start of the server. */
+ * agent of a session that is closed while nothing runs or waits: what does goes on at the next start of the server. With
+ * --agent-on-sleep pause the agent stays as it is, in a sandbox that stands still (place.h). */
 #include "runtime/sandbox/session.h"
 
 #include <stdlib.h>
@@ -208,6 +209,8 @@ int tr_life_destroy(struct troupe_session *s, struct troupe_call *call)
 /* Whoever called has had an answer by now. */
 void tr_life_slept(struct troupe_session *s)
 {
+	if (tr_sandbox_pauses(s->sandbox) && tr_actor_resting(s->actor))
+		tr_place_rest(&s->place);
 	if (!tr_sandbox_disposes(s->sandbox) || !s->loaded || s->stopped || s->refusal || s->turn || s->queued > 0
 	    || !*s->instance.server_id)
 		return;

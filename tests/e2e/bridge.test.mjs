@@ -3,12 +3,13 @@
  * a module of one's own. The sandbox-agents are real. */
 
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { Daytona } from "./kit/daytona.mjs";
 import { Person } from "./kit/page.mjs";
 import { ROOT, commandOf, isAlive, kill, markedWith, sandboxAgent } from "./kit/process.mjs";
 import { Sandbox, freePort } from "./kit/sandbox.mjs";
+import { putToSleep } from "./kit/sleep.mjs";
 import { test } from "./kit/stage.mjs";
 import { poll } from "./kit/wait.mjs";
 
@@ -232,6 +233,96 @@ test("[S65] a provider that only gives a fetch function is reached through the b
 	bridges(stage).forEach((pid) => kill(pid)); /* and the tunnel with it: another, with another secret */
 	await troupe.program.line(/bridge\.exit/);
 	assert.equal((await prompt(ann, "hello")).stopReason, "end_turn");
+});
+
+/* A workspace in a sandbox that is paused when it sleeps. pid: of the sandbox-agent. */
+async function pausable(stage) {
+	const sandbox = await (await stage.sandbox()).start();
+	const told = stage.folder("told"), gate = stage.folder("gate");
+	const [pid] = markedWith(stage.mark).filter((each) => /sandbox-agent.* server/.test(commandOf(each)));
+
+	stage.atEnd(() => kill(pid, "SIGCONT"));
+	const troupe = await stage.troupe({
+		sandbox: "none",
+		args: [
+			"--provider", "pausing", "--provider-modules", MODULES, "--agent-on-sleep", "pause", "--provider-options",
+			optionsFile(stage, { pausing: { module: path.join(ROOT, "tests/e2e/kit/pausing_provider.mjs"), url: sandbox.url, pid, told, gate } }),
+		],
+	});
+	const handle = stage.client(troupe).workspace.getOrCreate(["w"]);
+
+	await handle.prompt({ userId: "ann", text: "hello" });
+	return { troupe, handle, pid, gate, asked: () => (existsSync(told) ? readFileSync(told, "utf8").trim().split("\n") : []) };
+}
+
+const isStopped = (pid) => /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+
+test("--agent-on-sleep pause pauses the sandbox with its workspace's sleep, and waking finds the same agent", async (stage) => {
+	const { troupe, handle, pid, asked } = await pausable(stage);
+	const agents = () => markedWith(stage.mark).filter((each) => isAlive(each) && /agent\.mjs/.test(commandOf(each)));
+	const before = agents();
+
+	await putToSleep(troupe, handle);
+	await troupe.program.line(/sandbox\.paused .*pausing\/one/);
+	assert.ok(isStopped(pid));
+	assert.deepEqual(asked(), ["pause one", "paused one"]);
+	assert.equal((await handle.prompt({ userId: "ann", text: "and now?" })).stopReason, "end_turn");
+	assert.deepEqual(asked().slice(2), ["reconnect one", "ensureServer one"]);
+	assert.deepEqual(agents(), before);
+	const { items } = await handle.listEvents({ limit: 1000 });
+
+	assert.deepEqual(items.filter(({ payload }) => payload.method === "_troupe/restored").map(({ payload }) => payload.params.how), ["reattach"]);
+});
+
+test("who wakes a workspace while its sandbox is being paused waits for that; a server that ends pauses nothing", async (stage) => {
+	const { troupe, handle, gate, asked } = await pausable(stage);
+
+	writeFileSync(gate, "");
+	await putToSleep(troupe, handle);
+	assert.ok(await poll(10, () => asked().includes("pause one")));
+	const prompt = handle.prompt({ userId: "ann", text: "already back" });
+
+	await troupe.program.line(/turn\.state .*state=queued/, troupe.program.lines.length);
+	rmSync(gate);
+	assert.equal((await prompt).stopReason, "end_turn");
+	assert.deepEqual(asked(), ["pause one", "paused one", "reconnect one", "ensureServer one"]);
+	await troupe.stop();
+	await troupe.start();
+	assert.equal((await handle.prompt({ userId: "ann", text: "again" })).stopReason, "end_turn");
+	assert.deepEqual(asked().slice(4), ["reconnect one", "ensureServer one"]);
+});
+
+test("where a provider cannot pause, that is said, and the agent goes on", async (stage) => {
+	const sandbox = await (await stage.sandbox()).start();
+	const troupe = await stage.troupe({
+		sandbox: "none",
+		args: [
+			"--provider", "tunnelled", "--provider-modules", MODULES, "--agent-on-sleep", "pause", "--provider-options",
+			optionsFile(stage, { tunnelled: { module: path.join(ROOT, "tests/e2e/kit/fetch_provider.mjs"), url: sandbox.url } }),
+		],
+	});
+	const handle = stage.client(troupe).workspace.getOrCreate(["w"]);
+
+	await handle.prompt({ userId: "ann", text: "hello" });
+	await putToSleep(troupe, handle);
+	await troupe.program.line(/sandbox\.pause .*cannot pause/);
+	assert.equal((await handle.prompt({ userId: "ann", text: "still here?" })).stopReason, "end_turn");
+});
+
+test("--agent-on-sleep pause ends a local sandbox with its workspace's sleep, and waking starts it again", async (stage) => {
+	const troupe = await stage.troupe({ sandbox: "none", args: ["--provider", "local", "--agent-on-sleep", "pause"] });
+	const handle = stage.client(troupe).workspace.getOrCreate(["w"]);
+	const servers = () => markedWith(stage.mark).filter((pid) => isAlive(pid) && /sandbox-agent.* server/.test(commandOf(pid)));
+
+	await handle.prompt({ userId: "ann", text: "the first words" });
+	assert.equal(servers().length, 1);
+	await putToSleep(troupe, handle);
+	await troupe.program.line(/sandbox\.paused/);
+	assert.deepEqual(servers(), []);
+	assert.equal((await handle.prompt({ userId: "ann", text: "!said" })).stopReason, "end_turn");
+	const { items } = await handle.listEvents({ limit: 1000 });
+
+	assert.match(items.map(({ payload }) => payload.params?.update?.content?.text ?? "").at(-2), /the first words/);
 });
 
 test("[S65] a provider whose package is not installed says which, and where it was looked for", async (stage) => {

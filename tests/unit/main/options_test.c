@@ -237,7 +237,11 @@ TEST(agents_are_kept_or_ended_when_their_actors_sleep)
 	assert_true(got.dispose);
 	serves("serve --agent-on-sleep keep");
 	assert_false(got.dispose);
-	refuses("serve --agent-on-sleep pause", "keep or dispose");
+	assert_false(got.pause);
+	serves("serve --agent-on-sleep pause");
+	assert_true(got.pause);
+	assert_false(got.dispose);
+	refuses("serve --agent-on-sleep end", "keep, dispose or pause");
 }
 
 TEST(a_sandbox_is_local_none_or_a_url)

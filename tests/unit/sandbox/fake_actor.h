@@ -32,6 +32,7 @@ struct fake_memory { struct fake_memory *next; max_align_t bytes[]; };
 struct troupe_call { bool answered; int error; char text[1024], metadata[128]; /* of JSON, its beginning */ };
 
 struct troupe_actor {
+	bool              resting;
 	struct fake_item  items[4096];
 	size_t            item_count;
 	struct fake_write writes[FAKE_MAX];
@@ -290,6 +291,11 @@ void tr_actor_release(struct troupe_actor *a)
 bool tr_actor_turning(const struct troupe_actor *a)
 {
 	return a->depth > 0;
+}
+
+bool tr_actor_resting(const struct troupe_actor *a)
+{
+	return a->resting;
 }
 
 uint64_t tr_actor_num(const struct troupe_actor *a)

@@ -10,7 +10,7 @@ static struct {
 	char        did[1024];      /* "create;reach r1;" ... */
 	int         made;           /* rawIds are r1, r2, ... */
 	int         reconnect_rc, create_rc, reach_rc, destroy_rc;
-	bool        unknown, slow;  /* create: its failure tells nothing; its answer waits */
+	bool        unknown, slow;  /* create: its failure tells nothing; its answer, and pause's, waits */
 	int         dead_reaches;   /* so many answers lead nowhere */
 	struct tr_errand *waiting;
 	char        seed[64];
@@ -92,6 +92,16 @@ static void fake_ensure(struct tr_provider *base, struct tr_errand *e)
 	answer(e, "ensure", 0);
 }
 
+static void fake_pause(struct tr_provider *base, struct tr_errand *e)
+{
+	(void)base;
+	did("pause", e->raw_id);
+	if (p.slow)
+		p.waiting = e;
+	else
+		tr_errand_end(e, &(struct tr_provider_answer){ 0 });
+}
+
 static void fake_destroyed(struct tr_provider *base, struct tr_errand *e)
 {
 	(void)base;
@@ -129,7 +139,7 @@ static struct tr_provider *fake_free(struct tr_provider *base)
 
 static const struct tr_provider_ops ops = {
 	.create = fake_create, .reconnect = fake_reconnect, .ensure_server = fake_ensure, .reach = fake_reach,
-	.destroy = fake_destroyed, .kept = fake_kept, .free = fake_free,
+	.pause = fake_pause, .destroy = fake_destroyed, .kept = fake_kept, .free = fake_free,
 };
 
 static void add_provider(void)
@@ -171,6 +181,28 @@ static void open_ready(void)
 static void forget_did(void)
 {
 	p.did[0] = '\0';
+}
+
+/* With a sandbox that is made and ready, and is paused when its actor sleeps. */
+static void begin_pausing(void)
+{
+	begin();
+	tr_sandbox_free(kit.sandbox);
+	assert_int_equal(tr_sandbox_new(&kit.sandbox, &(struct tr_sandbox_options){
+		.base = kit.base, .agent = "mock", .base_url = "http://127.0.0.1:1", .cwd = "/w", .private_ok = true, .pause = true }), 0);
+	add_provider();
+	open_ready();
+	forget_did();
+}
+
+/* resting: its server goes on. */
+static void sleep_now(bool resting)
+{
+	fake.depth++;
+	fake.resting = resting;
+	kit.session = kit.ops->close(kit.session);
+	fake.depth--;
+	fake.resting = false;
 }
 
 /* ------------------------------------------------------------------ making and finding */
@@ -540,6 +572,71 @@ TEST(an_instance_is_ended_though_its_sandbox_stays_and_is_paid_with_it_if_that_g
 	kit_end();
 }
 
+/* ------------------------------------------------------------------ pausing */
+
+TEST(a_sandbox_is_paused_when_its_actors_sleep_is_durable_and_brought_back_at_the_next_wake)
+{
+	begin_pausing();
+	sleep_now(true);
+	assert_string_equal(p.did, "");
+	fake_commit();
+	kit_settle();
+	assert_string_equal(p.did, "pause r1;");
+	kit_open();
+	UNTIL(events("reattach") == 1);
+	assert_string_equal(p.did, "pause r1;reconnect r1;ensure r1;reach r1;");
+	assert_int_equal(in.deletes, 0);
+	kit_end();
+}
+
+TEST(who_wakes_while_it_is_being_paused_waits_for_that)
+{
+	begin_pausing();
+	p.slow = true;
+	sleep_now(true);
+	fake_commit();
+	UNTIL(p.waiting);
+	kit_open();
+	kit_settle();
+	assert_string_equal(p.did, "pause r1;");
+	tr_errand_fail(p.waiting, TROUPE_EPROVIDER, "not now");
+	UNTIL(events("reattach") == 1);
+	assert_string_equal(p.did, "pause r1;reconnect r1;ensure r1;reach r1;");
+	kit_end();
+}
+
+TEST(a_sandbox_is_not_paused_when_its_server_ends_nor_when_somebody_is_back_already)
+{
+	begin_pausing();
+	sleep_now(false);
+	fake_commit();
+	kit_settle();
+	assert_string_equal(p.did, "");
+	open_ready();
+	UNTIL(events("reattach") == 1);
+	forget_did();
+	sleep_now(true);
+	kit_open(); /* commits both */
+	UNTIL(events("reattach") == 2);
+	assert_null(strstr(p.did, "pause"));
+	kit_end();
+}
+
+TEST(a_sandbox_that_was_given_is_never_paused)
+{
+	begin_pausing();
+	kit_close();
+	kit.sandbox_id = "fake/x/y";
+	kit_open();
+	UNTIL(strstr(newest("sandbox.state"), "\"ready\"") && in.instance_count > 0);
+	forget_did();
+	sleep_now(true);
+	fake_commit();
+	kit_settle();
+	assert_string_equal(p.did, "");
+	kit_end();
+}
+
 TESTS(
 	RUN(a_sandbox_is_made_once_and_remembered_before_it_is_used),
 	RUN(the_same_one_is_found_at_the_next_wake),
@@ -560,5 +657,9 @@ TESTS(
 	RUN(a_destroyed_actors_instance_in_a_shared_sandbox_is_deleted),
 	RUN(of_a_destroyed_actors_instance_it_is_known_what_to_sweep_whoever_dies_meanwhile),
 	RUN(an_instance_that_is_owed_since_before_more_was_noted_is_paid),
-	RUN(an_instance_is_ended_though_its_sandbox_stays_and_is_paid_with_it_if_that_goes_first)
+	RUN(an_instance_is_ended_though_its_sandbox_stays_and_is_paid_with_it_if_that_goes_first),
+	RUN(a_sandbox_is_paused_when_its_actors_sleep_is_durable_and_brought_back_at_the_next_wake),
+	RUN(who_wakes_while_it_is_being_paused_waits_for_that),
+	RUN(a_sandbox_is_not_paused_when_its_server_ends_nor_when_somebody_is_back_already),
+	RUN(a_sandbox_that_was_given_is_never_paused)
 )
