@@ -16,6 +16,7 @@ struct tr_options {
 	const char       *data;         /* --data, ./data */
 	const char       *sandbox;      /* --sandbox local|URL|none; "local" */
 	const char       *sandbox_token;/* --sandbox-token; NULL */
+	const char       *sandbox_ca;   /* --sandbox-ca FILE; NULL */
 	const char       *sandbox_agent;/* --sandbox-agent PATH; NULL: searched */
 	const char       *providers[TR_OPTIONS_SEVERAL_MAX + 1]; /* --provider, several; ends with NULL */
 	const char       *provider_options; /* --provider-options FILE; NULL */

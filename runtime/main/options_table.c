@@ -57,6 +57,10 @@ const struct tr_option tr_options_table[] = {
 	{ .name = "sandbox-token", .value = "T", .example = "$(cat token)", .secret = true,
 	  TEXT(sandbox_token), .check = tr_options_check_token,
 	  .help = "Token of the sandbox-agent at --sandbox URL." },
+	{ .name = "sandbox-ca", .value = "FILE", .example = "/etc/ssl/ours.pem", TEXT(sandbox_ca),
+	  .help = "Certificates (PEM) of authorities that vouch for\n"
+		  "sandboxes, beside the system's. One file; it may\n"
+		  "hold several." },
 	{ .name = "permission-time", .value = "SECONDS", .example = "600", .set = tr_options_set_permission_time,
 	  .help = "For people to answer what an agent asks; then it is\n"
 		  "rejected (0: for ever)." },

@@ -26,6 +26,7 @@
 #include "runtime/core/core.h"
 #include "runtime/gate/gate.h"
 #include "runtime/main/clock.h"
+#include "runtime/sandbox/http.h"
 #include "runtime/sandbox/local.h"
 #include "runtime/sandbox/sandbox.h"
 #include "runtime/store/lmdb_store.h"
@@ -161,6 +162,15 @@ static bool read_provider_options(const char *path, struct tr_bytes *ret)
 	return why == NULL;
 }
 
+static bool ca_is_usable(const char *path)
+{
+	const char *why = path ? tr_http_ca_check(path) : NULL;
+
+	if (why)
+		fprintf(stderr, "troupe: --sandbox-ca %s: %s\n", path, why);
+	return why == NULL;
+}
+
 static int open_sandbox(struct server *s)
 {
 	const char *where = s->o->sandbox;
@@ -170,11 +180,13 @@ static int open_sandbox(struct server *s)
 		.binary = s->o->sandbox_agent, .providers = s->o->providers, .private_ok = s->o->private_sandboxes,
 		.permission_ms = s->o->permission_s * (int64_t)1000, .auto_approve = s->o->auto_approve,
 		.dispose = s->o->dispose, .pause = s->o->pause,
-		.provider_modules = s->o->provider_modules,
+		.provider_modules = s->o->provider_modules, .ca = s->o->sandbox_ca,
 	};
 	struct tr_bytes options = { 0 };
 	int rc = 0;
 
+	if (!ca_is_usable(s->o->sandbox_ca))
+		return TROUPE_EINVAL;
 	if (none && !s->o->providers[0])
 		return 0;
 	if (local)

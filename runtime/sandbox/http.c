@@ -7,6 +7,10 @@
 #include "runtime/sandbox/http.h"
 
 #include <curl/curl.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +33,7 @@ struct pool {
 
 struct tr_http {
 	struct event_base      *base;
+	char                   *ca;
 	struct pool             pools[TR_HTTP_REACHES];
 	struct tr_list          requests; /* all, by link */
 	struct tr_list          noted;    /* those with something to tell, by noted_link */
@@ -391,6 +396,8 @@ static void set_transport(struct tr_http_request *r, const struct tr_http_option
 	}
 	curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
 	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
+	if (r->http->ca)
+		curl_easy_setopt(e, CURLOPT_CAINFO, r->http->ca);
 	if (o->reach != TR_HTTP_ANYWHERE || is_loopback(o->url))
 		curl_easy_setopt(e, CURLOPT_PROXY, "");
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
@@ -503,12 +510,40 @@ static void pool_init(struct pool *pool, struct tr_http *h)
 	curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool);
 }
 
-struct tr_http *tr_http_new(struct event_base *base)
+const char *tr_http_ca_check(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	unsigned count = 0;
+	X509 *each;
+
+	if (!file)
+		return strerror(errno);
+	while ((each = PEM_read_X509(file, NULL, NULL, NULL))) {
+		X509_free(each);
+		count++;
+	}
+	ERR_clear_error(); /* the end of the file is one */
+	fclose(file);
+	return count > 0 ? NULL : "it holds no certificate (PEM, with -----BEGIN CERTIFICATE-----)";
+}
+
+static bool knows_the_systems(void)
+{
+	const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
+
+	return curl->age >= CURLVERSION_SEVENTH && curl->capath;
+}
+
+struct tr_http *tr_http_new(struct event_base *base, const char *ca)
 {
 	struct tr_http *h = tr_alloc(sizeof *h);
 
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	h->base = base;
+	h->ca = tr_strdup(ca);
+	if (ca && !knows_the_systems())
+		tr_warn("sandbox.ca", "file=\"%s\" reason=\"this libcurl has no directory of the system's authorities: only the file's"
+		        " count\"", ca);
 	tr_list_init(&h->requests);
 	tr_list_init(&h->noted);
 	for (size_t i = 0; i < TR_HTTP_REACHES; i++)
@@ -528,6 +563,7 @@ struct tr_http *tr_http_free(struct tr_http *h)
 		curl_multi_cleanup(h->pools[i].multi);
 		event_free(h->pools[i].timer);
 	}
+	free(h->ca);
 	free(h);
 	return NULL;
 }

@@ -64,7 +64,12 @@ struct tr_http_options {
 	void *arg;
 };
 
-struct tr_http *tr_http_new(struct event_base *base);
+/* ca: a file of certificates (PEM), whose authorities count beside the system's; NULL: those alone. libcurl takes one file, and in
+ * the place of its own: the system's count by their directory, which libcurl knows unless it was built without one. Then only
+ * the file's count, and the log says so. */
+struct tr_http *tr_http_new(struct event_base *base, const char *ca);
+/* May ca be this file? NULL; or why not: static, or strerror's. */
+const char *tr_http_ca_check(const char *path);
 /* Ends whatever was left; no callback comes any more. Takes NULL, returns NULL. */
 struct tr_http *tr_http_free(struct tr_http *h);
 

@@ -179,7 +179,7 @@ int tr_sandbox_new(struct tr_sandbox **ret, const struct tr_sandbox_options *o)
 	s->pause = o->pause;
 	s->cwd_given = o->cwd_given;
 	s->offered = copy_names(o->providers);
-	s->http = tr_http_new(o->base);
+	s->http = tr_http_new(o->base, o->ca);
 	make_providers(s, o);
 	s->debts = tr_debts_new(&(struct tr_debts_options){ .base = s->base, .http = s->http, .provider = provider_of_debt, .arg = s });
 	s->places = tr_places_new(s->debts);

@@ -26,6 +26,7 @@ struct tr_sandbox_options {
 	                                 NULL; NULL: none */
 	struct troupe_text provider_options; /* JSON, as tr_bridge_options_check wants it; size 0: none */
 	const char        *provider_modules; /* where npm installed the SDK; NULL: where we are */
+	const char        *ca;         /* as tr_http_new takes it; NULL: none */
 	bool               private_ok; /* URLs of sandboxes may lead to private addresses, whoever named them */
 	/* For sessions that say nothing else (struct troupe_session_options). */
 	int64_t            permission_ms;

@@ -83,6 +83,7 @@ TEST(without_options_it_serves_this_machine_only)
 	assert_string_equal(got.agent, "mock");
 	assert_int_equal(got.log_level, TR_LOG_INFO);
 	assert_null(got.sandbox_token);
+	assert_null(got.sandbox_ca);
 	assert_null(got.sandbox_agent);
 	assert_null(got.cwd);
 	assert_null(got.token);
@@ -93,7 +94,7 @@ TEST(without_options_it_serves_this_machine_only)
 TEST(every_option_reaches_its_field)
 {
 	serves("serve --listen 127.0.0.2:81 --data /d --sandbox https://box.example/x --agent claude --cwd /w "
-	       "--sandbox-token st --sandbox-agent /bin/sa --token=t=1 --allow-origin https://a.example:444 "
+	       "--sandbox-token st --sandbox-ca /ca.pem --sandbox-agent /bin/sa --token=t=1 --allow-origin https://a.example:444 "
 	       "--allow-origin=http://b --log-level debug --log-format json --insecure --no-supervise --show-errors "
 	       "--trust-proxy 2001:DB8:0::1");
 	assert_string_equal(got.host, "127.0.0.2");
@@ -103,6 +104,7 @@ TEST(every_option_reaches_its_field)
 	assert_string_equal(got.agent, "claude");
 	assert_string_equal(got.cwd, "/w");
 	assert_string_equal(got.sandbox_token, "st");
+	assert_string_equal(got.sandbox_ca, "/ca.pem");
 	assert_string_equal(got.sandbox_agent, "/bin/sa");
 	assert_string_equal(got.token, "t=1");
 	assert_string_equal(got.origins[0], "https://a.example:444");

@@ -83,7 +83,7 @@ static void start(const char *answer)
 
 	memset(&t, 0, sizeof t);
 	t.base = event_base_new();
-	t.http = tr_http_new(t.base);
+	t.http = tr_http_new(t.base, NULL);
 	t.answer = answer;
 	t.listener = evconnlistener_new_bind(t.base, on_accept, NULL, LEV_OPT_CLOSE_ON_FREE, 8, (struct sockaddr *)&a, sizeof a);
 	getsockname(evconnlistener_get_fd(t.listener), (struct sockaddr *)&a, &size);
