@@ -93,6 +93,10 @@
 #define TR_CANCEL_MS                  10000              /* for an agent to end a cancelled turn: told as agent_unresponsive */
 #define TR_STALL_MS                   600000             /* of a turn without a word of the agent: told as stalled */
 #define TR_STREAM_EVENT_BYTES_MAX     (64 * 1024 * 1024) /* one SSE event: logged as _troupe/oversize, content dropped */
+#define TR_FLOOD_EVENTS               64                 /* of one stream, so many within TR_FLOOD_MS, and twice as many of others:
+                                                            it is read again before the server's queue for us runs over ... */
+#define TR_FLOOD_MS                   500                /* (two GETs of an agent at most) */
+#define TR_FLOOD_OVER_MS              4000               /* ... and again after so many more, until they take longer than this */
 #define TR_EVENT_CLIENT_BYTES_MAX     (960 * 1024)       /* a larger one: clients get its large members as {truncated} (F38) */
 #define TR_CWD_BYTES_MAX              4096               /* of a session's working directory: request.invalid */
 #define TR_CONFIG_BYTES_MAX           (256 * 1024)       /* an agent's modes, its config options: larger ones count as unknown */

@@ -27,6 +27,7 @@ struct tr_sandbox {
 	struct tr_debts   *debts;
 	struct tr_places  *places;
 	struct tr_sessions sessions;
+	uint64_t           taken;          /* events of all sessions */
 	struct event      *stopped;
 	void             (*on_stopped)(void *arg);
 	void              *stopped_arg;
@@ -268,6 +269,11 @@ struct tr_places *tr_sandbox_places(struct tr_sandbox *s)
 struct tr_debts *tr_sandbox_debts(struct tr_sandbox *s)
 {
 	return s->debts;
+}
+
+uint64_t tr_sandbox_took(struct tr_sandbox *s)
+{
+	return s->taken++;
 }
 
 struct event_base *tr_sandbox_base(struct tr_sandbox *s)

@@ -25,7 +25,6 @@ int64_t tr_mono_ms(void)
 
 static void session_free(struct troupe_session *s)
 {
-	tr_sse_fini(&s->stream.sse);
 	tr_ask_fini(&s->ask);
 	tr_ask_fini(&s->boot);
 	tr_ask_fini(&s->setting);
@@ -35,7 +34,7 @@ static void session_free(struct troupe_session *s)
 	tr_bytes_free(&s->family);
 	tr_bytes_free(&s->swept);
 	event_free(s->link_timer);
-	event_free(s->stream.timer);
+	tr_stream_fini(s);
 	event_free(s->boot_timer);
 	event_free(s->setting_timer);
 	event_free(s->watch);

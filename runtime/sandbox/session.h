@@ -69,6 +69,7 @@
 #define TR_SERVER_ID_MAX      129
 
 extern int tr_silence_ms; /* 45000: three heartbeats that did not come. Tests shorten it */
+extern int tr_flood_ms;   /* TR_FLOOD_MS. Tests lengthen it */
 extern int tr_settle_ms; /* 5000, of a healthy stream, before what it does not bring is held to be missing. Tests shorten it */
 extern int tr_cancel_ms; /* TR_CANCEL_MS; so do they here */
 
@@ -120,12 +121,29 @@ struct tr_ask {
 
 /* ------------------------------------------------------------------ the stream */
 
-struct tr_stream {
+/* One GET of it. */
+struct tr_reading {
+	struct troupe_session  *session;
 	struct tr_http_request *get;
 	struct tr_sse  sse;
 	bool           open;     /* the head has come: what follows is events */
-	bool           fresh;    /* nothing was taken from this GET yet */
-	bool           jumped;   /* this GET was made since ids had jumped */
+	bool           fresh;    /* nothing came from it yet */
+	int64_t        asked_ms;
+};
+
+struct tr_flood {
+	int64_t        since_ms; /* what follows was counted from here on */
+	unsigned       events;   /* of this stream */
+	uint64_t       all;      /* events of all sessions, before */
+	bool           on;       /* it was read again for that */
+};
+
+struct tr_stream {
+	struct tr_reading readings[2];
+	struct tr_reading *now;  /* what is taken comes from here */
+	struct tr_reading *next; /* takes its place as soon as it has something; mostly there is none */
+	struct tr_flood flood;
+	bool           jumped;   /* `now` is to bring what was missing when ids had jumped */
 	bool           tried_after; /* booting: once since initialize was answered */
 	uint64_t       last;     /* the id of the newest event taken */
 	unsigned       attempt;  /* since an event was taken */
@@ -480,10 +498,12 @@ void tr_boot_take(struct troupe_session *s, struct troupe_text json, const struc
 /* ---- session_stream.c */
 
 void tr_stream_init(struct troupe_session *s);
+void tr_stream_fini(struct troupe_session *s);
 void tr_stream_open(struct troupe_session *s);     /* from the loop: reads on from `last` */
 void tr_stream_close(struct troupe_session *s);
 void tr_stream_again(struct troupe_session *s);    /* from the loop: is all well? Reads on after a moment, longer each time */
-bool tr_stream_healthy(const struct troupe_session *s);
+bool tr_stream_asked(const struct troupe_session *s);   /* there is a GET, which may not have been answered yet */
+bool tr_stream_healthy(const struct troupe_session *s); /* and it was */
 /* From the loop: the agent is dead, it is said. What it said before is in the server's ring, its exit too: the stream is read
  * again, and when it does not tell of an exit either, the instance is gone all the same. */
 void tr_stream_last_words(struct troupe_session *s);
@@ -627,6 +647,8 @@ struct tr_http *tr_sandbox_http(struct tr_sandbox *sandbox);
 struct event_base *tr_sandbox_base(struct tr_sandbox *sandbox);
 struct tr_places *tr_sandbox_places(struct tr_sandbox *sandbox);
 struct tr_debts *tr_sandbox_debts(struct tr_sandbox *sandbox);
+/* One more event was taken, of any session: how many were before. */
+uint64_t tr_sandbox_took(struct tr_sandbox *sandbox);
 /* provider_cwd: what the sandbox's provider suggests; NULL: nothing. */
 const char *tr_sandbox_cwd(const struct tr_sandbox *sandbox, const char *provider_cwd);
 /* The server's own sandbox: where, without a slash at its end, and what it is called. False: there is none. Lends. */

@@ -406,6 +406,6 @@ void tr_link_up(struct troupe_session *s)
 	s->link = TR_LINK_UP;
 	if (tr_stream_healthy(s))
 		tr_link_well(s);
-	else if (!s->stream.get)
+	else if (!tr_stream_asked(s))
 		tr_stream_open(s);
 }

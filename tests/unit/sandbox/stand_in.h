@@ -28,6 +28,9 @@ struct in_conn {
 	char                server[160];  /* instance that a stream or a held POST belongs to */
 	char                id[80];       /* raw id of a held POST */
 	bool                stream, held;
+	bool                deaf;         /* a stream that misses what is said */
+	bool                waits;        /* a GET of a stream, for its answer */
+	int                 from;         /* its Last-Event-ID */
 };
 
 struct in_instance {
@@ -60,6 +63,7 @@ static struct {
 	bool                    mute_settings; /* session/set_... is the test's to answer */
 	bool                    silent_posts;  /* answers come on the stream only */
 	bool                    mute_prompts;  /* prompts are swallowed and never seen again */
+	bool                    hold_streams;  /* who wants to read one waits for in_let_streams() */
 	bool                    delete_hangs;
 	bool                    mute_closes;   /* session/close is never answered */
 	bool                    hold_cancels;  /* session/cancel is not answered ... */
@@ -142,7 +146,7 @@ static inline void in_emit_to(struct in_instance *i, const char *json)
 	int index = in_keep(i, json);
 
 	for (int n = 0; n < IN_CONNS; n++) {
-		if (in.conns[n].stream && strcmp(in.conns[n].server, i->id) == 0)
+		if (in.conns[n].stream && !in.conns[n].deaf && strcmp(in.conns[n].server, i->id) == 0)
 			in_send_event(&in.conns[n], i, index);
 	}
 }
@@ -167,6 +171,22 @@ static inline void in_say(const char *text)
 	         "\"update\":{\"content\":{\"text\":\"%s\",\"type\":\"text\"},\"sessionUpdate\":"
 		"\"agent_message_chunk\"}}}", in.session, text);
 	in_emit(json);
+}
+
+static inline int in_streams(void)
+{
+	int count = 0;
+
+	for (int n = 0; n < IN_CONNS; n++)
+		count += in.conns[n].stream;
+	return count;
+}
+
+/* What is said from now on is not for the streams that are open now, or for all again. */
+static inline void in_deafen(bool deaf)
+{
+	for (int n = 0; n < IN_CONNS; n++)
+		in.conns[n].deaf = deaf && in.conns[n].stream;
 }
 
 /* Ends streams, as a broken connection does. */
@@ -353,6 +373,24 @@ static inline void in_post(struct in_conn *c, const char *server, bool first, co
 	in_agent_hears(i, method, raw_id, body);
 }
 
+static inline void in_begin_stream(struct in_conn *c, const struct in_instance *i)
+{
+	in_raw(c, "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n: heartbeat\n\n");
+	c->stream = true;
+	c->waits = false;
+	for (int n = c->from > i->forgotten ? c->from : i->forgotten; n < i->count; n++)
+		in_send_event(c, i, n);
+}
+
+static inline void in_let_streams(void)
+{
+	in.hold_streams = false;
+	for (int n = 0; n < IN_CONNS; n++) {
+		if (in.conns[n].waits)
+			in_begin_stream(&in.conns[n], in_find(in.conns[n].server));
+	}
+}
+
 static inline void in_get_stream(struct in_conn *c, const char *server, const char *head)
 {
 	struct in_instance *i = in_find(server);
@@ -369,11 +407,11 @@ static inline void in_get_stream(struct in_conn *c, const char *server, const ch
 		in_raw(c, in.stream);
 		return;
 	}
-	in_raw(c, "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n: heartbeat\n\n");
-	c->stream = true;
 	snprintf(c->server, sizeof c->server, "%s", server);
-	for (int n = from > i->forgotten ? from : i->forgotten; n < i->count; n++)
-		in_send_event(c, i, n);
+	c->from = from;
+	c->waits = in.hold_streams;
+	if (!c->waits)
+		in_begin_stream(c, i);
 }
 
 static inline void in_list(struct in_conn *c)
