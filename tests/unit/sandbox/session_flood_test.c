@@ -34,6 +34,15 @@ static void start_flood(void)
 	UNTIL(events("word") == TR_FLOOD_EVENTS + 8 && in.gets == 2);
 }
 
+/* And what was being read until now has jumped. */
+static void start_jump(void)
+{
+	start_flood();
+	in_skip("{\"jsonrpc\":\"2.0\",\"method\":\"missed\"}");
+	in_say("jump");
+	UNTIL(in_streams() == 0);
+}
+
 TEST(a_lone_agent_is_read_by_one_get_however_fast_it_is)
 {
 	start();
@@ -85,10 +94,7 @@ TEST(what_one_get_misses_in_a_flood_the_next_one_brings)
 
 TEST(when_ids_jump_in_a_flood_the_next_get_is_on_its_way_already)
 {
-	start_flood();
-	in_skip("{\"jsonrpc\":\"2.0\",\"method\":\"missed\"}");
-	in_say("jump");
-	UNTIL(in_streams() == 0);
+	start_jump();
 	assert_int_equal(in.gets, 2);
 	in_let_streams();
 	UNTIL(events("jump") == 1);
@@ -101,10 +107,7 @@ TEST(when_ids_jump_in_a_flood_the_next_get_is_on_its_way_already)
 
 TEST(a_jump_behind_what_was_had_already_is_read_again_before_it_is_a_gap)
 {
-	start_flood();
-	in_skip("{\"jsonrpc\":\"2.0\",\"method\":\"missed\"}");
-	in_say("jump");
-	UNTIL(in_streams() == 0);
+	start_jump();
 	in_let_streams();
 	in_skip("{\"jsonrpc\":\"2.0\",\"method\":\"missed\"}");
 	in_say("jump");
