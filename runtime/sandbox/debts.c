@@ -171,7 +171,7 @@ static struct tr_http_request *run(struct debt *d, struct tr_bytes *body,
                                    void (*on_end)(void *arg, const struct tr_http_answer *answer))
 {
 	return ask(d, &(struct tr_http_options){
-		.method = "POST", .body = body, .time_ms = TR_SWEEP_RUN_MS, .body_max = 2 << 20, .on_end = on_end,
+		.method = "POST", .body = body, .time_ms = tr_sweep_run_ms, .body_max = 2 << 20, .on_end = on_end,
 	}, "/v1/processes/run");
 }
 
@@ -261,7 +261,7 @@ static void on_looked(void *arg, const struct tr_http_answer *answer)
 	if (tr_sweep_is_family(&found))
 		keep_family(d, &found);
 	tr_bytes_free(&found);
-	if (never_arrived(&p))
+	if (never_arrived(&p) && answer->end != TR_HTTP_TIMED_OUT)
 		failed(d, p.words);
 	else
 		delete_instance(d);

@@ -72,6 +72,7 @@ extern int tr_silence_ms; /* 45000: three heartbeats that did not come. Tests sh
 extern int tr_flood_ms;   /* TR_FLOOD_MS. Tests lengthen it */
 extern int tr_settle_ms; /* 5000, of a healthy stream, before what it does not bring is held to be missing. Tests shorten it */
 extern int tr_cancel_ms; /* TR_CANCEL_MS; so do they here */
+extern int tr_late_ms; /* TR_LATE_MS. Tests make it longer */
 
 /* Where the events of a session lie in the actor's log: seqs, in blocks of so many. One item a block, written when it is full;
  * until then its seqs are part of open/at. */
@@ -290,6 +291,7 @@ struct troupe_session {
 	struct tr_list          left;          /* instances to clean up: tr_left */
 	void                  (*clean_then)(struct troupe_session *s);
 	unsigned                sweep;         /* how often so far */
+	bool                    must_sweep;
 	void                  (*swept_then)(struct troupe_session *s);
 	struct tr_left         *looking_at;
 	uint64_t                looks;         /* how many so far */
@@ -631,8 +633,9 @@ void tr_clean_start(struct troupe_session *s, void (*then)(struct troupe_session
 
 /* ---- session_sweep.c */
 
-/* From the loop: ends such processes, after a time, then `then`. Uses the link's timer and request. */
-void tr_sweep(struct troupe_session *s, int after_ms, void (*then)(struct troupe_session *s));
+/* From the loop: ends such processes, then `then`. Uses the link's timer and request. some_hang: they get a moment to end by
+ * themselves, and must not stay; else a sandbox that does not run the script is left alone with what there may be. */
+void tr_sweep(struct troupe_session *s, bool some_hang, void (*then)(struct troupe_session *s));
 /* From the loop: what is below this one's agent is noted durably, then `then`. Uses the link's request. */
 void tr_family_look(struct troupe_session *s, struct tr_left *left, void (*then)(struct troupe_session *s));
 /* Asks for the server's family, in the background. */

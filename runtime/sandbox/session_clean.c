@@ -146,7 +146,7 @@ static void clean_next(struct troupe_session *s)
 	if (left)
 		clean_one(s, left);
 	else if (!tr_list_empty(&s->left) || (s->family.size > 0 && !s->instance.bound))
-		tr_sweep(s, some_hang(s) ? TR_SWEEP_GRACE_MS : 0, swept);
+		tr_sweep(s, some_hang(s), swept);
 	else
 		s->clean_then(s);
 }

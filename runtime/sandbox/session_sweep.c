@@ -18,7 +18,7 @@ static struct tr_http_request *run(struct troupe_session *s, struct tr_bytes *bo
                                    void (*on_end)(void *arg, const struct tr_http_answer *answer))
 {
 	return tr_session_http(s, &(struct tr_http_options){
-		.method = "POST", .body = body, .time_ms = TR_SWEEP_RUN_MS, .body_max = 2 << 20, .on_end = on_end,
+		.method = "POST", .body = body, .time_ms = tr_sweep_run_ms, .body_max = 2 << 20, .on_end = on_end,
 	}, "/v1/processes/run");
 }
 
@@ -54,7 +54,7 @@ static void on_swept(void *arg, const struct tr_http_answer *answer)
 	}
 	tr_sweep_add(&s->swept, &ended);
 	tr_bytes_free(&ended);
-	if (never_arrived(&p))
+	if (never_arrived(&p) && (s->must_sweep || answer->end != TR_HTTP_TIMED_OUT))
 		tr_link_trouble(s, p.words);
 	else if (some && s->sweep + 1 < TR_SWEEP_STEPS)
 		tr_link_timer(s, tr_sweep_steps[s->sweep++].then_ms, sweep_step);
@@ -70,13 +70,14 @@ static void sweep_step(struct troupe_session *s)
 	s->link_request = run(s, &body, on_swept);
 }
 
-void tr_sweep(struct troupe_session *s, int after_ms, void (*then)(struct troupe_session *s))
+void tr_sweep(struct troupe_session *s, bool some_hang, void (*then)(struct troupe_session *s))
 {
 	s->sweep = 0;
+	s->must_sweep = some_hang;
 	s->swept_then = then;
 	tr_bytes_free(&s->swept);
 	tr_bytes_put(&s->swept, s->family.data, s->family.size);
-	tr_link_timer(s, after_ms, sweep_step);
+	tr_link_timer(s, some_hang ? TR_SWEEP_GRACE_MS : 0, sweep_step);
 }
 
 /* ------------------------------------------------------------------ the family */
@@ -162,7 +163,7 @@ static void on_look(void *arg, const struct tr_http_answer *answer)
 
 	s->link_request = NULL;
 	output_of(s, answer, &p, &look.found);
-	if (never_arrived(&p))
+	if (never_arrived(&p) && answer->end != TR_HTTP_TIMED_OUT)
 		tr_link_trouble(s, p.words);
 	else if (tr_sweep_is_family(&look.found))
 		tr_session_turn(s, look_turn, &look);

@@ -44,6 +44,8 @@ void tr_asked_free(struct tr_asked *asked)
 	free(asked);
 }
 
+int tr_late_ms = TR_LATE_MS;
+
 /* ------------------------------------------------------------------ answering */
 
 struct outcome { const char *prompt_id, *stop_reason; };
@@ -291,7 +293,7 @@ static void on_missing(struct troupe_session *s)
 void tr_turn_seen(struct troupe_session *s)
 {
 	bool waits = s->ask.sent == 0 && s->ask.body.size > 0; /* for its commit: this belongs to the turn before */
-	bool late = s->ended_ms && tr_mono_ms() - s->ended_ms < TR_LATE_MS; /* this may */
+	bool late = s->ended_ms && tr_mono_ms() - s->ended_ms < tr_late_ms; /* this may */
 
 	if (!s->turn || !*s->ask.id || waits || (late && s->ask.unsure))
 		return;

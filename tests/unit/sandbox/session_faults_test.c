@@ -491,6 +491,7 @@ TEST(a_late_update_is_no_proof_that_the_next_prompt_got_there)
 
 	kit_start_ready();
 	tr_settle_ms = 50;
+	tr_late_ms = 3600 * 1000;
 	first = kit_run("p1", "one");
 	in_finish("end_turn");
 	UNTIL(first->answered);
@@ -592,6 +593,28 @@ TEST(what_is_below_an_agent_is_noted_durably_before_it_is_deleted_and_swept_then
 	kit_end();
 }
 
+TEST(a_sandbox_that_runs_no_scripts_gets_a_new_instance_all_the_same_unless_the_old_one_hangs)
+{
+	kit_start_ready();
+	kit_settle();
+	tr_sweep_run_ms = 50;
+	in.mute_runs = true;
+	in_agent_exits(1);
+	UNTIL(events("_adapter/agent_exited") == 1);
+	kit_run("p1", "one");
+	assert_int_equal(in.instance_count, 2);
+	in.delete_hangs = true;
+	in.prompt_id[0] = '\0';
+	kit_restart_agent();
+	UNTIL(in.deletes == 2);
+	UNTIL(in.healths > 3); /* it is tried again, and again */
+	assert_int_equal(in.instance_count, 2);
+	in.mute_runs = false;
+	tr_sweep_run_ms = 15000;
+	UNTIL(told("sandbox.state", "ready") == 3);
+	kit_end();
+}
+
 TEST(a_family_that_is_none_is_not_believed)
 {
 	kit_start();
@@ -654,5 +677,6 @@ TESTS(
 	RUN(an_instance_that_hangs_when_deleted_is_swept_before_the_next_is_made),
 	RUN(orphans_of_a_server_that_died_are_ended_before_the_next_instance_is_made),
 	RUN(what_is_below_an_agent_is_noted_durably_before_it_is_deleted_and_swept_then),
+	RUN(a_sandbox_that_runs_no_scripts_gets_a_new_instance_all_the_same_unless_the_old_one_hangs),
 	RUN(a_family_that_is_none_is_not_believed),
 	RUN(when_a_commit_fails_nothing_more_is_read_or_sent))

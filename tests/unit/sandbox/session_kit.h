@@ -12,7 +12,7 @@
 
 #include "runtime/base/log.h"
 
-extern int tr_settle_ms, tr_cancel_ms, tr_silence_ms;
+extern int tr_settle_ms, tr_cancel_ms, tr_silence_ms, tr_sweep_run_ms, tr_late_ms;
 
 static struct {
 	struct event_base           *base;
@@ -84,6 +84,8 @@ static inline void kit_start(void)
 	fake_reset(); /* of a test that failed */
 	tr_log_setup(getenv("DEBUG") ? TR_LOG_DEBUG : TR_LOG_ERROR, false);
 	tr_settle_ms = 5000;
+	tr_sweep_run_ms = 15000;
+	tr_late_ms = 1000;
 	tr_silence_ms = 45000;
 	tr_cancel_ms = 10000;
 	kit.base = event_base_new();
