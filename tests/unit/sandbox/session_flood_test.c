@@ -82,7 +82,7 @@ TEST(in_a_flood_one_get_follows_the_other_and_nothing_comes_twice)
 TEST(what_one_get_misses_in_a_flood_the_next_one_brings)
 {
 	start_flood();
-	in_deafen(true);
+	in_deafen();
 	say_many(5);
 	in_let_streams();
 	UNTIL(events("word") == TR_FLOOD_EVENTS + 13);
@@ -125,7 +125,7 @@ TEST(a_get_that_begins_too_late_does_not_follow_one_that_may_still_bring_it)
 
 	start_flood();
 	i = in_newest();
-	in_deafen(true);
+	in_deafen();
 	say_many(5);
 	i->forgotten = i->count - 1;
 	in_let_streams();

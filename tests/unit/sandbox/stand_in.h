@@ -183,11 +183,11 @@ static inline int in_streams(void)
 	return count;
 }
 
-/* What is said from now on is not for the streams that are open now, or for all again. */
-static inline void in_deafen(bool deaf)
+/* What is said from now on is not for the streams that are open now. */
+static inline void in_deafen(void)
 {
 	for (int n = 0; n < IN_CONNS; n++)
-		in.conns[n].deaf = deaf && in.conns[n].stream;
+		in.conns[n].deaf = in.conns[n].stream;
 }
 
 /* Ends streams, as a broken connection does. */
