@@ -37,13 +37,14 @@ static const char family_script[] =
 
 /* Given a family, which may be empty: signals what is left behind and all that is below it, and prints that, as a family does. Left
  * behind are children of the server that nobody writes to any more; of the family what was below an adapter that nobody writes
- * to any more; and all of it if its server is no more. */
+ * to any more; and all of it if its server is no more. A server that is process 1 is the parent of whatever has lost its
+ * own, so there only those of the family are known to be agents. */
 static const char sweep_script[] =
 	"sig=$1; shift; was=$*\n" ALL
 	"held=$(ls -l /proc/$PPID/fd); s=${was%% *}; was=${was#\"$s\"}; in=' '\n"
 	"for k in $was; do case $k in *:*:*) i=${k##*:}; k=${k%:*};; *) i=;; esac; case $all in *\" $k:\"*) ;; *) continue;; esac\n"
 	"if [ $s = $me ]; then [ $i ] || continue; case $held in *\"pipe:[$i]\"*) continue;; esac; fi; in=\"$in${k%:*} \"; done\n"
-	"for e in $all; do p=${e%%:*}; is_child || continue\n"
+	"[ $PPID = 1 ] || for e in $all; do p=${e%%:*}; is_child || continue\n"
 	"case $held$in in *\"pipe:[$pipe]\"* | *\" $p \"*) ;; *) in=\"$in$p \";; esac; done\n"
 	"below; for p in $in; do start $p; echo $p:$start:0; kill -$sig $p; done\n";
 

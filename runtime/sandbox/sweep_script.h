@@ -36,9 +36,10 @@ bool tr_sweep_is_family(const struct tr_bytes *lines);
 /* Prints the family as it is now; what was noted as below an agent stays so, as long as it lives. created_ms: when the agent's
  * instance was made, createdAtMs; 0: known by the note alone. Prints nothing if the server is another than the noted one. */
 void tr_sweep_family(struct tr_bytes *body, int64_t created_ms, const char *family);
-/* Signals what nobody can reach any more: children of the server whose pipe it has closed, and those of the family that are, or
- * were, below an agent whose pipe it has closed, with all that is below them now. All of the family, if its server is no more.
- * Prints whom it signalled, lines to be added to the family for the next time: who loses its parent by that is known by them. */
+/* Signals what nobody can reach any more: children of the server whose pipe it has closed (unless it is process 1), and those of
+ * the family that are, or were, below an agent whose pipe it has closed, with all that is below them now. All of the family, if
+ * its server is no more. Prints whom it signalled, lines to be added to the family for the next time: who loses its parent by that
+ * is known by them. */
 void tr_sweep_left(struct tr_bytes *body, const char *signal, const char *family);
 
 /* Those that it signalled join the family, as long as there is room. */

@@ -4,9 +4,11 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -339,6 +341,54 @@ TEST(a_name_hides_nobody_and_points_at_nobody)
 	end(&b);
 }
 
+/* What act says, done as process 1 of a world of its own; MAY_NOT where that is not allowed. */
+#define MAY_NOT 77
+static int as_process_1(int (*act)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (unshare(CLONE_NEWPID | CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS) < 0)
+			_exit(MAY_NOT);
+		pid = fork();
+		if (pid == 0)
+			_exit(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("proc", "/proc", "proc", 0, NULL) < 0
+			      ? MAY_NOT : act());
+		waitpid(pid, &status, 0);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static int sweep_beside_an_orphan(void)
+{
+	struct agent gone = agent("agent", false), other;
+	char noted[4096];
+
+	snprintf(noted, sizeof noted, "%s", family(now_ms(), ""));
+	other = agent("agent", false);
+	kill(other.pid, SIGKILL);
+	waitpid(other.pid, NULL, 0);
+	let_go(&other); /* what it had started is our child now, and nobody writes to it */
+	if (*sweep("TERM", noted) || *sweep("TERM", ""))
+		return 2;
+	let_go(&gone);
+	if (!has(sweep("TERM", noted), gone.below_key, true))
+		return 3;
+	return is_alive(other.below) ? 0 : 4;
+}
+
+TEST(what_process_1_has_been_left_is_no_agent_because_of_that)
+{
+	int outcome = as_process_1(sweep_beside_an_orphan);
+
+	if (outcome == MAY_NOT)
+		skip();
+	assert_int_equal(outcome, 0);
+}
+
 TEST(nothing_but_numbers_is_a_family)
 {
 	static const char *const no[] = { "", "1:2\n3:4; rm -rf /\n", "pid\n", "1:2\n3:4:-5\n" };
@@ -368,5 +418,6 @@ TESTS(
 	RUN(orphans_of_another_server_are_swept_if_they_are_still_the_same),
 	RUN(a_family_as_it_was_noted_before_there_were_pipes_harms_nobody_whose_server_lives),
 	RUN(a_name_hides_nobody_and_points_at_nobody),
+	RUN(what_process_1_has_been_left_is_no_agent_because_of_that),
 	RUN(nothing_but_numbers_is_a_family)
 )
