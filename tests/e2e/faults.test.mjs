@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { commandOf, kill, markedWith } from "./kit/process.mjs";
-import { freePort } from "./kit/sandbox.mjs";
+import { freePort } from "./kit/ports.mjs";
 import { test } from "./kit/stage.mjs";
 import { poll } from "./kit/wait.mjs";
 

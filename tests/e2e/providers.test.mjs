@@ -7,7 +7,7 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { createServer, request } from "node:http";
 import path from "node:path";
 import { commandOf, isAlive, kill, markedWith } from "./kit/process.mjs";
-import { freePort } from "./kit/sandbox.mjs";
+import { freePort } from "./kit/ports.mjs";
 import { putToSleep } from "./kit/sleep.mjs";
 import { test } from "./kit/stage.mjs";
 import { Gate } from "./kit/gate.mjs";

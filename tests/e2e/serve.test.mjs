@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { Program, TROUPE, MARK, isAlive, kill } from "./kit/process.mjs";
-import { freePort } from "./kit/sandbox.mjs";
+import { freePort } from "./kit/ports.mjs";
 import { test } from "./kit/stage.mjs";
 import { Tcp } from "./kit/tcp.mjs";
 import { poll } from "./kit/wait.mjs";
@@ -56,7 +56,7 @@ test("addresses that other machines reach are refused without a token", async (s
 });
 
 test("a second start on the same data directory is refused in words, and the first goes on", async (stage) => {
-	const troupe = await stage.troupe();
+	const troupe = await stage.troupe({ port: 0 });
 
 	for (const more of [[], ["--no-supervise"]]) {
 		const { code, text } = await serve(stage, "--data", troupe.data, "--listen", "127.0.0.1:0", ...more);

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { CLIENTS, ENCODINGS, createClient, failureOf } from "./kit/client.mjs";
 import { PARITY } from "./kit/process.mjs";
-import { freePort } from "./kit/sandbox.mjs";
+import { freePort } from "./kit/ports.mjs";
 import { test } from "./kit/stage.mjs";
 import { Tap } from "./kit/tap.mjs";
 import { poll } from "./kit/wait.mjs";

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { WebSocket } from "ws";
 import { TroupeError, connect } from "../../clients/js/troupe.js";
 import { PUBLISHED, wholeLog } from "./kit/client.mjs";
-import { freePort } from "./kit/sandbox.mjs";
+import { freePort } from "./kit/ports.mjs";
 import { test } from "./kit/stage.mjs";
 import { Watched } from "./kit/wait.mjs";
 

@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { MARK, Program, ROOT } from "./process.mjs";
-import { freePort } from "./sandbox.mjs";
+import { freePort } from "./ports.mjs";
 
 /* What a user's nginx.conf has around ours; all of it inside the test's folder. */
 const around = (folder, server) => `${process.getuid() === 0 ? "user root;\n" : ""}daemon off;

@@ -2,21 +2,9 @@
 /* The real sandbox-agent server on its own, for tests that want it to be down, or to lack an agent. */
 
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import path from "node:path";
 import { AGENT, MARK, Program, sandboxAgent } from "./process.mjs";
 import { poll } from "./wait.mjs";
-
-/** A loopback port that was free a moment ago. */
-export function freePort() {
-	return new Promise((resolve, reject) => {
-		const server = createServer().on("error", reject).listen(0, "127.0.0.1", () => {
-			const { port } = server.address();
-
-			server.close(() => resolve(port));
-		});
-	});
-}
 
 export class Sandbox {
 	#program = null;

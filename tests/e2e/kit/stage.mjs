@@ -13,9 +13,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test as nodeTest } from "node:test";
 import { Ear, PUBLISHED, createClient } from "./client.mjs";
+import { freePort } from "./ports.mjs";
 import { commandOf, isAlive, kill, markedWith } from "./process.mjs";
 import { Road } from "./road.mjs";
-import { Sandbox, freePort } from "./sandbox.mjs";
+import { Sandbox } from "./sandbox.mjs";
 import { Troupe } from "./troupe.mjs";
 import { awaited, forgetWaits, poll, within } from "./wait.mjs";
 

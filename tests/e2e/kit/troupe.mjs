@@ -2,6 +2,7 @@
 /* One `troupe serve`, with a data directory that outlives it: it can be stopped and started again, and its server process
  * killed under its supervisor. */
 
+import { freePort } from "./ports.mjs";
 import { MARK, AGENT, Program, TROUPE, childrenOf, kill } from "./process.mjs";
 import { within } from "./wait.mjs";
 
@@ -16,10 +17,10 @@ export class Troupe {
 	lives = []; /* Programs, the last one may still run */
 	#options;
 
-	/** options: { data, mark, program = TROUPE, sandbox = "none", port = 0, supervised = true, env, args } */
+	/** options: { data, mark, program = TROUPE, sandbox = "none", port, supervised = true, env, args } */
 	constructor(options) {
 		this.#options = options;
-		this.port = options.port ?? 0;
+		this.port = options.port; /* or start finds one; 0: the system does */
 	}
 
 	get data() {
@@ -36,6 +37,8 @@ export class Troupe {
 
 	async start() {
 		const { data, program: file = TROUPE, sandbox = "none", supervised = true, args = [] } = this.#options;
+
+		this.port ??= await freePort();
 		const program = new Program(file, [
 			"serve", "--listen", `127.0.0.1:${this.port}`, "--data", data, "--sandbox", sandbox,
 			...(supervised ? [] : ["--no-supervise"]), ...args,
