@@ -86,6 +86,10 @@ static void on_end(void *arg, const struct tr_http_answer *answer)
 	s->saying = NULL;
 	free_say(s, say);
 	tr_problem_read(answer, &p);
+	if (p.kind == TR_PROBLEM_NONE && answer->status != 202) { /* the server says 202 (spec 2.5): somebody on the way did (F40) */
+		p.kind = TR_PROBLEM_UNSURE;
+		snprintf(p.words, sizeof p.words, "HTTP status %d instead of 202", answer->status);
+	}
 	if (answer->end == TR_HTTP_TIMED_OUT) {
 		tr_session_turn(s, unresponsive_turn, NULL);
 		return;

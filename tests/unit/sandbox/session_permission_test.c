@@ -69,6 +69,24 @@ TEST(the_first_answer_wins_and_is_logged_before_it_is_sent)
 	kit_end();
 }
 
+TEST(an_answer_that_a_page_on_the_way_has_swallowed_is_said_again)
+{
+	int posts;
+	const char *id;
+
+	kit_start_ready();
+	kit_run("p1", "one");
+	id = ask("\"q-1\"");
+	posts = in.posts;
+	in.refuse_reply = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\nlog in";
+	kit_respond(id, "once");
+	UNTIL(in.posts == posts + 2);
+	assert_non_null(strstr(in.last_post, "\"optionId\":\"O\""));
+	kit_settle();
+	assert_int_equal(in.posts, posts + 2);
+	kit_end();
+}
+
 TEST(answers_that_do_not_fit_leave_the_request_open)
 {
 	const char *id;
@@ -293,6 +311,7 @@ TEST(policies_that_are_none_are_refused)
 TESTS(
 	RUN(a_permission_request_is_told_with_what_may_be_answered),
 	RUN(the_first_answer_wins_and_is_logged_before_it_is_sent),
+	RUN(an_answer_that_a_page_on_the_way_has_swallowed_is_said_again),
 	RUN(answers_that_do_not_fit_leave_the_request_open),
 	RUN(a_request_without_a_usable_option_is_refused),
 	RUN(requests_still_open_when_the_turn_ends_are_cancelled),

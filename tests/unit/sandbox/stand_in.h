@@ -68,6 +68,7 @@ static struct {
 	bool                    mute_closes;   /* session/close is never answered */
 	bool                    hold_cancels;  /* session/cancel is not answered ... */
 	const char             *refuse_cancel; /* ... or with this raw answer, once */
+	const char             *refuse_reply;  /* what an agent has asked is answered with this raw answer, once */
 	bool                    mute_runs;     /* no script is ever run to its end */
 	const char             *swept;         /* stdout of the next sweep */
 	const char             *family;        /* of the server, when asked for */
@@ -358,6 +359,11 @@ static inline void in_post(struct in_conn *c, const char *server, bool first, co
 	if (strstr(method, "session/cancel") && in.hold_cancels) {
 		c->held = true;
 		snprintf(c->id, sizeof c->id, "cancel");
+		return;
+	}
+	if (!*method && in.refuse_reply) {
+		in_raw(c, in.refuse_reply);
+		in.refuse_reply = NULL;
 		return;
 	}
 	if (!*method || !*raw_id) {
