@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making a text, which is lent with its size, of what one has. */
+/* Making a text, which is lent with its size, of what one has; and C strings that may be missing. */
 #ifndef TR_PROTO_TEXT_H
 #define TR_PROTO_TEXT_H
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "proto/bytes.h"
@@ -20,6 +21,11 @@ static inline struct troupe_text tr_text_of(const struct tr_bytes *b)
 static inline struct troupe_text tr_text_from(const char *s)
 {
 	return (struct troupe_text){ s, strlen(s) };
+}
+/* Both are NULL, or both are the same. */
+static inline bool tr_same_string(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
 #endif

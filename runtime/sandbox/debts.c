@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/text.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
@@ -104,7 +105,7 @@ static void paid(struct debt *d, const char *how)
 
 	tr_info("debt.paid", "key=%s sandbox=\"%s/%s\" how=%s tries=%u", d->key, d->provider, d->raw_id ? d->raw_id : "", how,
 	        d->tries + 1);
-	tr_core_delete(all->core, (struct troupe_text){ d->key, strlen(d->key) });
+	tr_core_delete(all->core, tr_text_from(d->key));
 	debt_free(d);
 	if (all->more && all->count == 0)
 		look_later(all, 0);
@@ -175,11 +176,6 @@ static struct tr_http_request *run(struct debt *d, struct tr_bytes *body,
 	}, "/v1/processes/run");
 }
 
-static bool never_arrived(const struct tr_problem *p)
-{
-	return p->kind == TR_PROBLEM_NOT_SENT || p->kind == TR_PROBLEM_UNSURE;
-}
-
 static void on_swept(void *arg, const struct tr_http_answer *answer)
 {
 	struct debt *d = arg;
@@ -192,7 +188,7 @@ static void on_swept(void *arg, const struct tr_http_answer *answer)
 	some = ended.size > 0;
 	tr_sweep_add(&d->family, &ended);
 	tr_bytes_free(&ended);
-	if (never_arrived(&p)) {
+	if (tr_problem_unheard(&p)) {
 		d->sweeps = false;
 		failed(d, p.words);
 	} else if (some && d->sweep < TR_SWEEP_STEPS) {
@@ -246,7 +242,7 @@ static void keep_family(struct debt *d, struct tr_bytes *found)
 	*found = (struct tr_bytes){ 0 };
 	tr_agent_item_put(&item, &(struct tr_agent_item){
 		NULL, d->provider, d->raw_id, d->token, d->options, d->close, false, d->created_ms, &d->family });
-	tr_core_put(d->debts->core, (struct troupe_text){ d->key, strlen(d->key) }, item.data, item.size);
+	tr_core_put(d->debts->core, tr_text_from(d->key), item.data, item.size);
 	tr_bytes_free(&item);
 }
 
@@ -261,7 +257,7 @@ static void on_looked(void *arg, const struct tr_http_answer *answer)
 	if (tr_sweep_is_family(&found))
 		keep_family(d, &found);
 	tr_bytes_free(&found);
-	if (never_arrived(&p) && answer->end != TR_HTTP_TIMED_OUT)
+	if (tr_problem_unheard(&p) && answer->end != TR_HTTP_TIMED_OUT)
 		failed(d, p.words);
 	else
 		delete_instance(d);
@@ -323,11 +319,6 @@ static void on_reached(void *arg, const struct tr_provider_answer *answer)
 		look_below(d);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 /* With a sandbox have gone the instances in it. */
 static void pay_what_was_in(const struct debt *sandbox)
 {
@@ -337,8 +328,8 @@ static void pay_what_was_in(const struct debt *sandbox)
 		struct debt *d = tr_container(at, struct debt, link);
 
 		next = at->next;
-		if (d->server_id && same_text(d->provider, sandbox->provider) && same_text(d->raw_id, sandbox->raw_id)
-		    && same_text(d->options, sandbox->options))
+		if (d->server_id && tr_same_string(d->provider, sandbox->provider) && tr_same_string(d->raw_id, sandbox->raw_id)
+		    && tr_same_string(d->options, sandbox->options))
 			paid(d, "destroyed");
 	}
 }

@@ -90,3 +90,8 @@ void tr_problem_read(const struct tr_http_answer *answer, struct tr_problem *ret
 		return;
 	ret->kind = answer->status == 401 ? TR_PROBLEM_TOKEN : answer->status == 413 ? TR_PROBLEM_REFUSED : TR_PROBLEM_PATH;
 }
+
+bool tr_problem_unheard(const struct tr_problem *p)
+{
+	return p->kind == TR_PROBLEM_NOT_SENT || p->kind == TR_PROBLEM_UNSURE;
+}

@@ -30,6 +30,9 @@ struct tr_problem {
 
 void tr_problem_read(const struct tr_http_answer *answer, struct tr_problem *ret);
 
+/* Nobody answered: it was not sent, or it is not known what became of it. */
+bool tr_problem_unheard(const struct tr_problem *p);
+
 /* Copies text for people: what does not fit is cut, control characters become spaces. */
 void tr_words(char *into, size_t room, struct troupe_text text);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/text.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/sandbox/debts.h"
@@ -59,11 +60,6 @@ bool tr_sandbox_own_is_local(const struct tr_sandbox *s)
 
 /* ------------------------------------------------------------------ providers */
 
-static bool same_options(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 static void add_provider(struct tr_sandbox *s, struct tr_provider *p, const char *options)
 {
 	assert(s->provider_count < TR_PROVIDERS_MAX);
@@ -77,7 +73,7 @@ static struct tr_provider *find_provider(struct tr_sandbox *s, const char *name,
 	struct tr_provider *p;
 
 	for (size_t i = 0; i < s->provider_count; i++) {
-		if (strcmp(s->providers[i].provider->name, name) == 0 && same_options(s->providers[i].options, options))
+		if (strcmp(s->providers[i].provider->name, name) == 0 && tr_same_string(s->providers[i].options, options))
 			return s->providers[i].provider;
 	}
 	if (!s->bridge || s->provider_count == TR_PROVIDERS_MAX)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/json.h"
+#include "proto/text.h"
 #include "runtime/base/mem.h"
 
 /* ------------------------------------------------------------------ which */
@@ -136,17 +137,12 @@ static void moved_turn(struct troupe_session *s, void *arg)
 	s->dirty_main = true;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 static void found(struct troupe_session *s)
 {
 	const char *identity = tr_place_identity(&s->place), *token = tr_place_token(&s->place);
 	bool moved = s->where && strcmp(s->where, identity) != 0;
 
-	if (s->asked_token && same_text(token, s->token) && !moved) {
+	if (s->asked_token && tr_same_string(token, s->token) && !moved) {
 		s->asked_token = false;
 		tr_session_turn(s, failed_turn, &(struct news){ .error = TROUPE_ETOKEN });
 		return;

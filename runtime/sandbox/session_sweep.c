@@ -30,11 +30,6 @@ static void output_of(const struct troupe_session *s, const struct tr_http_answe
 		tr_warn("agent.sweep", "session=%s failed=\"%s\"", s->id, p->words);
 }
 
-static bool never_arrived(const struct tr_problem *p)
-{
-	return p->kind == TR_PROBLEM_NOT_SENT || p->kind == TR_PROBLEM_UNSURE;
-}
-
 /* ------------------------------------------------------------------ sweeping */
 
 static void on_swept(void *arg, const struct tr_http_answer *answer)
@@ -54,7 +49,7 @@ static void on_swept(void *arg, const struct tr_http_answer *answer)
 	}
 	tr_sweep_add(&s->swept, &ended);
 	tr_bytes_free(&ended);
-	if (never_arrived(&p) && (s->must_sweep || answer->end != TR_HTTP_TIMED_OUT))
+	if (tr_problem_unheard(&p) && (s->must_sweep || answer->end != TR_HTTP_TIMED_OUT))
 		tr_link_trouble(s, p.words);
 	else if (some && s->sweep + 1 < TR_SWEEP_STEPS)
 		tr_link_timer(s, tr_sweep_steps[s->sweep++].then_ms, sweep_step);
@@ -163,7 +158,7 @@ static void on_look(void *arg, const struct tr_http_answer *answer)
 
 	s->link_request = NULL;
 	output_of(s, answer, &p, &look.found);
-	if (never_arrived(&p) && answer->end != TR_HTTP_TIMED_OUT)
+	if (tr_problem_unheard(&p) && answer->end != TR_HTTP_TIMED_OUT)
 		tr_link_trouble(s, p.words);
 	else if (tr_sweep_is_family(&look.found))
 		tr_session_turn(s, look_turn, &look);
