@@ -34,7 +34,8 @@ pick = $(if $(1),$(foreach p,$(2),$(if $(findstring $(1),$p),$p)),$(2))
 Q   := $(if $(V),,@)
 say  = @printf '  %-7s %s\n' '$(1)' '$(2)'
 
-LIB_SRC   := $(wildcard proto/*.c $(foreach d,base core store sandbox gate main,runtime/$(d)/*.c))
+ROOMS     := base core store sandbox sandbox/wire sandbox/provider sandbox/session gate main
+LIB_SRC   := $(wildcard proto/*.c $(foreach d,$(ROOMS),runtime/$(d)/*.c))
 PAGE      := $(OUT)/gen/page_files
 LIB_OBJ   := $(LIB_SRC:%.c=$(OUT)/%.o) $(PAGE).o
 ACTOR_OBJ := $(patsubst %.c,$(OUT)/%.o,$(wildcard actors/*.c))
@@ -134,8 +135,8 @@ FUZZ_OUT := build-fuzz
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(FUZZ_OUT)/%)
 FUZZ_LIB := $(patsubst %.c,$(FUZZ_OUT)/%.o,$(wildcard proto/*.c) runtime/base/log.c runtime/base/mem.c \
             $(wildcard runtime/gate/http_head.c runtime/gate/http_body.c runtime/gate/address.c runtime/gate/forwarded.c runtime/gate/text.c \
-            runtime/sandbox/sse.c runtime/sandbox/config.c runtime/sandbox/items.c \
-            runtime/sandbox/bridge_reply.c runtime/sandbox/problem.c))
+            runtime/sandbox/wire/sse.c runtime/sandbox/session/config.c runtime/sandbox/items.c \
+            runtime/sandbox/provider/bridge_reply.c runtime/sandbox/wire/problem.c))
 FUZZ_FLAGS = -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -Iproto -fsanitize=address,undefined -fno-sanitize-recover=all
 SECONDS_EACH ?= 10
 F ?=
@@ -186,7 +187,7 @@ install: all ## DESTDIR=, PREFIX=/usr/local: the program, the libraries, the hea
 	ln -sf libtroupe.so.0 $(DESTDIR)$(PREFIX)/lib/libtroupe.so
 	install -m 644 $(PUBLIC) $(DESTDIR)$(PREFIX)/include/
 	install -d $(DESTDIR)$(PREFIX)/share/troupe/demo $(DESTDIR)$(PREFIX)/share/troupe/bridge
-	install -m 644 runtime/sandbox/bridge/main.mjs $(DESTDIR)$(PREFIX)/share/troupe/bridge/
+	install -m 644 runtime/sandbox/provider/bridge/main.mjs $(DESTDIR)$(PREFIX)/share/troupe/bridge/
 	install -m 644 $(wildcard clients/demo/*.mjs clients/demo/*.json) $(DESTDIR)$(PREFIX)/share/troupe/demo/
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: troupe' \
 	  'Description: a multiplayer coordinator actor runtime' 'Version: $(VERSION)' \

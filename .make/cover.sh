@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Lines covered by the unit tests, a file a line: cover.sh BUILD_FOLDER
 set -u
-for f in proto runtime/base runtime/core runtime/store runtime/sandbox runtime/gate runtime/main; do
+for f in proto runtime/base runtime/core runtime/store runtime/sandbox runtime/sandbox/wire runtime/sandbox/provider runtime/sandbox/session runtime/gate runtime/main; do
 	for object in "$1/$f"/*.gcda; do
 		[ -f "$object" ] || continue
 		gcov -n -o "$(dirname "$object")" "$object" 2> /dev/null |

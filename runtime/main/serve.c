@@ -26,8 +26,8 @@
 #include "runtime/core/core.h"
 #include "runtime/gate/gate.h"
 #include "runtime/main/clock.h"
-#include "runtime/sandbox/http.h"
-#include "runtime/sandbox/local.h"
+#include "runtime/sandbox/wire/http.h"
+#include "runtime/sandbox/provider/local.h"
 #include "runtime/sandbox/sandbox.h"
 #include "runtime/store/lmdb_store.h"
 

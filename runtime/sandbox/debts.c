@@ -4,7 +4,7 @@
  *	a sandbox     destroy -> paid
  *	an instance   reach -> [session/close ->] look -> DELETE -> grace -> sweep, three times at most -> paid
  *
- * Those of an instance are a session's own, for the same reasons (session_clean.c).
+ * Those of an instance are a session's own, for the same reasons (session/clean.c).
  *
  * An instance in a sandbox that is destroyed, with its actor or without, is paid with that. What fails waits and begins anew. */
 #include "runtime/sandbox/debts.h"
@@ -21,8 +21,8 @@
 #include "runtime/core/actor.h"
 #include "runtime/sandbox/items.h"
 #include "runtime/sandbox/place.h"
-#include "runtime/sandbox/problem.h"
-#include "runtime/sandbox/sweep_script.h"
+#include "runtime/sandbox/wire/problem.h"
+#include "runtime/sandbox/wire/sweep_script.h"
 
 #define KEY_MAX 401 /* with its NUL */
 

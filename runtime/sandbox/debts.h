@@ -8,8 +8,8 @@
 #define TR_SANDBOX_DEBTS_H
 
 #include "runtime/core/core.h"
-#include "runtime/sandbox/http.h"
-#include "runtime/sandbox/provider.h"
+#include "runtime/sandbox/wire/http.h"
+#include "runtime/sandbox/provider/provider.h"
 
 struct tr_debts;
 

@@ -12,7 +12,7 @@
 #define TR_SANDBOX_PLACE_H
 
 #include "runtime/core/actor.h"
-#include "runtime/sandbox/provider.h"
+#include "runtime/sandbox/provider/provider.h"
 
 struct tr_place;
 struct tr_places; /* all of a worker */

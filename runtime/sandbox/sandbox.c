@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What all sessions of a worker share: the outgoing HTTP, the providers, the places, the debts. */
-#include "runtime/sandbox/session.h"
+#include "runtime/sandbox/session/session.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -7,8 +7,8 @@
 #include <event2/event.h>
 
 #include "runtime/core/ports.h"
-#include "runtime/sandbox/bridge.h"
-#include "runtime/sandbox/local.h"
+#include "runtime/sandbox/provider/bridge.h"
+#include "runtime/sandbox/provider/local.h"
 
 struct tr_sandbox;
 

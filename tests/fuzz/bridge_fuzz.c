@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "proto/troupe_errors.h"
-#include "runtime/sandbox/bridge_reply.h"
+#include "runtime/sandbox/provider/bridge_reply.h"
 
 static void check_text(const char *text, size_t room)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "proto/json.h"
-#include "runtime/sandbox/config.h"
+#include "runtime/sandbox/session/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,8 +9,8 @@
 
 #include "proto/text.h"
 #include "runtime/base/log.h"
-#include "runtime/sandbox/bridge.h"
-#include "runtime/sandbox/bridge_reply.h"
+#include "runtime/sandbox/provider/bridge.h"
+#include "runtime/sandbox/provider/bridge_reply.h"
 #include "runtime/troupe.h"
 
 /* ------------------------------------------------------------------ what it says */

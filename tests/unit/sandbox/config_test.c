@@ -6,7 +6,7 @@
 
 #include "proto/json.h"
 #include "runtime/base/limits.h"
-#include "runtime/sandbox/config.h"
+#include "runtime/sandbox/session/config.h"
 #include "tests/kit/text.h"
 
 static const char result[] =

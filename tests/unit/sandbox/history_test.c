@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "runtime/sandbox/history.h"
+#include "runtime/sandbox/session/history.h"
 #include "tests/kit/text.h"
 
 #define OPENING "This continues a conversation that you have no memory of. What was said before, oldest first:\n\n"

@@ -11,7 +11,7 @@
 #include <event2/listener.h>
 #include <netinet/in.h>
 
-#include "runtime/sandbox/http.h"
+#include "runtime/sandbox/wire/http.h"
 
 static struct {
 	struct event_base     *base;

@@ -16,8 +16,8 @@
 #include <time.h>
 
 #include "proto/troupe_errors.h"
-#include "runtime/sandbox/local.h"
-#include "runtime/sandbox/local_disk.h"
+#include "runtime/sandbox/provider/local.h"
+#include "runtime/sandbox/provider/local_disk.h"
 
 /* ---------------------------------------------------------------- the stand-in */
 

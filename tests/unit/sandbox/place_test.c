@@ -3,7 +3,7 @@
 #include "tests/unit/sandbox/session_kit.h"
 
 #include "runtime/sandbox/items.h"
-#include "runtime/sandbox/session.h"
+#include "runtime/sandbox/session/session.h"
 
 static struct {
 	struct tr_provider base;

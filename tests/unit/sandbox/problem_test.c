@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "runtime/sandbox/problem.h"
+#include "runtime/sandbox/wire/problem.h"
 
 static struct tr_problem read_answer(enum tr_http_end end, int status, const char *body)
 {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "runtime/sandbox/public_address.h"
+#include "runtime/sandbox/wire/public_address.h"
 
 static struct sockaddr_storage address(const char *text)
 {

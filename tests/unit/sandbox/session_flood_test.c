@@ -3,7 +3,7 @@
 #include "tests/unit/sandbox/session_kit.h"
 
 #include "runtime/base/limits.h"
-#include "runtime/sandbox/session.h"
+#include "runtime/sandbox/session/session.h"
 
 /* A session that is ready, on a machine however busy. */
 static void start(void)

@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "runtime/sandbox/sse.h"
+#include "runtime/sandbox/wire/sse.h"
 
 /* Events as lines "type id data|", "-" for no id: what a test compares. */
 static void print_event(struct tr_bytes *out, const struct tr_sse_event *e)

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "runtime/sandbox/sweep_script.h"
+#include "runtime/sandbox/wire/sweep_script.h"
 
 /* ------------------------------------------------------------------ agents */
 

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Instances that we left behind: their agents are told, they are deleted, and their processes ended when they do not end by
+ * themselves (spec 2.7). Each goes through
+ *
+ *	[session/close ->] look -> DELETE
+ *
+ * and then one sweep is for all of them. DELETE of a living agent is never answered; closing it gives the agent the end of its
+ * input, which real agents ignore; and what is below an agent may outlive it, without a parent: so who is below it is noted
+ * before. One whose DELETE is answered is swept as well: it may be the second one, from a server that followed a killed one, and
+ * the sandbox forgets an instance with the first, though the process lives on; and an agent that ended by itself may have left
+ * something. Before a new instance is made the same sweep ends the orphans of a server that died. An instance is remembered
+ * durably from before it is made until it was cleaned up. */
+#include "runtime/sandbox/session/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "runtime/sandbox/wire/sweep_script.h"
+
+static void clean_next(struct troupe_session *s);
+
+void tr_left_free(struct tr_left *left)
+{
+	tr_list_remove(&left->link);
+	tr_bytes_free(&left->item);
+	free(left);
+}
+
+/* The first that is not ready to be swept. */
+static struct tr_left *first_left(struct troupe_session *s)
+{
+	for (struct tr_list *at = s->left.next; at != &s->left; at = at->next) {
+		struct tr_left *left = tr_container(at, struct tr_left, link);
+
+		if (left->step < TR_LEFT_SWEEP)
+			return left;
+	}
+	return NULL;
+}
+
+static bool some_hang(const struct troupe_session *s)
+{
+	for (struct tr_list *at = s->left.next; at != &s->left; at = at->next) {
+		if (tr_container(at, struct tr_left, link)->hung)
+			return true;
+	}
+	return false;
+}
+
+/* ------------------------------------------------------------------ the steps */
+
+/* Whatever the agent thinks of it. */
+static void on_closed(void *arg, const struct tr_http_answer *answer)
+{
+	struct troupe_session *s = arg;
+
+	(void)answer;
+	s->link_request = NULL;
+	first_left(s)->close[0] = '\0';
+	clean_next(s);
+}
+
+static void close_session(struct troupe_session *s, struct tr_left *left, const char *path)
+{
+	struct tr_bytes body = { 0 };
+
+	tr_sweep_close(&body, left->close);
+	s->link_request = tr_session_http(s, &(struct tr_http_options){
+		.method = "POST", .accept = "application/json", .body = &body, .own_connection = true, .time_ms = TR_GOODBYE_MS,
+		.body_max = 2 << 20, .on_end = on_closed,
+	}, path);
+}
+
+static void looked(struct troupe_session *s)
+{
+	first_left(s)->step = TR_LEFT_DELETE;
+	clean_next(s);
+}
+
+static void on_deleted(void *arg, const struct tr_http_answer *answer)
+{
+	struct troupe_session *s = arg;
+	struct tr_left *left = first_left(s);
+	struct tr_problem p;
+
+	s->link_request = NULL;
+	tr_problem_read(answer, &p);
+	left->hung = answer->end == TR_HTTP_TIMED_OUT;
+	if (!left->hung && p.kind != TR_PROBLEM_NONE) {
+		tr_link_trouble(s, p.words);
+		return;
+	}
+	left->step = TR_LEFT_SWEEP;
+	clean_next(s);
+}
+
+static void delete_instance(struct troupe_session *s, const char *path)
+{
+	s->link_request = tr_session_http(s, &(struct tr_http_options){
+		.method = "DELETE", .own_connection = true, .time_ms = TR_DELETE_MS, .body_max = 64 * 1024, .on_end = on_deleted,
+	}, path);
+}
+
+static void swept_turn(struct troupe_session *s, void *arg)
+{
+	struct tr_list *first;
+
+	(void)arg;
+	while ((first = tr_list_first(&s->left))) {
+		struct tr_left *left = tr_container(first, struct tr_left, link);
+
+		tr_store_cleaned(s, left->server_id);
+		tr_left_free(left);
+	}
+	if (!s->instance.bound)
+		tr_family_forget(s);
+}
+
+static void swept(struct troupe_session *s)
+{
+	if (tr_session_turn(s, swept_turn, NULL))
+		clean_next(s);
+}
+
+/* ------------------------------------------------------------------ one after the other */
+
+static void clean_one(struct troupe_session *s, struct tr_left *left)
+{
+	char path[TR_SERVER_ID_MAX + 16];
+
+	snprintf(path, sizeof path, "/v1/acp/%s", left->server_id);
+	if (left->step == TR_LEFT_CLOSE && *left->close) {
+		close_session(s, left, path);
+	} else if (left->step < TR_LEFT_DELETE) {
+		left->step = TR_LEFT_LOOK;
+		tr_family_look(s, left, looked);
+	} else {
+		delete_instance(s, path);
+	}
+}
+
+static void clean_next(struct troupe_session *s)
+{
+	struct tr_left *left = first_left(s);
+
+	if (left)
+		clean_one(s, left);
+	else if (!tr_list_empty(&s->left) || (s->family.size > 0 && !s->instance.bound))
+		tr_sweep(s, some_hang(s), swept);
+	else
+		s->clean_then(s);
+}
+
+void tr_clean_start(struct troupe_session *s, void (*then)(struct troupe_session *s))
+{
+	s->clean_then = then;
+	clean_next(s);
+}

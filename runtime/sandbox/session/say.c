@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small messages to the agent that have no response: replies, notifications. In order, one POST at a time, each after the
+ * commit that tells of it. Answers to the agent's requests, for which it waits, are durable and said again when it is unknown
+ * whether they got through. An agent that does not take one in time reads no more: it is given up. */
+#include "runtime/sandbox/session/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+
+static void pump(struct troupe_session *s);
+
+static void free_say(struct troupe_session *s, struct tr_say *say)
+{
+	tr_list_remove(&say->link);
+	tr_bytes_free(&say->body);
+	free(say);
+	s->say_count--;
+}
+
+void tr_say_drop(struct troupe_session *s)
+{
+	struct tr_list *first;
+
+	s->saying = tr_http_cancel(s->saying);
+	while ((first = tr_list_first(&s->says)))
+		free_say(s, tr_container(first, struct tr_say, link));
+}
+
+bool tr_say_waits(const struct troupe_session *s, const char *permission_id)
+{
+	for (struct tr_list *at = s->says.next; at != &s->says; at = at->next) {
+		if (strcmp(tr_container(at, struct tr_say, link)->permission_id, permission_id) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool tr_say_cancels(const struct troupe_session *s)
+{
+	for (struct tr_list *at = s->says.next; at != &s->says; at = at->next) {
+		if (tr_container(at, struct tr_say, link)->cancels)
+			return true;
+	}
+	return false;
+}
+
+void tr_say_forget_cancel(struct troupe_session *s)
+{
+	for (struct tr_list *at = s->says.next, *next; at != &s->says; at = next) {
+		struct tr_say *say = tr_container(at, struct tr_say, link);
+
+		next = at->next;
+		if (say->cancels && !(s->saying && at == s->says.next))
+			free_say(s, say);
+	}
+}
+
+/* What was said. The next prompt may have waited for a cancel to be out of the way. */
+static void said_turn(struct troupe_session *s, void *arg)
+{
+	const struct tr_say *said = arg;
+
+	if (*said->permission_id)
+		tr_permission_said(s, said->permission_id);
+	s->cancel_said = s->cancel_said || (said->cancels && s->turn);
+	tr_turn_pump(s);
+}
+
+static void unresponsive_turn(struct troupe_session *s, void *arg)
+{
+	(void)arg;
+	tr_link_gone(s, TROUPE_EUNRESPONSIVE, "agent_unresponsive", "The agent does not read what it is sent.");
+}
+
+static void on_end(void *arg, const struct tr_http_answer *answer)
+{
+	struct troupe_session *s = arg;
+	struct tr_say *say = tr_container(tr_list_first(&s->says), struct tr_say, link), said = *say;
+	bool matters = *said.permission_id || said.cancels;
+	struct tr_problem p;
+
+	s->saying = NULL;
+	free_say(s, say);
+	tr_problem_read(answer, &p);
+	if (p.kind == TR_PROBLEM_NONE && answer->status != 202) { /* the server says 202 (spec 2.5): somebody on the way did (F40) */
+		p.kind = TR_PROBLEM_UNSURE;
+		snprintf(p.words, sizeof p.words, "HTTP status %d instead of 202", answer->status);
+	}
+	if (answer->end == TR_HTTP_TIMED_OUT) {
+		tr_session_turn(s, unresponsive_turn, NULL);
+		return;
+	}
+	if (p.kind == TR_PROBLEM_DEAD && s->instance.bound) {
+		tr_stream_last_words(s);
+		return;
+	}
+	if (p.kind == TR_PROBLEM_NONE) {
+		if (matters && !tr_session_turn(s, said_turn, &said))
+			return;
+	} else {
+		tr_warn("agent.say", "session=%s failed=\"%s\"", s->id, p.words);
+		if (matters && s->link == TR_LINK_UP)
+			tr_stream_again(s); /* when it is open, what is still to be said is said again */
+	}
+	pump(s);
+}
+
+static void pump(struct troupe_session *s)
+{
+	struct tr_list *first = tr_list_first(&s->says);
+	struct tr_say *say = first ? tr_container(first, struct tr_say, link) : NULL;
+	char path[TR_SERVER_ID_MAX + 16];
+
+	if (s->saying || !say || say->number > s->say_committed)
+		return;
+	s->saying = tr_session_http(s, &(struct tr_http_options){
+		.method = "POST", .accept = "application/json", .body = &say->body, .time_ms = TR_SAY_MS, .body_max = 1 << 20,
+		.on_end = on_end,
+	}, tr_session_path(s, path));
+}
+
+static void on_committed(struct troupe_session *s, uint64_t number)
+{
+	s->say_committed = number;
+	pump(s);
+}
+
+static struct tr_say *say_new(struct troupe_session *s, struct tr_bytes *body, const char *permission_id)
+{
+	struct tr_say *say;
+
+	if (s->say_count >= TR_SAYS_MAX) {
+		tr_bytes_free(body);
+		s->overrun = true; /* tr_take ends it: whoever calls us may be walking our lists */
+		return NULL;
+	}
+	say = tr_alloc(sizeof *say);
+	say->number = ++s->say_number;
+	say->body = *body;
+	*body = (struct tr_bytes){ 0 };
+	snprintf(say->permission_id, sizeof say->permission_id, "%s", permission_id ? permission_id : "");
+	tr_list_push(&s->says, &say->link);
+	s->say_count++;
+	tr_session_after(s, on_committed, say->number);
+	return say;
+}
+
+void tr_say(struct troupe_session *s, struct tr_bytes *body, const char *permission_id)
+{
+	say_new(s, body, permission_id);
+}
+
+void tr_say_cancel(struct troupe_session *s, struct tr_bytes *body)
+{
+	struct tr_say *say = say_new(s, body, NULL);
+
+	if (say)
+		say->cancels = true;
+}
