@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A world for the core: a store in memory whose commits can be held back or fail, a clock that stands still until it is
- * told to go on, and peers that remember what they heard. All JSON, so that a test reads like what a browser sees. */
+ * told to go on, and peers that remember what they heard. All JSON, so that a test reads like what a browser sees.
+ *
+ * The store answers before a call returns; or, when the world is late, from a later turn of the loop: one answer after each
+ * tr_core_turn_end, in the order in which the core asked. */
 #ifndef TR_TESTS_KIT_WORLD_H
 #define TR_TESTS_KIT_WORLD_H
 
@@ -9,6 +12,9 @@
 struct tr_world {
 	struct tr_core *core;
 	/* store */
+	bool                   late;          /* answers wait for tr_world_answer. As tr_world_late was when it was opened */
+	struct tr_world_late  *asked;         /* what the core asked and was not answered yet, oldest first */
+	bool                   dying;         /* no commit ends well any more */
 	struct tr_world_row   *rows;
 	size_t                 row_count;
 	uint64_t               boots;
@@ -40,10 +46,24 @@ void tr_world_restart(struct tr_world *w, const struct troupe_kind *const *kinds
 /* Drains, checks that nothing is left, and frees everything. */
 void tr_world_close(struct tr_world *w);
 
-void tr_world_turn(struct tr_world *w);              /* the end of a turn of the loop */
+/* The end of a turn of the loop; when the store is late, with as many turns more as it has answers. */
+void tr_world_turn(struct tr_world *w);
 void tr_world_commit(struct tr_world *w);            /* the held commit ends */
 void tr_world_read(struct tr_world *w);              /* the held reads end */
 void tr_world_pass(struct tr_world *w, int64_t ms);  /* time goes by, timers fire, turns end */
+
+/* ---- the store that answers later */
+
+extern bool tr_world_late; /* so the worlds that are opened from here on are late */
+
+size_t tr_world_waiting(const struct tr_world *w); /* how much was asked and is not answered */
+/* The oldest is answered; nothing else happens. A commit that is held (hold_commits) is then pending, and those behind it go
+ * on. False: nothing waits. */
+bool tr_world_answer(struct tr_world *w);
+/* For other orders that a store may have: reads are answered in the order in which they were asked, a commit at any time
+ * among them. The oldest read; the commit. */
+bool tr_world_answer_read(struct tr_world *w);
+bool tr_world_answer_commit(struct tr_world *w);
 
 /* ---- someone with a browser */
 
