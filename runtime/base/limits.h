@@ -18,6 +18,9 @@
 #define TR_HTTP_CONTROL_BYTES_MAX     (6 * 1024 * 1024)  /* 413, closed. 4 MiB of base64 input must fit */
 #define TR_HTTP_UNWANTED_BYTES_MAX    (8 * 1024 * 1024)  /* read of a body that was refused, so that its client
                                                             hears why, and behind the last answer: then closed */
+#define TR_HTTP_IDS_MAX               32                 /* actors that one GET /actors asks for by id: 400 */
+#define TR_HTTP_LIST_MAX              1000               /* rows of one page of GET /actors, whose limit is larger: 400 ... */
+#define TR_HTTP_LIST_DEFAULT          100                /* ... and when it says none */
 #define TR_HTTP_CONNECTIONS_MAX       65536              /* accepting pauses until one goes */
 
 /* ---- messages */

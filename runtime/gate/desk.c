@@ -16,7 +16,7 @@
 
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
-#include "runtime/gate/exchange.h"
+#include "runtime/gate/routes.h"
 
 #define ACCEPTS_A_TURN 64  /* then others have their turn */
 #define RETRY_MS       100 /* after there was no room */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One request on its way through the gate, from its head to its answer: what desk.c, routes.c, control.c, gateway.c and
- * upgrade.c know of each other.
+/* One request on its way through the gate, from its head to its answer: what the desk, which makes it, and the routes
+ * (routes.h), which answer it, know of each other.
  *
  * An exchange is answered exactly once, and gone with that. When the client goes first, an action is abandoned; a control
  * request, which the core cannot take back, stays as an orphan until the core has called. */
@@ -85,26 +85,5 @@ void tr_exchange_fail(struct tr_exchange *x, int error, const char *message);
 void tr_exchange_fail_http(struct tr_exchange *x, int status, const char *message);
 /* With what the core said, in the exchange's encoding. */
 void tr_exchange_failure(struct tr_exchange *x, const struct tr_failure *failure);
-
-/* ---- the routes. Each answers, or sets run and what goes with it. */
-
-void tr_route(struct tr_exchange *x, const struct tr_http_head *head);
-/* /actors and below; false: this is none of it. */
-bool tr_route_control(struct tr_exchange *x, const struct tr_http_head *head);
-/* x->target is filled in. */
-void tr_route_gateway(struct tr_exchange *x, const struct tr_http_head *head);
-/* A head that wants to upgrade to a WebSocket. */
-void tr_route_upgrade(struct tr_exchange *x, const struct tr_http_head *head);
-
-/* Is this a token that the gate asks for, if it does? data NULL: none was shown. x->target.observes tells whether it is the
- * observers'. */
-bool tr_token_fits(struct tr_exchange *x, struct troupe_text shown);
-/* Answers 405 unless the method is this one; GET: or HEAD, whose answer loses its body further down. */
-bool tr_method_fits(struct tr_exchange *x, const struct tr_http_head *head, const char *method);
-
-/* {"runtime":"troupe","version":...}, with the actor's row when there is one. */
-void tr_put_metadata(struct tr_bytes *json, const struct tr_gate *gate, const struct tr_actor_row *row);
-/* One actor as the control routes show it (3.2). */
-void tr_put_row(struct tr_bytes *json, const struct tr_actor_row *row);
 
 #endif

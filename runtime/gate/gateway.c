@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "runtime/gate/asked.h"
+#include "runtime/gate/routes.h"
+#include "runtime/gate/rows.h"
+#include "runtime/gate/terms.h"
 #include "runtime/gate/text.h"
 
 /* ---- actions */

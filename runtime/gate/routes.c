@@ -3,49 +3,11 @@
  * answered here: preflights, the page, /metadata and /health. */
 #include <string.h>
 
-#include "proto/json.h"
-#include "runtime/gate/exchange.h"
 #include "runtime/gate/page.h"
+#include "runtime/gate/routes.h"
+#include "runtime/gate/rows.h"
+#include "runtime/gate/terms.h"
 #include "runtime/gate/text.h"
-
-bool tr_method_fits(struct tr_exchange *x, const struct tr_http_head *head, const char *method)
-{
-	bool get = !strcmp(method, "GET");
-	const char *allowed = get ? "GET, HEAD" : method;
-
-	if (tr_text_is(head->method, method) || (get && tr_text_is(head->method, "HEAD")))
-		return true;
-	tr_exchange_header(x, "Allow", tr_text_from(allowed));
-	tr_exchange_fail(x, TROUPE_EMETHOD, NULL);
-	return false;
-}
-
-static bool is_token(struct troupe_text shown, const char *token)
-{
-	return token && shown.data && tr_text_same_secret(shown, tr_text_from(token));
-}
-
-bool tr_token_fits(struct tr_exchange *x, struct troupe_text shown)
-{
-	const struct tr_gate_options *o = &x->client->gate->o;
-
-	x->target.observes = is_token(shown, o->observer_token);
-	return !o->token || x->target.observes || is_token(shown, o->token);
-}
-
-void tr_put_metadata(struct tr_bytes *json, const struct tr_gate *gate, const struct tr_actor_row *row)
-{
-	const char *version = gate->o.version;
-
-	tr_bytes_put_text(json, "{\"runtime\":\"troupe\",\"version\":");
-	tr_json_put_string(json, tr_text_from(version));
-	tr_bytes_printf(json, ",\"messageSize\":%zu", tr_core_message_size(gate->o.core));
-	if (row) {
-		tr_bytes_put_text(json, ",\"actor\":");
-		tr_put_row(json, row);
-	}
-	tr_bytes_put_byte(json, '}');
-}
 
 static void answer_metadata(struct tr_exchange *x)
 {

@@ -5,6 +5,8 @@
 
 #include "proto/key.h"
 #include "runtime/gate/asked.h"
+#include "runtime/gate/routes.h"
+#include "runtime/gate/terms.h"
 #include "runtime/gate/text.h"
 
 #define KEY_TEXT_SIZE 24
