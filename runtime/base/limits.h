@@ -9,7 +9,12 @@
 #define TR_HTTP_HEADERS_MAX           128                /* 431, closed */
 #define TR_HTTP_HEAD_TIME_MS          10000              /* from the first byte of a head to its last: 408, closed */
 #define TR_HTTP_LAST_HEAD_MS          500                /* a server that ends waits this long for heads on their way */
+#define TR_HTTP_METHOD_BYTES_MAX      32                 /* 400, closed */
+#define TR_HTTP_PADDING_BYTES_MAX     8192               /* extensions and trailers of a chunked body: 400, closed */
+#define TR_HTTP_SIZE_DIGITS_MAX       16                 /* of the size of a chunk: 400, closed */
 #define TR_HTTP_IDLE_TIME_MS          75000              /* kept-alive without a request: closed in silence */
+#define TR_HTTP_PROGRESS_BYTES        1024               /* must have moved for a deadline to begin anew: bytes
+                                                            that drip do not count as life */
 #define TR_HTTP_BODY_TIME_MS          30000              /* a body without progress: 408, closed */
 #define TR_HTTP_ASIDE_BYTES_MAX       (64 * 1024)        /* a body that a request has without need: 413, closed */
 #define TR_HTTP_RAW_BYTES_MAX         (20 * 1024 * 1024) /* a plain request's body: 413, closed */
@@ -21,7 +26,21 @@
 #define TR_HTTP_IDS_MAX               32                 /* actors that one GET /actors asks for by id: 400 */
 #define TR_HTTP_LIST_MAX              1000               /* rows of one page of GET /actors, whose limit is larger: 400 ... */
 #define TR_HTTP_LIST_DEFAULT          100                /* ... and when it says none */
+#define TR_HTTP_READ_BYTES            16384              /* at once from one client */
+#define TR_HTTP_READ_AHEAD_MAX        TR_HTTP_HEAD_BYTES_MAX /* while an answer is due; then the socket waits */
 #define TR_HTTP_CONNECTIONS_MAX       65536              /* accepting pauses until one goes */
+#define TR_ACCEPTS_MAX                64                 /* in a turn of the loop; then the others' */
+#define TR_ACCEPT_RETRY_MS            100                /* after there was no room */
+#define TR_ACCEPT_LOOKS_MAX           64                 /* connections looked at, to find an idle one to close */
+#define TR_ADDRESS_TEXT_MAX           48                 /* of a client, with its NUL */
+#define TR_KEEPALIVE_S                60                 /* TCP's: who vanished without a word is noticed some time */
+
+/* ---- WebSockets */
+#define TR_WS_READ_BYTES              1024               /* at once from one client; lws keeps as much for each */
+#define TR_WS_WRITE_BYTES             (64 * 1024)        /* of messages put together for one send */
+#define TR_WS_SEND_BYTES              (16 * 1024 * 1024) /* that lws hands to the kernel at once */
+#define TR_WS_ROUNDS_MAX              16                 /* of lws's loop in one of ours: then the others' turn */
+#define TR_WS_DESCRIPTORS_MAX         (TR_HTTP_CONNECTIONS_MAX + 4096) /* lws has places for: sockets, and all else */
 
 /* ---- messages */
 #define TR_MESSAGE_IN_BYTES_MAX       (64 * 1024)        /* closed 1011 message.incoming_too_long; by HTTP 400, the same */
@@ -60,6 +79,7 @@
 #define TR_CLOSE_MS                   5000               /* for the peer's Close frame, then the socket is dropped */
 #define TR_REFUSAL_DELAY_MS           1000               /* of a refused connection's Close, at first; doubles for an address ... */
 #define TR_REFUSAL_DELAY_MAX_MS       30000              /* ... up to this (spec/rivetkit-client.md 9.4) */
+#define TR_REFUSAL_QUIET_MS           60000              /* without another after the last was told: forgotten */
 
 /* ---- queues */
 #define TR_QUEUE_MESSAGES_MAX         1000               /* waiting, of an actor, unless its kind says otherwise: queue.full */

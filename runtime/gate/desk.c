@@ -18,11 +18,6 @@
 #include "runtime/base/mem.h"
 #include "runtime/gate/routes.h"
 
-#define ACCEPTS_A_TURN 64  /* then others have their turn */
-#define RETRY_MS       100 /* after there was no room */
-#define SECOND_CHANCES 64  /* connections looked at to find an idle one */
-#define KEEPALIVE_S    60  /* a client that vanished without a word is noticed some time */
-
 /* ---- one client */
 
 /* One connection of a proxy may carry the requests of many. */
@@ -121,7 +116,7 @@ static void print_address(char *to, size_t size, const struct sockaddr_storage *
 /* Only TCP knows these; elsewhere they fail, which is fine. */
 static void tune(int fd)
 {
-	int on = 1, idle_s = KEEPALIVE_S;
+	int on = 1, idle_s = TR_KEEPALIVE_S;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
@@ -146,7 +141,7 @@ static void admit(struct tr_gate *gate, int fd, const struct sockaddr_storage *f
 /* Looks at some of those that were unseen for longest; who is busy goes to the end of the queue. */
 static bool evict_idle(struct tr_gate *gate)
 {
-	for (int i = 0; i < SECOND_CHANCES && !tr_list_empty(&gate->clients); i++) {
+	for (int i = 0; i < TR_ACCEPT_LOOKS_MAX && !tr_list_empty(&gate->clients); i++) {
 		struct tr_client *client = tr_container(tr_list_first(&gate->clients), struct tr_client, link);
 
 		if (tr_http_conn_idle(client->conn)) {
@@ -166,7 +161,7 @@ static bool is_full(const struct tr_gate *gate)
 
 static void pause_accepting(struct tr_gate *gate, const char *reason)
 {
-	struct timeval tv = { 0, RETRY_MS * 1000 };
+	struct timeval tv = { 0, TR_ACCEPT_RETRY_MS * 1000 };
 
 	if (!gate->complained)
 		tr_warn("http.full", "connections=%zu websockets=%zu reason=\"%s\"", gate->count, tr_ws_count(gate->ws), reason);
@@ -214,7 +209,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	for (int i = 0; i < ACCEPTS_A_TURN && accept_one(arg); i++)
+	for (int i = 0; i < TR_ACCEPTS_MAX && accept_one(arg); i++)
 		;
 }
 

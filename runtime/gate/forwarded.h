@@ -5,8 +5,6 @@
 
 #include "runtime/gate/http_head.h"
 
-#define TR_ADDRESS_TEXT_MAX 48
-
 /* The last address of X-Forwarded-For, which the proxy itself put there, as inet_ntop prints it. False: there is none, and `to`
  * is as it was. */
 bool tr_forwarded_for(const struct tr_http_head *head, char to[TR_ADDRESS_TEXT_MAX]);

@@ -3,10 +3,6 @@
  * content, so that it may be cut anywhere. */
 #include "runtime/gate/http_body.h"
 
-/* Of extensions and trailers together. A client that sends more has something in mind. */
-#define PADDING_MAX 8192
-#define DIGITS_MAX  16
-
 int tr_http_body_start(struct tr_http_body *b, const struct tr_http_head *head, uint64_t max)
 {
 	*b = (struct tr_http_body){ .state = TR_HTTP_BODY_SIZE, .max = max };
@@ -56,7 +52,7 @@ static int take_size(struct tr_http_body *b, char c, const char **why)
 {
 	int digit = hex_digit(c);
 
-	if (digit >= 0 && b->digits < DIGITS_MAX) {
+	if (digit >= 0 && b->digits < TR_HTTP_SIZE_DIGITS_MAX) {
 		b->left = (b->digits++ ? b->left << 4 : 0) | (unsigned)digit;
 		return 0;
 	}
@@ -73,7 +69,7 @@ static int take_padding(struct tr_http_body *b, char c, enum tr_http_body_state 
 		b->state = at_cr;
 		return 0;
 	}
-	if (!is_padding(c) || ++b->padding > PADDING_MAX)
+	if (!is_padding(c) || ++b->padding > TR_HTTP_PADDING_BYTES_MAX)
 		return refuse(why, 400, "A chunk's extension or a trailer is not acceptable.");
 	return 0;
 }

@@ -42,9 +42,6 @@ struct tr_http_times {
 };
 extern const struct tr_http_times tr_http_times;
 
-/* This much must have moved for a deadline to begin anew: bytes that drip do not count as life. */
-#define TR_HTTP_PROGRESS_BYTES 1024
-
 /* Takes the connected socket over. ops, owner and times are lent until on_closed. */
 struct tr_http_conn *tr_http_conn_new(struct event_base *base, int fd, const struct tr_http_ops *ops, void *owner,
                                       const struct tr_http_times *times);

@@ -8,8 +8,6 @@
 
 #include "runtime/gate/text.h"
 
-#define METHOD_BYTES_MAX 32
-
 static bool is_token_char(char c)
 {
 	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
@@ -145,7 +143,7 @@ static int parse_request_line(struct tr_http_head *h, struct troupe_text line, c
 	struct troupe_text target;
 
 	tr_text_split(&line, ' ', &h->method);
-	if (!line.data || h->method.size > METHOD_BYTES_MAX || !tr_http_is_token(h->method))
+	if (!line.data || h->method.size > TR_HTTP_METHOD_BYTES_MAX || !tr_http_is_token(h->method))
 		return refuse(why, 400, "The request line does not begin with a method.");
 	tr_text_split(&line, ' ', &target);
 	if (!line.data || !parse_target(h, target))

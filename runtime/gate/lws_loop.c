@@ -17,16 +17,6 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 
-/* Input that never ends must not keep the worker's other events waiting. A round reads once from
- * every ready socket, so this is also how much of a burst is seen together and shares one commit.
- */
-#define ROUNDS_MAX 16
-
-/* lws's tables have a place for every descriptor that may be open. Debian's build walks one of
- * them at each close, so a very high limit of open files would make closing slow (1 ms at a
- * million). Room for sockets and everything else: */
-#define DESCRIPTORS_MAX (TR_HTTP_CONNECTIONS_MAX + 4096)
-
 struct tr_lws_loop {
 	uv_loop_t           uv;
 	struct lws_context *context;
@@ -50,6 +40,8 @@ static void arm(struct tr_lws_loop *l, int timeout_ms)
 	event_add(l->timer, &tv);
 }
 
+/* Input that never ends must not keep the worker's other events waiting. A round reads once from every ready socket, so
+ * its bound is also how much of a burst is seen together and shares one commit. */
 static void run(struct tr_lws_loop *l)
 {
 	int timeout_ms, rounds = 0;
@@ -57,7 +49,7 @@ static void run(struct tr_lws_loop *l)
 	do {
 		uv_run(&l->uv, UV_RUN_NOWAIT);
 		timeout_ms = uv_backend_timeout(&l->uv);
-	} while (timeout_ms == 0 && ++rounds < ROUNDS_MAX);
+	} while (timeout_ms == 0 && ++rounds < TR_WS_ROUNDS_MAX);
 	if (timeout_ms >= 0)
 		arm(l, timeout_ms);
 }
@@ -103,6 +95,8 @@ static void on_log(int level, const char *line)
 /* ------------------------------------------------------------------ life */
 
 /* lws asks for the limit of open files only here, when it makes its tables. */
+/* lws's tables have a place for every descriptor that may be open. Debian's build walks one of them at each close, so a
+ * very high limit of open files would make closing slow (1 ms at a million). */
 static struct lws_context *create_with_tables(const struct lws_context_creation_info *info,
                                               int *descriptors)
 {
@@ -111,8 +105,8 @@ static struct lws_context *create_with_tables(const struct lws_context_creation_
 
 	getrlimit(RLIMIT_NOFILE, &limit);
 	lower = limit;
-	if (lower.rlim_cur > DESCRIPTORS_MAX)
-		lower.rlim_cur = DESCRIPTORS_MAX;
+	if (lower.rlim_cur > TR_WS_DESCRIPTORS_MAX)
+		lower.rlim_cur = TR_WS_DESCRIPTORS_MAX;
 	setrlimit(RLIMIT_NOFILE, &lower);
 	context = lws_create_context(info);
 	setrlimit(RLIMIT_NOFILE, &limit);

@@ -12,7 +12,6 @@
 
 #define SETS  256
 #define PLACES 4
-#define QUIET_MS 60000 /* without a refusal this long after the last was told: forgotten */
 
 struct entry {
 	uint64_t id;
@@ -107,7 +106,7 @@ int tr_refusals_delay(struct tr_refusals *r, struct tr_refusal_key who, int64_t 
 
 	if (e->delay_ms > 0 && now_ms < e->told_ms)
 		return e->delay_ms;
-	if (e->delay_ms == 0 || now_ms - e->told_ms > QUIET_MS)
+	if (e->delay_ms == 0 || now_ms - e->told_ms > TR_REFUSAL_QUIET_MS)
 		e->delay_ms = TR_REFUSAL_DELAY_MS;
 	else
 		e->delay_ms *= 2;
