@@ -373,8 +373,8 @@ static void on_page(void *arg, int rc, const struct tr_log_entry *entries, size_
 
 	if (p->call)
 		p->call->page = NULL;
-	if (!p->call || rc < 0) {
-		if (p->call)
+	if (!p->call || p->call->answered || rc < 0) { /* answered: its actor goes, and has said so */
+		if (p->call && !p->call->answered)
 			troupe_fail(p->call, rc, "The log could not be read.");
 		free(p);
 		return;

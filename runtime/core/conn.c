@@ -270,6 +270,8 @@ static void on_action(struct tr_conn *c, const struct tr_client_message *m)
 	struct troupe_call *call;
 
 	tr_replay_start(c);
+	if (!c->peer.actor) /* its log could not be read: its Close is on the way */
+		return;
 	if (!action || a->call_count - a->stream_count >= TR_MAILBOX_MAX) {
 		fail_action(c, m->id, action ? TROUPE_EOVERLOADED : TROUPE_EACTION);
 		return;

@@ -22,8 +22,7 @@ struct entry {
 /* "bytes=A-B" or "bytes=A-", the only forms that are taken; anything else asks for all. */
 static bool wanted_range(const struct troupe_call *c, size_t size, size_t *first, size_t *end)
 {
-	const struct troupe_request *rq = tr_http_request(c->http);
-	const char *text = troupe_request_header(rq, "range");
+	const char *text = c->told ? NULL : troupe_request_header(tr_http_request(c->http), "range");
 	unsigned long long from, to;
 	int used = 0;
 
