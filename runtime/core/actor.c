@@ -26,6 +26,7 @@ struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind
 	struct troupe_actor *a = tr_alloc(sizeof *a);
 
 	a->core = core;
+	a->refs = 1;
 	a->kind = kind;
 	a->idlers = tr_kind_idlers(core, kind);
 	a->seq = seq;
@@ -56,9 +57,37 @@ struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind
 	return a;
 }
 
-void tr_actor_free(struct troupe_actor *a)
+static void actor_free(struct troupe_actor *a)
 {
+	assert(a->life == TR_GONE && a->held == 0); /* nobody is going to speak of it */
+	a->core->gone_count--;
+	free((char *)(uintptr_t)a->row.id);
+	free((char *)(uintptr_t)a->row.key);
+	free((char *)(uintptr_t)a->row.namespace);
+	free(a);
+}
+
+struct troupe_actor *tr_actor_ref(struct troupe_actor *a)
+{
+	if (a)
+		a->refs++;
+	return a;
+}
+
+void tr_actor_unref(struct troupe_actor *a)
+{
+	if (!a)
+		return;
+	assert(a->refs > 0);
+	if (--a->refs == 0)
+		actor_free(a);
+}
+
+void tr_actor_close(struct troupe_actor *a)
+{
+	assert(a->life != TR_GONE && a->core->turning != a);
 	assert(tr_list_empty(&a->peers) && tr_list_empty(&a->sockets) && tr_list_empty(&a->calls) && !a->topics);
+	assert(tr_list_empty(&a->waiters));
 	while (a->session_count > 0)
 		troupe_session_close(a->sessions[0]);
 	free(a->sessions);
@@ -70,12 +99,12 @@ void tr_actor_free(struct troupe_actor *a)
 	tr_list_remove(&a->idle_link);
 	tr_list_remove(&a->link);
 	a->core->actor_count--;
+	a->core->gone_count++;
 	tr_fault_clear(&a->refusal);
 	free(a->self);
-	free((char *)(uintptr_t)a->row.id);
-	free((char *)(uintptr_t)a->row.key);
-	free((char *)(uintptr_t)a->row.namespace);
-	free(a);
+	a->self = NULL;
+	a->life = TR_GONE;
+	tr_actor_unref(a);
 }
 
 static bool is_idle(const struct troupe_actor *a)

@@ -66,7 +66,7 @@ struct tr_core *tr_core_free(struct tr_core *core)
 {
 	if (!core)
 		return NULL;
-	assert(core->actor_count == 0 && core->conn_count == 0 && core->ledger.count == 0 && !core->dorms);
+	assert(core->actor_count == 0 && core->gone_count == 0 && core->conn_count == 0 && core->ledger.count == 0 && !core->dorms);
 	core->o.clock.ops->timer_free(core->deadline_timer);
 	core->o.clock.ops->timer_free(core->clean_timer);
 	core->o.clock.ops->timer_free(core->alarm_timer);
@@ -242,7 +242,7 @@ static void fail_request(struct request *r, struct tr_fault *fault)
 	free(r);
 }
 
-/* a: whose writes the answer waits for; NULL: the actor may be gone by then. */
+/* a: whose writes the answer waits for; NULL: it sleeps, and all that is said is on disk. */
 static void answer_request(struct request *r, const struct tr_actor_row *row, struct troupe_actor *a, bool created)
 {
 	struct row_answer *w = tr_alloc(sizeof *w);
@@ -270,7 +270,7 @@ static void on_sought(void *arg, struct tr_fault *fault, const struct tr_actor_r
 	}
 	if (r->destroy)
 		tr_roster_retire(a, true);
-	answer_request(r, row, r->destroy ? NULL : a, created);
+	answer_request(r, row, a, created);
 }
 
 void tr_core_resolve(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg)
@@ -297,7 +297,7 @@ static void on_to_sleep(void *arg, struct tr_fault *fault, const struct tr_actor
 		fail_request(arg, fault);
 		return;
 	}
-	answer_request(arg, row, NULL, created); /* row is a's */
+	answer_request(arg, row, a, created);
 	if (!a)
 		return;
 	a->sleeping = true;

@@ -29,7 +29,7 @@ struct tr_http_call {
 	bool                  is_message, waits, late; /* late: its time was up */
 	int64_t               timeout_ms;
 	struct tr_fault       fault;      /* told from the ledger, when there is no call to tell it */
-	struct troupe_actor  *reached;    /* whose it is; NULL: none was */
+	struct troupe_actor  *reached;    /* whose it is, lent by what the ledger holds; NULL: none was */
 };
 
 static void http_free(struct tr_http_call *h)
@@ -140,8 +140,7 @@ static void tell_fault(void *arg, int rc)
 	http_free(h);
 }
 
-/* Never from inside tr_core_action: its caller does not have the handle yet. a: who refuses, and is there until that is told; or
- * NULL. */
+/* Never from inside tr_core_action: its caller does not have the handle yet. a: who refuses, or NULL. */
 static void fail_later(struct tr_http_call *h, struct tr_fault *fault, struct troupe_actor *a)
 {
 	struct tr_release *r = tr_ledger_hold(&h->core->ledger, TR_RELEASE_AFTER, a);
@@ -232,7 +231,7 @@ static void run(struct tr_http_call *h, struct troupe_actor *a)
 
 	tr_fault_clear(&a->refusal);
 	tr_peer_enter(&h->visitor, a);
-	rc = tr_actor_turn(a, admit_turn, h);
+	rc = tr_actor_turn_for(a, NULL, admit_turn, h); /* if it wants to end, this one is still answered */
 	if (!h->request.method)
 		tr_peer_forget(&h->visitor);
 	if (rc < 0)
@@ -244,6 +243,7 @@ static void run(struct tr_http_call *h, struct troupe_actor *a)
 	if (fault.error) {
 		leave(h, a);
 		fail_later(h, &fault, a);
+		tr_actor_settle(a);
 		return;
 	}
 	call = tr_call_new(a, action, h->args);

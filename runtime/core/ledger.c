@@ -23,7 +23,7 @@ void tr_ledger_write(struct tr_ledger *l, enum tr_op_kind kind, uint64_t actor, 
 		b->ops = tr_realloc(b->ops, b->room * sizeof *b->ops);
 	}
 	op = &b->ops[b->count++];
-	*op = (struct tr_op){ .kind = kind, .actor = actor, .seq = seq };
+	*op = (struct tr_op){ .kind = kind, .actor = actor, .writer = actor, .seq = seq };
 	op->key_at = b->bytes.size;
 	op->key_size = key_size;
 	tr_bytes_put(&b->bytes, key, key_size);
@@ -36,6 +36,11 @@ void tr_ledger_write(struct tr_ledger *l, enum tr_op_kind kind, uint64_t actor, 
 	}
 }
 
+void tr_ledger_writer(struct tr_ledger *l, const struct troupe_actor *a)
+{
+	l->batch.ops[l->batch.count - 1].writer = a->row.num;
+}
+
 struct tr_release *tr_ledger_hold(struct tr_ledger *l, enum tr_release_kind kind, struct troupe_actor *actor)
 {
 	struct tr_release *r;
@@ -45,7 +50,9 @@ struct tr_release *tr_ledger_hold(struct tr_ledger *l, enum tr_release_kind kind
 		l->items = tr_realloc(l->items, l->room * sizeof *l->items);
 	}
 	r = &l->items[l->count++];
-	*r = (struct tr_release){ .kind = kind, .actor = actor };
+	*r = (struct tr_release){ .kind = kind, .actor = tr_actor_ref(actor) };
+	if (actor)
+		actor->held++;
 	return r;
 }
 
@@ -54,8 +61,18 @@ struct tr_mark tr_ledger_mark(const struct tr_ledger *l)
 	return (struct tr_mark){ l->batch.count, l->batch.bytes.size, l->count };
 }
 
+/* It has been released, doomed or dropped. */
+static void item_end(const struct tr_release *r)
+{
+	if (!r->actor)
+		return;
+	assert(r->actor->held > 0);
+	r->actor->held--;
+	tr_actor_unref(r->actor);
+}
+
 /* Gives back what an item owns, without doing what it says. */
-static void item_drop(struct tr_release *r)
+static void item_drop(const struct tr_release *r)
 {
 	switch (r->kind) {
 	case TR_RELEASE_EVENT:
@@ -77,6 +94,7 @@ static void item_drop(struct tr_release *r)
 	case TR_RELEASE_GONE:
 		break;
 	}
+	item_end(r);
 }
 
 void tr_ledger_undo(struct tr_ledger *l, struct tr_mark mark, int rc, const struct troupe_call *running)
@@ -93,6 +111,7 @@ void tr_ledger_undo(struct tr_ledger *l, struct tr_mark mark, int rc, const stru
 			l->items[kept++] = *r;
 		} else if (r->kind == TR_RELEASE_ANSWER && r->call == running) {
 			tr_call_take_back(r->call);
+			item_end(r);
 		} else if (r->kind == TR_RELEASE_ANSWER) {
 			if (!r->call->fault.error) /* that it failed is as true as before */
 				tr_call_spoil(r->call, TROUPE_EINTERNAL);
@@ -104,7 +123,7 @@ void tr_ledger_undo(struct tr_ledger *l, struct tr_mark mark, int rc, const stru
 	l->count = kept;
 }
 
-static void item_release(struct tr_release *r)
+static void item_release(const struct tr_release *r)
 {
 	switch (r->kind) {
 	case TR_RELEASE_EVENT:
@@ -134,18 +153,21 @@ static void item_release(struct tr_release *r)
 		tr_roster_gone(r->actor);
 		break;
 	}
+	item_end(r);
 }
 
 /* The actor's writes are not on disk: nobody may hear what depends on them. */
-static void item_doom(struct tr_release *r, int rc)
+static void item_doom(const struct tr_release *r, int rc)
 {
 	switch (r->kind) {
 	case TR_RELEASE_ANSWER:
 		tr_call_spoil(r->call, rc);
 		tr_call_release(r->call);
+		item_end(r);
 		break;
 	case TR_RELEASE_AFTER:
 		r->after.then(r->after.arg, r->rc ? r->rc : rc);
+		item_end(r);
 		break;
 	case TR_RELEASE_CLOSE: /* closing is always true */
 		item_release(r);
@@ -164,16 +186,18 @@ void tr_ledger_purge(struct tr_ledger *l, struct troupe_actor *a, int rc)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < l->batch.count; i++) {
-		if (l->batch.ops[i].actor != a->row.num)
+		if (l->batch.ops[i].writer != a->row.num)
 			l->batch.ops[kept++] = l->batch.ops[i];
 	}
 	l->batch.count = kept;
 	kept = 0;
 	for (size_t i = 0; i < l->count; i++) {
-		if (l->items[i].actor == a)
-			item_doom(&l->items[i], rc);
+		struct tr_release r = l->items[i]; /* who is told may say more, and what is held may move */
+
+		if (r.actor == a)
+			item_doom(&r, rc);
 		else
-			l->items[kept++] = l->items[i];
+			l->items[kept++] = r;
 	}
 	l->count = kept;
 }
@@ -191,12 +215,8 @@ static void ledger_clear(struct tr_ledger *l)
 static void ledger_fail(struct tr_core *core, struct tr_ledger *l, int rc)
 {
 	tr_error("store.commit", "failed=%s writes=%zu", troupe_error_info(rc)->name, l->batch.count);
-	for (size_t i = 0; i < l->batch.count; i++) {
-		struct troupe_actor *a = tr_roster_by_num(core, l->batch.ops[i].actor);
-
-		if (a)
-			a->doomed = true;
-	}
+	for (size_t i = 0; i < l->batch.count; i++)
+		tr_roster_doom(core, l->batch.ops[i].writer);
 	for (size_t i = 0; i < l->count; i++) {
 		if (l->items[i].actor && l->items[i].actor->doomed)
 			item_doom(&l->items[i], rc);

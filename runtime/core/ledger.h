@@ -22,7 +22,7 @@ enum tr_release_kind {
 struct tr_release {
 	enum tr_release_kind kind;
 	int                  rc;    /* AFTER: what to tell; 0 unless its turn was undone */
-	struct troupe_actor *actor; /* whose writes this waits for */
+	struct troupe_actor *actor; /* whose writes this waits for; owns a reference */
 	union {
 		struct tr_event *event;                                       /* owns a reference */
 		struct { struct tr_conn *conn; struct tr_frame *frame; } send; /* own references */
@@ -44,6 +44,8 @@ struct tr_mark { size_t ops, bytes, items; };
 
 void tr_ledger_write(struct tr_ledger *l, enum tr_op_kind kind, uint64_t actor, uint64_t seq,
                      const void *key, size_t key_size, const void *value, size_t value_size);
+/* The last write is not its own actor's, but of a turn of this one: it stands or falls with what else this one wrote. */
+void tr_ledger_writer(struct tr_ledger *l, const struct troupe_actor *a);
 /* The caller fills it in. */
 struct tr_release *tr_ledger_hold(struct tr_ledger *l, enum tr_release_kind kind, struct troupe_actor *actor);
 struct tr_mark tr_ledger_mark(const struct tr_ledger *l);

@@ -4,9 +4,12 @@
  *	core ──< actor ──< conn ──< sub >── topic
  *	            └────< call
  *
- * Lifetimes. An actor lives from the roster's wake until its GONE is released (or its commit failed). A connection is
- * counted: its socket, each call that it made and each held message has a reference. A call lives until its answer is
- * released; its actor may answer only once. */
+ * Lifetimes. An actor is in the roster from when it wakes until its GONE is released, its commit has failed, or the hook that
+ * wakes it has refused. Then tr_actor_close gives back all that it has: sessions, queues, timers, reads, its author's
+ * struct. Its memory is counted: the roster has a reference, and so has each item of a ledger that names it, since what was said
+ * may be told after its speaker has gone. Of an actor that has gone, who it was (row, label, kind) is all that is left.
+ * A connection is counted: its socket, each call that it made and each held message has a reference. A call lives
+ * until its answer is released, and its actor's GONE is behind that; its actor may answer only once. */
 #ifndef TR_CORE_LIVE_H
 #define TR_CORE_LIVE_H
 
@@ -32,6 +35,7 @@ struct tr_core {
 	void *kinds, *by_num, *by_id, *by_key, *dorms; /* tsearch trees */
 	struct tr_list   actors, conns;
 	size_t           actor_count, conn_count, call_count;
+	size_t           gone_count;      /* actors whose memory waits for a reference */
 	struct tr_list   deadlines;       /* kept calls of actions that are not slow, oldest first */
 	struct tr_timer *deadline_timer, *clean_timer, *alarm_timer;
 	int64_t          alarm_at_ms;     /* for when alarm_timer is set, by the system's clock; INT64_MAX: it is not */
@@ -44,7 +48,8 @@ struct tr_core {
 
 enum tr_life {
 	TR_AWAKE,
-	TR_LEAVING /* slept or was destroyed; until that is committed, whoever asks for it waits */
+	TR_LEAVING, /* slept or was destroyed; until that is committed, whoever asks for it waits */
+	TR_GONE     /* in no roster; its memory waits for the last reference */
 };
 
 /* Actors of one kind without anything to do, longest first. */
@@ -58,6 +63,8 @@ struct troupe_actor {
 	struct tr_client_actor    label;     /* for error messages; lends from row */
 	char                      epoch[40]; /* names its log: the store's epoch and its num */
 	enum tr_life              life;
+	unsigned                  refs;      /* the roster's, and one for each of: */
+	unsigned                  held;      /* items of the ledgers that name it */
 	bool                      doomed;    /* its commit failed: to be dropped */
 	bool                      destroying; /* troupe_destroy was called */
 	bool                      destroyed; /* it was retired for good */
@@ -198,7 +205,10 @@ struct troupe_call {
 /* ---- actor.c */
 struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind *kind, const struct tr_actor_row *row,
                                   uint64_t seq);
-void tr_actor_free(struct troupe_actor *a);
+struct troupe_actor *tr_actor_ref(struct troupe_actor *a); /* takes NULL, and gives it back */
+void tr_actor_unref(struct troupe_actor *a);               /* takes NULL */
+/* It has left the roster, with its connections and calls: gives back all that it has, and the roster's reference. */
+void tr_actor_close(struct troupe_actor *a);
 /* A turn in which a call runs; then tr_actor_settle, once the call has its answer. */
 int  tr_actor_turn_for(struct troupe_actor *a, const struct troupe_call *running,
                        int (*run)(struct troupe_actor *a, void *arg), void *arg);
@@ -355,7 +365,8 @@ void tr_roster_seek(struct tr_core *core, const struct tr_address *to, enum tr_s
 struct troupe_actor *tr_roster_by_num(struct tr_core *core, uint64_t num);
 void tr_roster_retire(struct troupe_actor *a, bool destroy); /* sleep or destroy hook, then GONE is held */
 void tr_roster_gone(struct troupe_actor *a);                 /* that was committed */
-void tr_roster_drop(struct troupe_actor *a, int rc);         /* its commit failed */
+void tr_roster_doom(struct tr_core *core, uint64_t num);     /* its commit failed: it is to be dropped */
+void tr_roster_drop(struct troupe_actor *a, int rc);         /* its commit failed, and everybody has heard so */
 void tr_roster_expire(void *idlers);                         /* puts the idle of a kind to sleep */
 
 /* ---- core.c */

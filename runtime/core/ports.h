@@ -54,6 +54,7 @@ struct tr_alarm_place { int64_t at_ms; uint64_t actor, id; };
 struct tr_op {
 	enum tr_op_kind kind;
 	uint64_t        actor;
+	uint64_t        writer;               /* whose turn it was; nothing that a store has to know */
 	uint64_t        seq;
 	size_t          key_at, key_size;     /* items: at most 400 bytes */
 	size_t          value_at, value_size;

@@ -180,7 +180,7 @@ static void stillborn(struct seek *s, struct troupe_actor *a, int rc)
 	a->life = TR_LEAVING;
 	leave(a);
 	tr_dorm_enter(a);
-	tr_actor_free(a);
+	tr_actor_close(a);
 	seek_end(s, &fault, NULL, NULL, false);
 }
 
@@ -446,7 +446,7 @@ static void forget(struct troupe_actor *a)
 		tr_list_push(&waiters, at);
 	}
 	leave(a);
-	tr_actor_free(a);
+	tr_actor_close(a);
 	while (!tr_list_empty(&waiters)) {
 		struct seek *s = tr_container(waiters.next, struct seek, link);
 
@@ -458,15 +458,24 @@ static void forget(struct troupe_actor *a)
 void tr_roster_gone(struct troupe_actor *a)
 {
 	const struct tr_sessions *sessions = a->core->o.sessions;
-	uint64_t num = a->row.num;
-	bool destroyed = a->destroyed;
 
 	if (a->core->draining)
 		shut_peers(a, 1001, "ws.going_away");
 	tr_dorm_enter(a);
 	forget(a);
-	if (destroyed && sessions && sessions->ops->owed)
-		sessions->ops->owed(sessions->ctx, num);
+	if (a->destroyed && sessions && sessions->ops->owed) /* whoever says that it has gone has a reference */
+		sessions->ops->owed(sessions->ctx, a->row.num);
+}
+
+/* To be dropped, once everybody has heard so; whoever asks for it meanwhile waits for its next life. */
+void tr_roster_doom(struct tr_core *core, uint64_t num)
+{
+	struct troupe_actor *a = tr_roster_by_num(core, num);
+
+	if (!a)
+		return;
+	a->doomed = true;
+	a->life = TR_LEAVING;
 }
 
 /* Nothing that it wrote since its last commit is true: it is forgotten as it is, without hooks, and read again when it is
