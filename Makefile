@@ -160,8 +160,8 @@ test-agents: deps-test all ## the real codex-acp and claude-agent-acp, from npm,
 test: deps-test ## everything that must pass: checks, units (plain and with sanitizers), fuzzing, end to end
 	@bash .make/test.sh
 
-check: ## style, includes that point the right way, headers that stand alone, cppcheck
-	@bash .make/check.sh
+check: $(LIB_OBJ) ## style, includes that point the right way, no circle that is not in a list, cppcheck
+	@bash .make/check.sh $(LIB_OBJ)
 
 # ---- measuring
 bench: deps ## speed and memory as ratios against a bare epoll server in the same run (B=echo: one figure)

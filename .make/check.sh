@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What a compiler does not see: the style of the text, includes that point the wrong way, headers that lean on others, and
-# what cppcheck has to say. Each rule prints file:line: what; any line is a failure. Each rule also proves that it looked
-# at something.
+# What a compiler does not see: the style of the text, includes that point the wrong way, files that call each other in a
+# circle, headers that lean on others, and what cppcheck has to say: check.sh OBJECT... (of the library). Each rule prints
+# file:line: what; any line is a failure. Each rule also proves that it looked at something.
 set -u
 export LC_ALL=C.UTF-8
 found=0
@@ -23,8 +23,9 @@ while IFS= read -r line; do say "$line: white space at the end of the line"; don
 	<(grep -nE '[[:blank:]]+$' "${ours[@]}" | cut -d: -f1,2)
 while IFS= read -r line; do say "$line: indent with tabs"; done < \
 	<(grep -nE '^ {2,8}[^ *]' "${c_files[@]}" | grep -vE ' RUN\(' | cut -d: -f1,2) # more than that is alignment
-while IFS= read -r line; do say "$line: longer than 132 columns"; done < \
-	<(for f in "${c_files[@]}"; do expand -t 4 "$f" | F=$f perl -CSD -ne 'chomp; print "$ENV{F}:$.\n" if length > 132'; done)
+# New code is at most 110 columns wide. wide.txt counts what is older: in no folder may there be more of it than there was.
+while IFS= read -r line; do say "$line"; done < \
+	<(perl -CSD .make/wide.pl .make/wide.txt "${c_files[@]}")
 while IFS= read -r line; do say "$line: unfinished business"; done < \
 	<(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' "${c_files[@]}" | cut -d: -f1,2)
 while IFS= read -r line; do say "$line: no typedef: write struct out"; done < \
@@ -76,6 +77,10 @@ while IFS= read -r line; do say "$line: the core knows no library"; done < \
 	<(grep -nE '^#include <(event2|lmdb|libwebsockets|curl|uv|jansson|openssl)' /dev/null runtime/core/*.[ch] runtime/base/*.[ch] | cut -d: -f1,2)
 while IFS= read -r line; do say "$line: nothing includes tests"; done < \
 	<(grep -nE '^#include "tests/' /dev/null $(printf '%s\n' "${c_files[@]}" | grep -vE '^tests/') | cut -d: -f1,2)
+
+# ---- circles: files that call each other, by the objects' symbols
+must_have "objects" $#
+perl .make/circles.pl .make/circles.txt "$@" || found=1
 
 # ---- each header compiles alone
 looked=0
