@@ -78,6 +78,20 @@ while IFS= read -r line; do say "$line: the core knows no library"; done < \
 while IFS= read -r line; do say "$line: nothing includes tests"; done < \
 	<(grep -nE '^#include "tests/' /dev/null $(printf '%s\n' "${c_files[@]}" | grep -vE '^tests/') | cut -d: -f1,2)
 
+# ---- bounds: what limits.h is for, by their names, is in no other file; nor is the beginning of an item's key but in
+# spaces.h. proto knows nothing of ours: what it does not get handed in is its own (the form of a number, of a date)
+looked=0
+while IFS=: read -r file line text; do
+	[ "$file" = runtime/base/limits.h ] && looked=$((looked + 1)) && continue
+	say "$file:$line: a bound: it belongs into runtime/base/limits.h"
+done < <(grep -nE '^(#define|\s*enum \{|static const [a-z0-9_ ]+|\s)\s*([A-Z0-9_]+_)?(MAX|LIMIT|MS|NS|BYTES|TRIES|DEPTH)(_MAX|_START)?\s*(=|\s)\s*[(0-9]' \
+	$(printf '%s\n' "${c_files[@]}" | grep -E '^runtime/(base|core|store|gate|main)/'))
+must_have "bounds" $looked
+spaces=$(sed -nE 's/^#define TR_(SPACE_[A-Z]+|OWED) +"([a-z]+)\/"$/\2/p' runtime/core/spaces.h | paste -sd '|')
+must_have "spaces" ${#spaces}
+while IFS= read -r line; do say "$line: the beginning of an item's key: runtime/core/spaces.h has a name for it"; done < \
+	<(grep -nE "\"($spaces)/(%|\")" $(printf '%s\n' "${c_files[@]}" | grep -E '^(runtime|actors)/' | grep -v '^runtime/core/spaces.h$') | cut -d: -f1,2)
+
 # ---- circles: files that call each other, by the objects' symbols
 must_have "objects" $#
 perl .make/circles.pl .make/circles.txt "$@" || found=1

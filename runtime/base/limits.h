@@ -77,6 +77,10 @@
 #define TR_PING_MS                    30000              /* a client silent this long is pinged */
 #define TR_PONG_MS                    30000              /* and dropped when it stays silent this long */
 #define TR_CLOSE_MS                   5000               /* for the peer's Close frame, then the socket is dropped */
+#define TR_ARENA_FIRST_BYTES          240                /* of a connection's or a call's memory: most fit */
+#define TR_ARENA_NEXT_BYTES           4000               /* where they do not */
+#define TR_LEDGER_KEPT_BYTES_MAX      (256 * 1024)       /* a larger one gives it back after a burst */
+#define TR_EVENT_MEMBER_BYTES_MAX     4096               /* larger ones of an event that is too large go */
 #define TR_REFUSAL_DELAY_MS           1000               /* of a refused connection's Close, at first; doubles for an address ... */
 #define TR_REFUSAL_DELAY_MAX_MS       30000              /* ... up to this (spec/rivetkit-client.md 9.4) */
 #define TR_REFUSAL_QUIET_MS           60000              /* without another after the last was told: forgotten */
@@ -104,6 +108,17 @@
 /* ---- store */
 #define TR_MAP_BYTES_START            (64 * 1024 * 1024) /* LMDB map: doubles when it is full */
 #define TR_MAP_BYTES_MAX              ((size_t)1 << 40)  /* then storage.full */
+#define TR_ITEM_KEY_MAX         400                /* of an actor's item (core/spaces.h): the commit fails */
+#define TR_OWED_KEY_MAX         360                /* of one that outlives it: its number is put in front */
+#define TR_STORED_NAME_BYTES_MAX      400                /* namespace and name: 2 TR_NAME_BYTES_MAX fit */
+#define TR_LMDB_KEY_MAX               511                /* LMDB's own */
+#define TR_CLEAN_ENTRIES_MAX          512                /* of a destroyed actor, deleted in one turn, ... */
+#define TR_CLEAN_NS                   3000000            /* ... or as many as this takes */
+#define TR_CLEAN_PAUSE_MS             20                 /* until the next turn that deletes */
+#define TR_WALK_ITEMS_MAX             64                 /* lent to a reader at once, ... */
+#define TR_WALK_BYTES                 (256 * 1024)       /* ... or as many as this holds */
+#define TR_SPARE_BYTES_MAX            (1024 * 1024)      /* a reader's larger buffer is not kept */
+#define TR_DISK_PROBE_BYTES           (1024 * 1024)      /* can it not be had, the disk is full */
 
 /* ---- sandbox */
 #define TR_PROMPT_BYTES_MAX           (2 * 1024 * 1024 - 4096) /* encoded envelope: prompt.too_large (spec/sandbox-agent.md 5.4) */
@@ -142,5 +157,17 @@
 #define TR_FAMILY_BYTES_MAX           (64 * 1024)        /* of what a sandbox tells of its processes: not believed; what is below an
                                                             agent that ends is left to itself */
 #define TR_HTTP_REPLY_BYTES_MAX       (66 * 1024 * 1024) /* body of an answer of the sandbox: the request fails */
+
+/* ---- the process */
+#define TR_LISTEN_BACKLOG_MAX         4096               /* clients that wait while there is no server */
+#define TR_RESTART_YOUNG_MS           2000               /* a server that dies sooner dies young ... */
+#define TR_RESTART_MS                 100                /* ... and the next one waits so long; doubles ... */
+#define TR_RESTART_MAX_MS             10000              /* ... up to this */
+#define TR_DRAIN_MS                   20000              /* a server that should have gone: SIGKILL */
+#define TR_HTTP_LAST_HEAD_STEP_MS     10                 /* TR_HTTP_LAST_HEAD_MS goes by in steps of this */
+#define TR_OPTIONS_SEVERAL_MAX        16                 /* origins, providers: the server does not start */
+#define TR_OPTIONS_LIST_BYTES         4096               /* of a list in the environment: as well */
+#define TR_OPTIONS_ROWS_MAX           64                 /* of the table of options, headings too: asserted */
+#define TR_LOG_LINE_BYTES_MAX         4096               /* of the log: cut */
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One event, one line, one write: lines of several threads or processes never mix. */
+#include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 
 #include <stdarg.h>
@@ -8,7 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES 4096
 
 static enum tr_log_level log_level = TR_LOG_INFO;
 static bool log_json;
@@ -38,7 +38,7 @@ bool tr_log_enabled(enum tr_log_level level)
 }
 
 /* Appends to a line of fixed size; what does not fit is cut. */
-struct line { char text[LINE_MAX_BYTES]; size_t size; };
+struct line { char text[TR_LOG_LINE_BYTES_MAX]; size_t size; };
 
 static void line_put(struct line *l, const char *text)
 {
@@ -95,7 +95,7 @@ static void without_controls(char *text)
 void tr_log(enum tr_log_level level, const char *name, const char *format, ...)
 {
 	struct line line = { .size = 0 };
-	char message[LINE_MAX_BYTES - 256];
+	char message[TR_LOG_LINE_BYTES_MAX - 256];
 	va_list args;
 
 	if (!tr_log_enabled(level))

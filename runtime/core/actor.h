@@ -13,9 +13,8 @@ int tr_actor_turn(struct troupe_actor *a, int (*run)(struct troupe_actor *a, voi
 /* Is this a turn of it? */
 bool tr_actor_turning(const struct troupe_actor *a);
 
-/* The actor's own durable items (at most 400 bytes of key). In a turn; written with its commit. Keys beginning "session/",
- * "sessions/" and TR_OWED belong to the session port; the latter (at most 360 bytes) outlive the actor. "queue/" is the
- * queues'. */
+/* The actor's own durable items (at most TR_ITEM_KEY_MAX bytes of key), in a space of spaces.h. In a turn;
+ * written with its commit. */
 void tr_actor_put(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size);
 void tr_actor_delete(struct troupe_actor *a, struct troupe_text key);
 

@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/limits.h"
 #include "runtime/base/mem.h"
 
-#define FIRST_BYTES  240  /* a connection's parameters, a call's arguments: mostly small, and there are many */
-#define CHUNK_BYTES 4000
 
 struct tr_arena_chunk {
 	struct tr_arena_chunk *older;
@@ -23,7 +22,7 @@ void *tr_pool_alloc(struct tr_pool *p, size_t size)
 
 	size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
 	if (!c || c->room - c->used < size) {
-		size_t room = c ? CHUNK_BYTES : FIRST_BYTES;
+		size_t room = c ? TR_ARENA_NEXT_BYTES : TR_ARENA_FIRST_BYTES;
 
 		if (room < size)
 			room = size;
@@ -70,7 +69,7 @@ void tr_pool_reset(struct tr_pool *p)
 		free(c);
 		c = older;
 	}
-	if (c->room > CHUNK_BYTES) {
+	if (c->room > TR_ARENA_NEXT_BYTES) {
 		free(c);
 		c = NULL;
 	} else {

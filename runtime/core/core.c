@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
 
 #define MESSAGE_BITS   40 /* of a message's number, counted since the start; above them, which start that was */
-#define CLEAN_PAUSE_MS 20 /* between two pieces of deleting what destroyed actors left */
 
 void tr_core_mask(const struct troupe_actor *a, struct tr_fault *fault)
 {
@@ -25,7 +25,7 @@ void tr_core_mask(const struct troupe_actor *a, struct tr_fault *fault)
 
 void tr_core_clean_soon(struct tr_core *core)
 {
-	core->o.clock.ops->timer_set(core->clean_timer, CLEAN_PAUSE_MS);
+	core->o.clock.ops->timer_set(core->clean_timer, TR_CLEAN_PAUSE_MS);
 }
 
 static void clean(void *arg)

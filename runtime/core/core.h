@@ -43,8 +43,9 @@ void tr_core_turn_end(struct tr_core *core);
  * durable and every connection has gone. New requests are answered TROUPE_EDRAINING from then on. */
 void tr_core_drain(struct tr_core *core, void (*on_done)(void *arg), void *arg);
 
-/* The server's own items, under TR_NOBODY: what is still to be done for actors that are gone. Keys begin with TR_OWED, at most
- * 400 bytes. From the loop, outside of turns; written with the next commit. If that fails the item is as it was. */
+/* The server's own items, under TR_NOBODY: what is still to be done for actors that are gone; their keys:
+ * spaces.h. From the loop, outside of turns; written with the next commit. If that fails the item is as it
+ * was. */
 void tr_core_put(struct tr_core *core, struct troupe_text key, const void *value, size_t size);
 void tr_core_delete(struct tr_core *core, struct troupe_text key);
 /* As the store's scan; the callback may put and delete. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "proto/json.h"
+#include "runtime/base/limits.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
 
@@ -116,7 +117,7 @@ static void on_entry(struct troupe_actor *a, void *arg, int rc, const struct tr_
 {
 	const struct tr_sessions *port = a->core->o.sessions;
 	struct entry *e = arg;
-	char key[400];
+	char key[TR_ITEM_KEY_MAX];
 	size_t size;
 
 	(void)more;

@@ -7,11 +7,11 @@
 
 #include "proto/record.h"
 #include "proto/text.h"
+#include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
 
-#define LARGE_MEMBER_BYTES 4096 /* of an event that is too large, members above this are left out */
 
 struct tr_event {
 	unsigned         refs;
@@ -74,7 +74,7 @@ void tr_event_shorten(struct tr_bytes *out, struct troupe_value data)
 		tr_skip(&c, &name);
 		tr_skip(&c, &member);
 		tr_put_value(out, name);
-		if (member.size > LARGE_MEMBER_BYTES)
+		if (member.size > TR_EVENT_MEMBER_BYTES_MAX)
 			put_truncated(out, member.size);
 		else
 			tr_put_value(out, member);

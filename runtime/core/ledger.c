@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
 
-#define KEEP_BYTES (256 * 1024) /* a ledger larger than this gives its memory back after a burst */
 
 void tr_ledger_write(struct tr_ledger *l, enum tr_op_kind kind, uint64_t actor, uint64_t seq,
                      const void *key, size_t key_size, const void *value, size_t value_size)
@@ -206,7 +206,8 @@ static void ledger_clear(struct tr_ledger *l)
 {
 	l->count = 0;
 	l->batch.count = 0;
-	if (l->batch.bytes.room > KEEP_BYTES || l->room * sizeof *l->items > KEEP_BYTES)
+	if (l->batch.bytes.room > TR_LEDGER_KEPT_BYTES_MAX ||
+	    l->room * sizeof *l->items > TR_LEDGER_KEPT_BYTES_MAX)
 		tr_ledger_free(l);
 	else
 		tr_bytes_clear(&l->batch.bytes);

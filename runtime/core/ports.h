@@ -8,6 +8,8 @@
 #define TR_CORE_PORTS_H
 
 #include "proto/value.h"
+#include "runtime/base/limits.h"
+#include "runtime/core/spaces.h"
 #include "runtime/troupe.h"
 
 /* ------------------------------------------------------------------ store */
@@ -48,7 +50,6 @@ struct tr_alarm_place { int64_t at_ms; uint64_t actor, id; };
 /* The number of no actor. Items may be put and deleted under it, got and scanned, as if it existed; nothing else. They are
  * the server's own: what has to be done for actors that are gone. */
 #define TR_NOBODY 0
-#define TR_OWED   "owed/"
 
 /* key and value lie in the batch's bytes, at these places. */
 struct tr_op {
@@ -56,7 +57,7 @@ struct tr_op {
 	uint64_t        actor;
 	uint64_t        writer;               /* whose turn it was; nothing that a store has to know */
 	uint64_t        seq;
-	size_t          key_at, key_size;     /* items: at most 400 bytes */
+	size_t          key_at, key_size;     /* items: at most TR_ITEM_KEY_MAX */
 	size_t          value_at, value_size;
 };
 
@@ -196,7 +197,7 @@ struct tr_session_ops {
 	int (*list_events)(struct troupe_call *call, const char *session_id, uint64_t after, uint32_t limit);
 	int (*transcript)(struct troupe_call *call, const char *session_id);
 	/* Where the envelope of a SessionEvent lies that was too large for it: the key of an item. 0: it has its own, or is none. */
-	size_t (*envelope_key)(struct troupe_value event, char into[400]);
+	size_t (*envelope_key)(struct troupe_value event, char into[TR_ITEM_KEY_MAX]);
 };
 
 struct tr_sessions { const struct tr_session_ops *ops; void *ctx; };

@@ -11,8 +11,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 
-#define PREFIX     "queue/"
-#define NUMBER_AT  (sizeof PREFIX - 1)
+#define NUMBER_AT  (sizeof TR_SPACE_QUEUE - 1)
 #define NAME_AT    (NUMBER_AT + 8)
 
 /* ------------------------------------------------------------------ one message */
@@ -20,7 +19,7 @@
 void tr_mail_key(struct tr_bytes *key, const struct tr_mail *mail)
 {
 	tr_bytes_clear(key);
-	tr_bytes_put_text(key, PREFIX);
+	tr_bytes_put_text(key, TR_SPACE_QUEUE);
 	for (int shift = 56; shift >= 0; shift -= 8)
 		tr_bytes_put_byte(key, (uint8_t)(mail->m.number >> shift));
 	tr_bytes_put_text(key, mail->queue->name);
@@ -173,7 +172,7 @@ void tr_queue_open(struct troupe_actor *a, bool created)
 	tr_list_init(&q->ended);
 	q->loaded = created;
 	if (!created)
-		tr_actor_keys(a, (struct troupe_text){ PREFIX, NUMBER_AT }, on_key, NULL);
+		tr_actor_keys(a, (struct troupe_text){ TR_SPACE_QUEUE, NUMBER_AT }, on_key, NULL);
 }
 
 void tr_queue_free(struct troupe_actor *a)

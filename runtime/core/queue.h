@@ -5,9 +5,10 @@
  *	                   ▲                  │
  *	                   └──── released ◀───┘
  *
- * In memory a waiting message is its number, its queue and where it stands; its body is read when somebody is about to get
- * it. In the store it is an item "queue/", number (8 bytes, big endian), name of its queue: [sent_ms, body]. So the items lie in
- * the order in which they were sent, and an actor that wakes reads their keys only. */
+ * In memory a waiting message is its number, its queue and where it stands; its body is read when somebody
+ * is about to get it. In the store it is an item TR_SPACE_QUEUE, number (8 bytes, big endian), name of its
+ * queue: [sent_ms, body]. So the items lie in the order in which they were sent, and an actor that wakes
+ * reads their keys only. */
 #ifndef TR_CORE_QUEUE_H
 #define TR_CORE_QUEUE_H
 

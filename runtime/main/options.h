@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 
-#define TR_OPTIONS_SEVERAL_MAX 16 /* origins, and providers; one more is refused */
 
 struct tr_options {
 	char              host[256];    /* --listen HOST:PORT, 127.0.0.1:6420 */

@@ -9,7 +9,6 @@
 
 #include "runtime/main/options.h"
 
-#define TR_OPTIONS_LIST_BYTES 4096 /* of a list in the environment; a longer one is refused */
 
 enum tr_option_is { TR_OPTION_OWN, TR_OPTION_TEXT, TR_OPTION_FLAG, TR_OPTION_LIST };
 
@@ -30,7 +29,6 @@ struct tr_option {
 
 /* ------------------------------------------------------------------ options_table.c */
 
-#define TR_OPTIONS_ROWS_MAX 64 /* headings as well */
 
 /* Ends with a row without help. */
 extern const struct tr_option tr_options_table[];

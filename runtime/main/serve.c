@@ -31,7 +31,6 @@
 #include "runtime/sandbox/sandbox.h"
 #include "runtime/store/lmdb_store.h"
 
-#define LAST_HEAD_STEP_MS 10
 
 struct server {
 	const struct tr_options *o;
@@ -84,7 +83,7 @@ static void on_last_heads(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	s->waited_ms += LAST_HEAD_STEP_MS;
+	s->waited_ms += TR_HTTP_LAST_HEAD_STEP_MS;
 	if (!tr_gate_quiet(s->gate) && s->waited_ms < TR_HTTP_LAST_HEAD_MS)
 		return;
 	evtimer_del(s->last_heads);
@@ -103,7 +102,7 @@ static void on_signal(evutil_socket_t signal, short what, void *arg)
 	s->ending = true;
 	tr_info("server.drain", "signal=%d", (int)signal);
 	tr_gate_stop(s->gate);
-	event_add(s->last_heads, &(struct timeval){ .tv_usec = LAST_HEAD_STEP_MS * 1000 });
+	event_add(s->last_heads, &(struct timeval){ .tv_usec = TR_HTTP_LAST_HEAD_STEP_MS * 1000 });
 }
 
 /* ------------------------------------------------------------------ starting */

@@ -25,18 +25,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/main/supervise.h"
 
 enum {
-	INHERITED_FD    = 3,     /* systemd's SD_LISTEN_FDS_START */
-	BACKLOG         = 4096,  /* clients that wait while there is no server */
-	SHORT_LIFE_MS   = 2000,  /* a server that died sooner than this died young */
-	BACKOFF_MS      = 100,   /* doubles ... */
-	BACKOFF_MAX_MS  = 10000, /* ... up to this */
-	DRAIN_MS        = 20000, /* a server that was asked to go and is still there: SIGKILL */
-	EXIT_USAGE      = 2,
-	EXIT_CONFIG     = 78,    /* sysexits.h */
+	INHERITED_FD = 3,  /* systemd's SD_LISTEN_FDS_START */
+	EXIT_USAGE   = 2,
+	EXIT_CONFIG  = 78, /* sysexits.h */
 };
 
 /* ---------------------------------------------------------------- the socket */
@@ -69,7 +65,7 @@ static int bind_and_listen(const struct addrinfo *at)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (at->ai_family == AF_INET6) /* [::] is every address, whatever the system's setting */
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	if (!bind(fd, at->ai_addr, at->ai_addrlen) && !listen(fd, BACKLOG))
+	if (!bind(fd, at->ai_addr, at->ai_addrlen) && !listen(fd, TR_LISTEN_BACKLOG_MAX))
 		return fd;
 	error = errno;
 	close(fd);
@@ -202,13 +198,13 @@ static void become_server(const struct supervisor *s, pid_t parent)
 
 static int after_early_death(struct supervisor *s)
 {
-	int wait_ms = BACKOFF_MS;
+	int wait_ms = TR_RESTART_MS;
 
 	if (++s->short_lives <= 1)
 		return 0;
-	for (int i = 2; i < s->short_lives && wait_ms < BACKOFF_MAX_MS; i++)
+	for (int i = 2; i < s->short_lives && wait_ms < TR_RESTART_MAX_MS; i++)
 		wait_ms *= 2;
-	return wait_ms < BACKOFF_MAX_MS ? wait_ms : BACKOFF_MAX_MS;
+	return wait_ms < TR_RESTART_MAX_MS ? wait_ms : TR_RESTART_MAX_MS;
 }
 
 static const char *how(const struct supervisor *s, char into[32])
@@ -229,7 +225,7 @@ static void start(struct supervisor *s)
 		become_server(s, parent);
 	s->started_ms = now_ms();
 	if (child < 0) {
-		s->start_at_ms = s->started_ms + after_early_death(s) + BACKOFF_MS;
+		s->start_at_ms = s->started_ms + after_early_death(s) + TR_RESTART_MS;
 		tr_error("supervisor.fork_failed", "reason=\"%s\"", strerror(errno));
 		return;
 	}
@@ -246,7 +242,7 @@ static void after_death(struct supervisor *s)
 {
 	int code = WIFEXITED(s->ended_how) ? WEXITSTATUS(s->ended_how)
 					   : 128 + WTERMSIG(s->ended_how);
-	bool early = now_ms() - s->started_ms < SHORT_LIFE_MS;
+	bool early = now_ms() - s->started_ms < TR_RESTART_YOUNG_MS;
 	char text[32];
 	int wait_ms = 0;
 
@@ -291,7 +287,7 @@ static void on_end(struct supervisor *s)
 	}
 	kill(s->server, SIGTERM);
 	if (!s->ending)
-		s->kill_at_ms = now_ms() + DRAIN_MS;
+		s->kill_at_ms = now_ms() + TR_DRAIN_MS;
 	s->ending = true;
 	tr_info("supervisor.stop", "pid=%d", (int)s->server);
 }
@@ -306,7 +302,7 @@ static void on_replace(struct supervisor *s)
 		return;
 	kill(s->server, SIGHUP);
 	s->replacing = true;
-	s->kill_at_ms = now_ms() + DRAIN_MS;
+	s->kill_at_ms = now_ms() + TR_DRAIN_MS;
 	tr_info("supervisor.replace", "pid=%d", (int)s->server);
 }
 
@@ -358,9 +354,9 @@ static void do_what_is_due(struct supervisor *s)
 		start(s);
 		return;
 	}
-	tr_warn("supervisor.kill", "pid=%d after_ms=%d", (int)s->server, DRAIN_MS);
+	tr_warn("supervisor.kill", "pid=%d after_ms=%d", (int)s->server, TR_DRAIN_MS);
 	kill(s->server, SIGKILL);
-	s->kill_at_ms = now_ms() + DRAIN_MS;
+	s->kill_at_ms = now_ms() + TR_DRAIN_MS;
 }
 
 static bool prepare(struct supervisor *s)

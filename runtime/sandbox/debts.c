@@ -24,8 +24,6 @@
 #include "runtime/sandbox/wire/problem.h"
 #include "runtime/sandbox/wire/sweep_script.h"
 
-#define KEY_MAX 401 /* with its NUL */
-
 struct tr_debts {
 	struct tr_debts_options o;
 	struct tr_core *core;    /* NULL: not started */
@@ -451,7 +449,7 @@ static void take(struct tr_debts *all, const char *key, struct troupe_value v)
 static void on_item(void *arg, int rc, struct troupe_text key, struct troupe_value value)
 {
 	struct tr_debts *all = arg;
-	char name[KEY_MAX];
+	char name[TR_ITEM_KEY_MAX + 1];
 
 	if (rc < 0)
 		tr_error("debt.read", "failed=%s", troupe_error_info(rc)->name);
@@ -477,33 +475,33 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 	look(all, TR_OWED);
 }
 
-static void prefix_of(uint64_t actor, char into[KEY_MAX])
+static void prefix_of(uint64_t actor, char into[TR_ITEM_KEY_MAX + 1])
 {
-	snprintf(into, KEY_MAX, TR_OWED "%020" PRIu64 "/", actor);
+	snprintf(into, TR_ITEM_KEY_MAX + 1, TR_OWED "%020" PRIu64 "/", actor);
 }
 
 void tr_debts_owed(struct tr_debts *d, uint64_t actor)
 {
-	char prefix[KEY_MAX];
+	char prefix[TR_ITEM_KEY_MAX + 1];
 
 	prefix_of(actor, prefix);
 	look(d, prefix);
 }
 
 /* An actor may give up several sandboxes in its life. */
-static struct troupe_text new_key(uint64_t actor, const char *name, char into[KEY_MAX])
+static struct troupe_text new_key(uint64_t actor, const char *name, char into[TR_ITEM_KEY_MAX + 1])
 {
 	char unique[sizeof "sandbox-" + 8] = "sandbox-";
 
 	prefix_of(actor, into);
 	tr_random_id(unique + strlen(unique), 8);
-	snprintf(into + strlen(into), KEY_MAX - strlen(into), "%s", name ? name : unique);
+	snprintf(into + strlen(into), TR_ITEM_KEY_MAX + 1 - strlen(into), "%s", name ? name : unique);
 	return (struct troupe_text){ into, strlen(into) };
 }
 
 void tr_debts_owe(struct tr_debts *d, uint64_t actor, struct troupe_value item)
 {
-	char key[KEY_MAX];
+	char key[TR_ITEM_KEY_MAX + 1];
 
 	if (!d->core)
 		return;
@@ -525,7 +523,7 @@ static void handed_over(void *arg, int rc)
 void tr_debts_hand_over(struct tr_debts *d, struct troupe_actor *a, const char *name, struct troupe_value item)
 {
 	struct handed *h = tr_alloc(sizeof *h);
-	char key[KEY_MAX];
+	char key[TR_ITEM_KEY_MAX + 1];
 
 	*h = (struct handed){ d, tr_actor_num(a) };
 	tr_actor_hand_over(a, new_key(h->actor, name, key), item.data, item.size);

@@ -35,9 +35,7 @@ size_t tr_debts_count(const struct tr_debts *d);
 /* What is under way is dropped: it is still owed. Takes NULL, returns NULL. */
 struct tr_debts *tr_debts_free(struct tr_debts *d);
 
-/* ---- the item of an instance: TR_OWED "agent/SERVER_ID" */
-
-#define TR_DEBT_AGENT TR_OWED "agent/"
+/* ---- the item of an instance: TR_OWED_AGENT "SERVER_ID" */
 
 /* close: its agent session, that wants to hear session/close first; NULL: none does. created_ms: createdAtMs; 0: not known.
  * family: of its server (sweep_script.h); may be empty. */

@@ -18,7 +18,6 @@
 #include "runtime/sandbox/debts.h"
 #include "runtime/sandbox/items.h"
 
-#define ITEM_KEY TR_OWED "sandbox"
 
 enum state { NONE, INTENDED, MADE, LOST };
 
@@ -289,7 +288,7 @@ void tr_place_item_fini(struct tr_place_item *item)
 	free(item->options);
 }
 
-static const struct troupe_text item_key = { ITEM_KEY, sizeof ITEM_KEY - 1 };
+static const struct troupe_text item_key = { TR_OWED_SANDBOX, sizeof TR_OWED_SANDBOX - 1 };
 
 static void put_item(struct tr_place *p, struct tr_bytes *into)
 {

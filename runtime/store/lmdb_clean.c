@@ -5,8 +5,8 @@
 
 #include "runtime/store/lmdb_inner.h"
 
-#define CLEAN_ENTRIES 512
-#define CLEAN_NS      3000000
+#include "runtime/base/limits.h"
+
 
 struct piece { unsigned left; int64_t until_ns; bool more; };
 
@@ -91,7 +91,7 @@ static int apply_clean(struct tr_lmdb *db, MDB_txn *txn, void *arg)
 	MDB_val key;
 	int rc;
 
-	*p = (struct piece){ .left = CLEAN_ENTRIES, .until_ns = mono_ns() + CLEAN_NS };
+	*p = (struct piece){ .left = TR_CLEAN_ENTRIES_MAX, .until_ns = mono_ns() + TR_CLEAN_NS };
 	while (!(rc = first_gone(db, txn, &num))) {
 		rc = delete_some(db, txn, TR_TABLE_LOG, num, p);
 		if (rc == MDB_NOTFOUND)

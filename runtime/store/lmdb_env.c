@@ -11,10 +11,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/store/lmdb_inner.h"
 
-#define ROOM_PROBE_BYTES (1024 * 1024)
 
 static const char *const table_names[] = {
 #define TABLE_NAME(name, text) text,
@@ -224,11 +224,11 @@ static bool no_room(struct tr_lmdb *db)
 
 	if (mdb_env_get_fd(db->env, &fd) || fstat(fd, &st) < 0)
 		return false;
-	if (fallocate(fd, 0, st.st_size, ROOM_PROBE_BYTES) == 0)
+	if (fallocate(fd, 0, st.st_size, TR_DISK_PROBE_BYTES) == 0)
 		return false;
 	if (errno != EOPNOTSUPP)
 		return errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
-	return fstatvfs(fd, &vfs) == 0 && vfs.f_bavail * vfs.f_frsize < ROOM_PROBE_BYTES;
+	return fstatvfs(fd, &vfs) == 0 && vfs.f_bavail * vfs.f_frsize < TR_DISK_PROBE_BYTES;
 }
 
 static int try_write(struct tr_lmdb *db, int (*apply)(struct tr_lmdb *db, MDB_txn *txn, void *arg), void *arg)

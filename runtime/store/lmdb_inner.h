@@ -34,12 +34,11 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "runtime/base/limits.h"
 #include "runtime/store/datadir.h"
 #include "runtime/store/lmdb_store.h"
 
-#define TR_LMDB_FORMAT       1
-#define TR_LMDB_KEY_MAX      511
-#define TR_ITEM_KEY_MAX      400
+#define TR_LMDB_FORMAT 1
 
 #define TR_TABLE_MAP(X) \
 	X(META, "meta") X(ROWS, "rows") X(IDS, "ids") X(KEYS, "keys") X(NAMES, "names") \

@@ -2,9 +2,8 @@
 /* How keys and rows are laid out in LMDB; lmdb_inner.h has the table. */
 #include <errno.h>
 
+#include "runtime/base/limits.h"
 #include "runtime/store/lmdb_inner.h"
-
-#define NAME_MAX_STORED 400 /* of namespace and name: more than 2 TR_NAME_BYTES_MAX, so that what fits there fits here */
 
 void tr_put_be64(uint8_t *into, uint64_t n)
 {
@@ -99,7 +98,7 @@ static void put_text(struct tr_lmdb_key *k, const char *text)
 
 bool tr_key_name(struct tr_lmdb_key *k, const char *namespace, const char *name, uint64_t num)
 {
-	if (strnlen(name, NAME_MAX_STORED) + strnlen(namespace, NAME_MAX_STORED) >= NAME_MAX_STORED)
+	if (strnlen(name, TR_STORED_NAME_BYTES_MAX) + strnlen(namespace, TR_STORED_NAME_BYTES_MAX) >= TR_STORED_NAME_BYTES_MAX)
 		return false;
 	k->size = 0;
 	if (!tr_is_default(namespace)) {

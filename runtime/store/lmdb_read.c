@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "runtime/base/limits.h"
 #include "runtime/base/mem.h"
 #include "runtime/store/lmdb_inner.h"
 
-#define SPARE_ROOM_MAX (1024 * 1024) /* a larger buffer is not kept */
 
 struct tr_bytes tr_lmdb_spare_take(struct tr_lmdb *db)
 {
@@ -20,7 +20,7 @@ struct tr_bytes tr_lmdb_spare_take(struct tr_lmdb *db)
 
 void tr_lmdb_spare_give(struct tr_lmdb *db, struct tr_bytes *bytes)
 {
-	if (db->spare.data || bytes->room > SPARE_ROOM_MAX)
+	if (db->spare.data || bytes->room > TR_SPARE_BYTES_MAX)
 		tr_bytes_free(bytes);
 	else
 		db->spare = *bytes;

@@ -8,8 +8,8 @@
 
 #include "runtime/store/lmdb_inner.h"
 
-#define CHUNK_SLOTS 64
-#define CHUNK_BYTES (256 * 1024)
+#include "runtime/base/limits.h"
+
 
 struct walk {
 	const char        *what;
@@ -27,7 +27,7 @@ struct slot { uint64_t num; size_t at, key_size, size; };
 
 struct chunk {
 	struct tr_bytes bytes;
-	struct slot     slots[CHUNK_SLOTS];
+	struct slot     slots[TR_WALK_ITEMS_MAX];
 	unsigned        count;
 	bool            last;
 };
@@ -78,7 +78,7 @@ static int add_row(struct tr_lmdb *db, MDB_txn *txn, struct walk *w, struct chun
 
 static bool is_full(const struct chunk *c, size_t size)
 {
-	return c->count == CHUNK_SLOTS || (c->count && c->bytes.size + size > CHUNK_BYTES);
+	return c->count == TR_WALK_ITEMS_MAX || (c->count && c->bytes.size + size > TR_WALK_BYTES);
 }
 
 /* MDB_NOTFOUND: this was all. */

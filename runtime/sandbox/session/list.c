@@ -389,7 +389,6 @@ size_t tr_list_envelope_key(struct troupe_value event, char into[TR_ITEM_KEY_MAX
 
 /* ------------------------------------------------------------------ sessions */
 
-#define SESSIONS "sessions/"
 
 /* Sessions by createdAt, then id: that is their keys' order, and a cursor is the key of the last one given. */
 struct listing {
@@ -407,7 +406,8 @@ static void on_session(struct troupe_actor *a, void *arg, int rc, struct troupe_
 	else if (!key.data)
 		page_reply(&l->page, l->page.full ? l->cursor : NULL);
 	else if (page_add(&l->page, value))
-		snprintf(l->cursor, sizeof l->cursor, "%.*s", (int)(key.size - strlen(SESSIONS)), key.data + strlen(SESSIONS));
+		snprintf(l->cursor, sizeof l->cursor, "%.*s", (int)(key.size - strlen(TR_SPACE_SESSIONS)),
+		         key.data + strlen(TR_SPACE_SESSIONS));
 }
 
 int tr_list_sessions(struct troupe_call *call, const char *cursor, uint32_t limit)
@@ -420,8 +420,8 @@ int tr_list_sessions(struct troupe_call *call, const char *cursor, uint32_t limi
 		return limit_wrong(call, limit);
 	l = tr_call_alloc(call, sizeof *l);
 	page_init(&l->page, call, limit);
-	size = snprintf(after, sizeof after, SESSIONS "%.100s", cursor ? cursor : "");
-	tr_actor_scan_after(troupe_call_actor(call), tr_text_from(SESSIONS),
+	size = snprintf(after, sizeof after, TR_SPACE_SESSIONS "%.100s", cursor ? cursor : "");
+	tr_actor_scan_after(troupe_call_actor(call), tr_text_from(TR_SPACE_SESSIONS),
 	                    (struct troupe_text){ after, (size_t)size }, limit + 1, on_session, l);
 	return TROUPE_LATER;
 }

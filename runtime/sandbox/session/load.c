@@ -233,7 +233,7 @@ static void read_item(struct troupe_session *s, const char *name, struct troupe_
 
 static void on_owed(struct troupe_actor *a, void *arg, int rc, struct troupe_text key, struct troupe_value value)
 {
-	const size_t skip = sizeof TR_DEBT_AGENT - 1;
+	const size_t skip = sizeof TR_OWED_AGENT - 1;
 	struct troupe_session *s = arg;
 	char name[TR_SERVER_ID_MAX];
 
@@ -265,7 +265,7 @@ static void on_item(struct troupe_actor *a, void *arg, int rc, struct troupe_tex
 		return;
 	}
 	if (!key.data) {
-		tr_actor_scan(s->actor, (struct troupe_text){ TR_DEBT_AGENT, sizeof TR_DEBT_AGENT - 1 }, on_owed, s);
+		tr_actor_scan(s->actor, (struct troupe_text){ TR_OWED_AGENT, sizeof TR_OWED_AGENT - 1 }, on_owed, s);
 		return;
 	}
 	if (key.size <= skip || key.size - skip >= sizeof name)

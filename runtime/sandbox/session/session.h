@@ -63,7 +63,6 @@
 #define TR_HELD_MAX           1024   /* envelopes, and ... */
 #define TR_HELD_BYTES_MAX     (8 * 1024 * 1024) /* ... bytes that came before the session was bound */
 #define TR_OPTIONS_BYTES_MAX  (64 * 1024) /* of a permission request */
-#define TR_ITEM_KEY_MAX       400
 #define TR_REQUEST_ID_MAX     64
 #define TR_SERVER_ID_MAX      129
 

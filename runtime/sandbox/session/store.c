@@ -13,7 +13,7 @@
  *	big/N            an envelope that was too large for clients, by event index
  *	events/N         a block of the index: the seqs of TR_INDEX_BLOCK events
  *
- * And under "sessions/", by time and id, what listSessions tells of each.
+ * And under TR_SPACE_SESSIONS, by time and id, what listSessions tells of each.
  *
  * And, beside the sandbox's own item (place.c), under TR_OWED "agent/ID" an instance that was made and not cleaned up: if the actor
  * is destroyed, the server does that (debts.c).
@@ -31,7 +31,7 @@
 
 static struct troupe_text key_in(const char *session_id, char into[TR_ITEM_KEY_MAX], const char *kind, const char *name)
 {
-	int size = snprintf(into, TR_ITEM_KEY_MAX, "session/%s/%s%s", session_id, kind, name);
+	int size = snprintf(into, TR_ITEM_KEY_MAX, TR_SPACE_SESSION "%s/%s%s", session_id, kind, name);
 
 	return (struct troupe_text){ into, (size_t)size < TR_ITEM_KEY_MAX ? (size_t)size : TR_ITEM_KEY_MAX - 1 };
 }
@@ -149,7 +149,7 @@ void tr_store_block(struct troupe_session *s)
 
 static struct troupe_text record_key(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX])
 {
-	int size = snprintf(into, TR_ITEM_KEY_MAX, "sessions/%020" PRId64 "/%s", s->created_at, s->id);
+	int size = snprintf(into, TR_ITEM_KEY_MAX, TR_SPACE_SESSIONS "%020" PRId64 "/%s", s->created_at, s->id);
 
 	return (struct troupe_text){ into, (size_t)size };
 }
@@ -311,7 +311,7 @@ void tr_store_resolved(struct troupe_session *s, const struct tr_permission *p, 
 
 static struct troupe_text owed_key(char into[TR_ITEM_KEY_MAX], const char *server_id)
 {
-	int size = snprintf(into, TR_ITEM_KEY_MAX, TR_DEBT_AGENT "%s", server_id);
+	int size = snprintf(into, TR_ITEM_KEY_MAX, TR_OWED_AGENT "%s", server_id);
 
 	return (struct troupe_text){ into, (size_t)size };
 }
