@@ -311,15 +311,11 @@ static void save(struct tr_place *p)
 
 static void on_item(struct troupe_actor *a, void *arg, int rc, struct troupe_value value)
 {
-	struct tr_place *p = arg;
+	struct tr_place *p = find_own(arg, tr_actor_num(a));
 	struct tr_place_item item = { 0 };
 
-	(void)a;
-	p->pending--;
-	if (!p->actor) {
-		free_if_idle(p);
-		return;
-	}
+	if (!p || !p->actor || !p->busy || p->read)
+		return; /* who wanted to know has left, or has been told */
 	if (rc < 0 && rc != TROUPE_ENOTFOUND) {
 		end(p, TR_PLACE_FAILED, rc, NULL);
 		return;
@@ -655,8 +651,7 @@ static void begin(struct tr_place *p)
 		step(p);
 		return;
 	}
-	p->pending++;
-	tr_actor_get(p->actor, item_key, on_item, p);
+	tr_actor_get(p->actor, item_key, on_item, p->all); /* which may never come, so it holds no place */
 }
 
 void tr_place_find(struct tr_place_user *u, bool mend)
