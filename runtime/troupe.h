@@ -487,7 +487,8 @@ struct troupe_session_options {
  * What was open when the actor slept or the process died goes on: the stream from its last stored position, the running
  * turn, the queue. */
 int troupe_session_open(struct troupe_session **ret, struct troupe_actor *a, const struct troupe_session_options *o);
-/* In sleep or destroy. Takes NULL, returns NULL. The agent goes on working; open calls were answered or are dropped. */
+/* In sleep or destroy; what is open after them is closed. Takes NULL, returns NULL. The agent goes on working; open
+ * calls were answered or are dropped. */
 struct troupe_session *troupe_session_close(struct troupe_session *s);
 
 /* Takes over the call: answered with the session's record (spec/sandbox-agent.md 4.1) when it is ready, or with why it is not:

@@ -88,8 +88,7 @@ void tr_actor_close(struct troupe_actor *a)
 	assert(a->life != TR_GONE && a->core->turning != a);
 	assert(tr_list_empty(&a->peers) && tr_list_empty(&a->sockets) && tr_list_empty(&a->calls) && !a->topics);
 	assert(tr_list_empty(&a->waiters));
-	while (a->session_count > 0)
-		troupe_session_close(a->sessions[0]);
+	tr_sessions_close(a);
 	free(a->sessions);
 	tr_queue_free(a);
 	tr_timers_free(a);
@@ -137,7 +136,7 @@ static void turn_begin(struct troupe_actor *a, const struct troupe_call *running
 {
 	struct tr_core *core = a->core;
 
-	assert(!core->turning);
+	assert(!core->turning && !a->spent);
 	core->turning = a;
 	core->running = running;
 	core->now_ms = core->o.clock.ops->now_ms(core->o.clock.ctx);

@@ -71,6 +71,7 @@ struct troupe_actor {
 	bool                      sleeping;  /* it is to sleep as soon as it may */
 	bool                      risen;     /* create and wake have ended well */
 	bool                      resting;   /* it goes to sleep while its server goes on */
+	bool                      spent;     /* its last turn has been: what it wrote is all that it will */
 	bool                      busy;      /* marked so in the store */
 	unsigned                  holds;
 	uint64_t                  seq;       /* of the newest event, committed or not */
@@ -294,6 +295,10 @@ bool tr_queue_lends(const struct troupe_actor *a); /* the author has messages to
 void tr_queue_close(struct troupe_actor *a, bool destroy);
 /* Whoever waits with this arg does not any more; on_done will not come. */
 void tr_queue_forget(struct troupe_actor *a, const void *arg);
+
+/* ---- session.c */
+/* Those that their kind has left open. In the actor's last turn; outside of a turn when it is dropped. */
+void tr_sessions_close(struct troupe_actor *a);
 
 /* ---- timer.c */
 void tr_timers_free(struct troupe_actor *a);

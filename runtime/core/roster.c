@@ -369,6 +369,7 @@ static int sleep_turn(struct troupe_actor *a, void *arg)
 		a->busy = false;
 		tr_ledger_write(&a->core->ledger, TR_OP_IDLE, a->row.num, 0, NULL, 0, NULL, 0);
 	}
+	tr_sessions_close(a);
 	return 0;
 }
 
@@ -377,6 +378,7 @@ static int destroy_turn(struct troupe_actor *a, void *arg)
 	(void)arg;
 	if (a->kind->destroy)
 		a->kind->destroy(a);
+	tr_sessions_close(a);
 	return 0;
 }
 
@@ -424,6 +426,7 @@ void tr_roster_retire(struct troupe_actor *a, bool destroy)
 	a->resting = !destroy && !draining;
 	tr_list_remove(&a->idle_link);
 	tr_actor_turn(a, destroy ? destroy_turn : sleep_turn, NULL);
+	a->spent = true;
 	if (destroy)
 		tr_ledger_write(&a->core->ledger, TR_OP_DESTROY, a->row.num, 0, NULL, 0, NULL, 0);
 	tr_ledger_hold(&a->core->ledger, TR_RELEASE_GONE, a);

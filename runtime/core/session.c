@@ -43,6 +43,12 @@ struct troupe_session *troupe_session_close(struct troupe_session *s)
 	return base_of(s)->port->ops->close(s);
 }
 
+void tr_sessions_close(struct troupe_actor *a)
+{
+	while (a->session_count > 0)
+		troupe_session_close(a->sessions[0]);
+}
+
 int troupe_session_prompt(struct troupe_session *s, struct troupe_call *call, const struct troupe_prompt *p)
 {
 	return base_of(s)->port->ops->prompt(s, call, p);

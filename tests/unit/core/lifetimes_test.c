@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who outlives whom: what was said is told after its speaker has gone, and told as a failure when it did not come true. */
+/* Who outlives whom: what was said is told after its speaker has gone, and told as a failure when it did not come
+ * true. */
+#include <stdlib.h>
+
 #include "tests/kit/test.h"
 #include "tests/kit/world.h"
 
 #include "runtime/base/limits.h"
+#include "runtime/base/mem.h"
 #include "runtime/core/live.h"
 
 static struct tr_world w;
@@ -23,7 +27,9 @@ static int just_in(struct troupe_actor *a, struct troupe_peer *p)
 	return 0;
 }
 
-static const struct troupe_kind sleepy = { .name = "sleepy", .visitors = true, .join = just_in, .leave = sleepy_leave };
+static const struct troupe_kind sleepy = {
+	.name = "sleepy", .visitors = true, .join = just_in, .leave = sleepy_leave,
+};
 
 struct count { int64_t count; };
 static const struct troupe_record count_state = { .name = "count", .size = sizeof(struct count), .count = 1,
@@ -80,8 +86,10 @@ static const struct troupe_action counter_actions[] = {
 	{ .name = "add", .run = add }, { .name = "log", .run = log_of }, { .name = "say", .run = say },
 	{ .name = "handOver", .run = hand_over }, { .name = "handOverOnly", .run = hand_over_only }, { 0 }
 };
-static const struct troupe_kind counter = { .name = "counter", .size = sizeof(struct count), .state = &count_state,
-	.sleep = counts_sleep, .request = event_request, .actions = counter_actions };
+static const struct troupe_kind counter = {
+	.name = "counter", .size = sizeof(struct count), .state = &count_state,
+	.sleep = counts_sleep, .request = event_request, .actions = counter_actions,
+};
 
 /* A kind whose hooks end their actor while somebody is being let in. */
 static bool admits_to_sleep;
@@ -96,8 +104,9 @@ static int ends(struct troupe_actor *a, struct troupe_peer *p)
 	return 0;
 }
 
-static const struct troupe_kind ending = { .name = "ending", .size = sizeof(struct count), .state = &count_state, .admit = ends,
-	.actions = counter_actions };
+static const struct troupe_kind ending = {
+	.name = "ending", .size = sizeof(struct count), .state = &count_state, .admit = ends, .actions = counter_actions,
+};
 
 /* A kind that waits for a commit, and then refuses to be. */
 static int after_rc;
@@ -118,7 +127,56 @@ static int stillborn_wake(struct troupe_actor *a)
 
 static const struct troupe_kind stillborn = { .name = "stillborn", .wake = stillborn_wake };
 
-static const struct troupe_kind *const kinds[] = { &sleepy, &counter, &ending, &stillborn, NULL };
+/* A kind that opens a session and never closes it. */
+struct troupe_session { struct tr_session_base base; };
+
+static unsigned opened, closed;
+static bool closed_in_turn;
+
+static int port_open(void *ctx, struct troupe_session **ret, struct troupe_actor *a,
+                     const struct troupe_session_options *o)
+{
+	(void)ctx;
+	(void)a;
+	(void)o;
+	*ret = tr_alloc(sizeof **ret);
+	opened++;
+	return 0;
+}
+
+static struct troupe_session *port_close(struct troupe_session *s)
+{
+	closed++;
+	closed_in_turn = tr_actor_turning(s->base.actor);
+	free(s);
+	return NULL;
+}
+
+static size_t port_envelope_key(struct troupe_value event, char into[400])
+{
+	(void)event;
+	(void)into;
+	return 0;
+}
+
+static const struct tr_session_ops port_ops = {
+	.open = port_open, .close = port_close, .envelope_key = port_envelope_key,
+};
+static const struct tr_sessions port = { .ops = &port_ops };
+
+static int careless_wake(struct troupe_actor *a)
+{
+	struct troupe_session *s;
+
+	return troupe_session_open(&s, a, &(struct troupe_session_options){ 0 });
+}
+
+static const struct troupe_kind careless = {
+	.name = "careless", .size = sizeof(struct count), .state = &count_state,
+	.wake = careless_wake, .actions = counter_actions,
+};
+
+static const struct troupe_kind *const kinds[] = { &sleepy, &counter, &ending, &stillborn, &careless, NULL };
 
 /* ------------------------------------------------------------------ who asks */
 
@@ -140,7 +198,8 @@ static void on_row(void *arg, const struct tr_failure *f, const struct tr_actor_
 	t->error = f ? f->error : 0;
 }
 
-static void on_answer(void *arg, const struct tr_failure *f, struct troupe_value output, const struct tr_client_actor *actor)
+static void on_answer(void *arg, const struct tr_failure *f, struct troupe_value output,
+                      const struct tr_client_actor *actor)
 {
 	struct told *t = arg;
 
@@ -154,7 +213,9 @@ static void on_answer(void *arg, const struct tr_failure *f, struct troupe_value
 
 static void acts(struct told *t, const char *name, const char *action)
 {
-	struct tr_action_request rq = { .to = at(name), .action = { action, strlen(action) }, .args = { "\x90", 1 } };
+	struct tr_action_request rq = {
+		.to = at(name), .action = { action, strlen(action) }, .args = { "\x90", 1 },
+	};
 
 	*t = (struct told){ 0 };
 	tr_core_action(w.core, &rq, on_answer, t);
@@ -162,8 +223,8 @@ static void acts(struct told *t, const char *name, const char *action)
 
 static void begin(void)
 {
-	tr_world_open(&w, kinds, NULL);
-	after_count = 0;
+	tr_world_open(&w, kinds, &port);
+	after_count = opened = closed = 0;
 }
 
 /* The world, with an actor in it. */
@@ -222,6 +283,34 @@ TEST(who_is_let_in_by_an_actor_that_wants_to_sleep_is_answered)
 TEST(who_is_let_in_by_an_actor_that_wants_to_be_destroyed_is_answered)
 {
 	is_answered_by_an_actor_that_ends(false);
+}
+
+TEST(a_session_that_its_kind_left_open_is_closed_in_the_last_turn)
+{
+	struct tr_address to = at("careless");
+	struct told t = { 0 };
+
+	begin_with("careless");
+	w.hold_commits = true;
+	tr_core_sleep(w.core, &to, on_row, &t);
+	assert_int_equal(opened, 1);
+	assert_int_equal(closed, 1); /* so nothing of it comes behind the actor's last word */
+	assert_true(closed_in_turn);
+	tr_world_close(&w);
+}
+
+TEST(a_session_of_a_dropped_actor_is_closed_outside_of_a_turn)
+{
+	struct told t;
+
+	begin_with("careless");
+	w.next_commit = TROUPE_ESTORE;
+	acts(&t, "careless", "add");
+	tr_world_turn(&w);
+	assert_int_equal(t.error, TROUPE_ESTORE);
+	assert_int_equal(closed, 1);
+	assert_false(closed_in_turn);
+	tr_world_close(&w);
 }
 
 /* ------------------------------------------------------------------ when the commit fails */
@@ -298,7 +387,8 @@ TEST(a_stillborn_actor_is_let_be_when_the_commit_of_another_fails)
 
 static struct told second;
 
-static void on_answer_again(void *arg, const struct tr_failure *f, struct troupe_value output, const struct tr_client_actor *actor)
+static void on_answer_again(void *arg, const struct tr_failure *f, struct troupe_value output,
+                            const struct tr_client_actor *actor)
 {
 	on_answer(arg, f, output, actor);
 	acts(&second, "counter", "add");
@@ -324,7 +414,8 @@ TEST(who_asks_while_a_failure_is_told_is_answered_by_the_next_life)
 /* What is told while an actor is dropped may say more than what is held has room for. */
 static unsigned told_many;
 
-static void on_answer_many(void *arg, const struct tr_failure *f, struct troupe_value output, const struct tr_client_actor *actor)
+static void on_answer_many(void *arg, const struct tr_failure *f, struct troupe_value output,
+                           const struct tr_client_actor *actor)
 {
 	struct tr_address to = at("stillborn");
 
@@ -420,20 +511,22 @@ TEST(who_handed_something_over_is_told_when_that_is_not_on_disk)
 typedef void on_page(void *arg, int rc, const struct tr_log_entry *entries, size_t count, bool more);
 
 static struct tr_store_ops ops;
-static struct { uint64_t actor, after; unsigned max_events; size_t max_bytes; on_page *on_page; void *arg; } held;
+static struct { uint64_t actor, after; unsigned max; size_t max_bytes; on_page *on_page; void *arg; } held;
 
-static void hold_log(void *ctx, uint64_t actor, uint64_t after_seq, unsigned max_events, size_t max_bytes, on_page *done, void *arg)
+static void hold_log(void *ctx, uint64_t actor, uint64_t after_seq, unsigned max_events, size_t max_bytes,
+                     on_page *done, void *arg)
 {
 	(void)ctx;
 	held.actor = actor;
 	held.after = after_seq;
-	held.max_events = max_events;
+	held.max = max_events;
 	held.max_bytes = max_bytes;
 	held.on_page = done;
 	held.arg = arg;
 }
 
-static void fail_log(void *ctx, uint64_t actor, uint64_t after_seq, unsigned max_events, size_t max_bytes, on_page *done, void *arg)
+static void fail_log(void *ctx, uint64_t actor, uint64_t after_seq, unsigned max_events, size_t max_bytes,
+                     on_page *done, void *arg)
 {
 	(void)ctx;
 	(void)actor;
@@ -445,8 +538,8 @@ static void fail_log(void *ctx, uint64_t actor, uint64_t after_seq, unsigned max
 
 static const struct tr_store_ops *usual;
 
-static void log_by(void (*read_log)(void *ctx, uint64_t actor, uint64_t after_seq, unsigned max_events, size_t max_bytes,
-                                    on_page *done, void *arg))
+static void log_by(void (*read_log)(void *ctx, uint64_t actor, uint64_t after_seq, unsigned max_events,
+                                    size_t max_bytes, on_page *done, void *arg))
 {
 	usual = w.core->o.store.ops;
 	ops = *usual;
@@ -456,7 +549,7 @@ static void log_by(void (*read_log)(void *ctx, uint64_t actor, uint64_t after_se
 
 static void log_comes(void)
 {
-	usual->read_log(&w, held.actor, held.after, held.max_events, held.max_bytes, held.on_page, held.arg);
+	usual->read_log(&w, held.actor, held.after, held.max, held.max_bytes, held.on_page, held.arg);
 }
 
 TEST(a_page_that_comes_when_its_actor_has_been_destroyed_is_nobodys)
@@ -481,7 +574,8 @@ TEST(a_page_that_comes_when_its_actor_has_been_destroyed_is_nobodys)
 
 static unsigned responses;
 
-static void on_response(void *arg, const struct tr_failure *f, const struct tr_raw_response *r, const struct tr_client_actor *actor)
+static void on_response(void *arg, const struct tr_failure *f, const struct tr_raw_response *r,
+                        const struct tr_client_actor *actor)
 {
 	(void)r;
 	(void)actor;
@@ -493,7 +587,10 @@ TEST(an_event_that_is_read_after_its_requester_was_told_of_a_timeout_is_nobodys)
 {
 	static const struct tr_response_ops response_ops = { .on_response = on_response };
 	static const struct troupe_header range = { "range", "bytes=0-3" };
-	struct troupe_request rq = { .method = "GET", .path = "/", .url = "http://world/", .headers = &range, .header_count = 1 };
+	struct troupe_request rq = {
+		.method = "GET", .path = "/", .url = "http://world/", .headers = &range, .header_count = 1,
+	};
+	struct tr_raw_request raw = { .to = at("counter"), .request = &rq };
 	struct told t;
 	int error = 0;
 
@@ -502,7 +599,7 @@ TEST(an_event_that_is_read_after_its_requester_was_told_of_a_timeout_is_nobodys)
 	tr_world_turn(&w);
 	log_by(hold_log);
 	responses = 0;
-	tr_core_request(w.core, &(struct tr_raw_request){ .to = at("counter"), .request = &rq }, &response_ops, &error);
+	tr_core_request(w.core, &raw, &response_ops, &error);
 	tr_world_pass(&w, TR_ACTION_TIME_MS);
 	assert_int_equal(responses, 1);
 	assert_int_equal(error, TROUPE_ETIMEDOUT);
@@ -537,6 +634,8 @@ TEST(who_is_closed_since_its_log_cannot_be_read_runs_nothing_more)
 TESTS(RUN(a_refusal_is_told_when_its_actor_has_gone_by_then),
       RUN(who_is_let_in_by_an_actor_that_wants_to_sleep_is_answered),
       RUN(who_is_let_in_by_an_actor_that_wants_to_be_destroyed_is_answered),
+      RUN(a_session_that_its_kind_left_open_is_closed_in_the_last_turn),
+      RUN(a_session_of_a_dropped_actor_is_closed_outside_of_a_turn),
       RUN(a_destroy_whose_commit_fails_is_told_as_a_failure),
       RUN(a_sleep_whose_commit_fails_is_told_as_a_failure),
       RUN(who_waits_for_the_commit_of_a_stillborn_actor_hears_that_it_never_was),
