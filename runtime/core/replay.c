@@ -156,12 +156,15 @@ static void on_pump(void *arg)
 	read_page(arg);
 }
 
-/* What it has been sent so far, it has had. */
+/* What it has been sent so far, it has had. It may have read more than was released: what is on disk and about
+ * to be. */
 static void leave_live(struct tr_conn *c, struct tr_sub *newest)
 {
+	uint64_t next = c->peer.actor->released + 1;
+
 	for (struct tr_sub *s = c->subs; s; s = s->sibling) {
-		if (s != newest && s->active)
-			s->next = c->peer.actor->released + 1;
+		if (s != newest && s->active && s->next < next)
+			s->next = next;
 	}
 	c->live = false;
 	c->cursor = newest->next;

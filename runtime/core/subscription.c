@@ -121,7 +121,7 @@ int tr_conn_subscribe(struct tr_conn *c, struct troupe_text name, bool on)
 	s = sub_find(c, text);
 	if (s && s->active) {
 		s->active = false;
-		if (c->live)
+		if (c->live && s->next <= c->peer.actor->released) /* it may have read more */
 			s->next = c->peer.actor->released + 1;
 	}
 	return 0;

@@ -81,30 +81,50 @@ static struct tr_timer *next_timer(struct tr_world *w, int64_t until)
 	return first;
 }
 
+bool tr_world_tick(struct tr_world *w, int64_t ms)
+{
+	struct tr_timer *t = next_timer(w, w->now_ms + ms);
+
+	if (!t) {
+		w->now_ms += ms;
+		return false;
+	}
+	if (t->at > w->now_ms)
+		w->now_ms = t->at;
+	t->at = -1;
+	t->fire(t->arg);
+	return true;
+}
+
 void tr_world_pass(struct tr_world *w, int64_t ms)
 {
 	int64_t until = w->now_ms + ms;
 
 	tr_world_turn(w);
-	for (struct tr_timer *t; (t = next_timer(w, until)); ) {
-		if (t->at > w->now_ms)
-			w->now_ms = t->at;
-		t->at = -1;
-		t->fire(t->arg);
+	while (tr_world_tick(w, until - w->now_ms))
 		tr_world_turn(w);
-	}
-	w->now_ms = until;
 }
 
 /* ------------------------------------------------------------------ the world */
 
 bool tr_world_late;
 
-static void open_core(struct tr_world *w, const struct troupe_kind *const *kinds, const struct tr_sessions *sessions)
+/* Rows are in the order in which they were committed. */
+static uint64_t next_actor(const struct tr_world *w)
+{
+	uint64_t newest = 0;
+
+	for (size_t i = 0; i < w->row_count; i++)
+		newest = w->rows[i].row.num > newest ? w->rows[i].row.num : newest;
+	return newest + 1;
+}
+
+void tr_world_boot(struct tr_world *w, const struct troupe_kind *const *kinds,
+                   const struct tr_sessions *sessions)
 {
 	struct tr_core_options o = {
 		.store = {
-			.ops = w->late ? &tr_world_late_ops : &tr_world_store_ops, .ctx = w, .next_actor = w->row_count + 1,
+			.ops = w->late ? &tr_world_late_ops : &tr_world_store_ops, .ctx = w, .next_actor = next_actor(w),
 			.boots = ++w->boots, .epoch = "0123456789abcdef",
 		},
 		.clock = { .ops = &clock_ops, .ctx = w },
@@ -121,7 +141,7 @@ static void open_core(struct tr_world *w, const struct troupe_kind *const *kinds
 void tr_world_open(struct tr_world *w, const struct troupe_kind *const *kinds, const struct tr_sessions *sessions)
 {
 	*w = (struct tr_world){ .late = tr_world_late };
-	open_core(w, kinds, sessions);
+	tr_world_boot(w, kinds, sessions);
 }
 
 static void on_drained(void *arg)
@@ -143,6 +163,45 @@ static void close_core(struct tr_world *w)
 	assert(!w->timers);
 }
 
+struct tr_world_dead {
+	struct tr_world_dead *next;
+	struct tr_core       *core;
+	struct tr_timer      *timers;
+	struct tr_world_late *asked;
+};
+
+void tr_world_kill(struct tr_world *w, bool reached)
+{
+	struct tr_world_dead *d = tr_alloc(sizeof *d);
+	const struct tr_batch *batch = w->pending ? w->pending : tr_world_late_batch(w);
+
+	if (batch && !w->reached && reached) {
+		w->pending = batch;
+		tr_world_reach(w);
+	}
+	*d = (struct tr_world_dead){ w->dead, w->core, w->timers, w->asked };
+	w->dead = d; /* so that whoever looks for leaks sees that all of it is known */
+	w->core = NULL;
+	w->timers = NULL;
+	w->asked = NULL;
+	w->pending = NULL;
+	w->reached = false;
+}
+
+void tr_world_forget(struct tr_world *w)
+{
+	static struct tr_world_dead *dead; /* for ever, so that none of it counts as lost */
+
+	while (w->dead) {
+		struct tr_world_dead *d = w->dead;
+
+		w->dead = d->next;
+		d->next = dead;
+		dead = d;
+	}
+	tr_world_rows_free(w);
+}
+
 /* A process that dies drains nothing; here its memory must be freed all the same, so its commits are made to fail. */
 void tr_world_restart(struct tr_world *w, const struct troupe_kind *const *kinds, const struct tr_sessions *sessions)
 {
@@ -151,7 +210,7 @@ void tr_world_restart(struct tr_world *w, const struct troupe_kind *const *kinds
 	w->dying = false;
 	w->next_commit = 0;
 	w->drained = false;
-	open_core(w, kinds, sessions);
+	tr_world_boot(w, kinds, sessions);
 }
 
 void tr_world_close(struct tr_world *w)
@@ -163,7 +222,7 @@ void tr_world_close(struct tr_world *w)
 void tr_world_turn(struct tr_world *w)
 {
 	tr_core_turn_end(w->core);
-	while (w->late && tr_world_answer(w))
+	while (w->late && !w->slow && tr_world_answer(w))
 		tr_core_turn_end(w->core);
 }
 

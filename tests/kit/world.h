@@ -14,6 +14,7 @@ struct tr_world {
 	/* store */
 	bool                   late;          /* answers wait for tr_world_answer. As tr_world_late was when it was opened */
 	struct tr_world_late  *asked;         /* what the core asked and was not answered yet, oldest first */
+	bool                   slow;          /* nor do tr_world_turn and tr_world_pass give them: tests/sim does */
 	bool                   dying;         /* no commit ends well any more */
 	struct tr_world_row   *rows;
 	size_t                 row_count;
@@ -32,6 +33,9 @@ struct tr_world {
 	const struct tr_batch *pending;
 	void (*pending_done)(void *arg, int rc);
 	void                  *pending_arg;
+	bool                   reached;       /* what is pending is on disk, and the core does not know it */
+	void (*on_commit)(const struct tr_batch *batch); /* it is on disk; NULL: nobody wants to know */
+	struct tr_world_dead  *dead;          /* processes that were killed: their memory is not looked at */
 	/* clock */
 	int64_t                now_ms;
 	int64_t                skew_ms;       /* by which somebody set the system's clock */
@@ -64,6 +68,21 @@ bool tr_world_answer(struct tr_world *w);
  * among them. The oldest read; the commit. */
 bool tr_world_answer_read(struct tr_world *w);
 bool tr_world_answer_commit(struct tr_world *w);
+
+/* ---- for whoever does each step alone (tests/sim) */
+
+/* A core on what is on disk. */
+void tr_world_boot(struct tr_world *w, const struct troupe_kind *const *kinds,
+                   const struct tr_sessions *sessions);
+/* kill -9: no code of the core's runs any more, and its memory is left as it is. reached: a commit that is under way is
+ * on disk all the same. Sockets are for their owners to forget (conn = NULL). */
+void tr_world_kill(struct tr_world *w, bool reached);
+/* After tr_core_free, by whoever did it: what is on disk, and what was killed is no more known. */
+void tr_world_forget(struct tr_world *w);
+/* The commit that is pending is on disk from now on, for reads as well; tr_world_commit tells the core. */
+void tr_world_reach(struct tr_world *w);
+/* The next timer that is due within so many ms fires, at its time. False: none is; the time has passed. */
+bool tr_world_tick(struct tr_world *w, int64_t ms);
 
 /* ---- someone with a browser */
 

@@ -164,16 +164,28 @@ static void apply(struct tr_world *w, const struct tr_batch *b, const struct tr_
 	}
 }
 
+void tr_world_reach(struct tr_world *w)
+{
+	assert(w->pending && !w->reached);
+	w->reached = true;
+	for (size_t i = 0; i < w->pending->count; i++)
+		apply(w, w->pending, &w->pending->ops[i]);
+	if (w->on_commit)
+		w->on_commit(w->pending);
+}
+
 void tr_world_commit(struct tr_world *w)
 {
-	const struct tr_batch *batch = w->pending;
 	int rc = w->dying ? TROUPE_ESTORE : w->next_commit;
 
-	assert(batch);
+	assert(w->pending);
+	if (w->reached)
+		rc = 0;
+	else if (rc == 0)
+		tr_world_reach(w);
+	w->reached = false;
 	w->pending = NULL;
 	w->next_commit = 0;
-	for (size_t i = 0; rc == 0 && i < batch->count; i++)
-		apply(w, batch, &batch->ops[i]);
 	w->commits += rc == 0;
 	w->pending_done(w->pending_arg, rc);
 }

@@ -218,6 +218,15 @@ size_t tr_world_waiting(const struct tr_world *w)
 	return count;
 }
 
+const struct tr_batch *tr_world_late_batch(const struct tr_world *w)
+{
+	const struct tr_world_late *l = w->asked;
+
+	while (l && l->asked != COMMIT)
+		l = l->next;
+	return l ? l->batch : NULL;
+}
+
 bool tr_world_answer(struct tr_world *w)
 {
 	return answer_at(w, &w->asked);

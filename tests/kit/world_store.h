@@ -28,6 +28,8 @@ extern const struct tr_store_ops tr_world_late_ops;  /* queues what is asked, fo
 struct tr_world_row *tr_world_row(struct tr_world *w, uint64_t num);
 struct tr_world_bytes tr_world_copy(const void *data, size_t size);
 void tr_world_store_commit(void *ctx, const struct tr_batch *batch, void (*on_done)(void *arg, int rc), void *arg);
+/* Of the commit that was asked for; NULL: none was. */
+const struct tr_batch *tr_world_late_batch(const struct tr_world *w);
 void tr_world_rows_free(struct tr_world *w);
 
 #endif

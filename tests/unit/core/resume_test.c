@@ -186,6 +186,45 @@ TEST(an_event_that_waits_for_its_commit_is_not_lost_on_who_subscribes_again)
 
 #define THIS "0123456789abcdef-1" /* the world's epoch, and its first actor */
 
+/* A commit is on disk before the core knows it, and may be read by then. */
+static void reads_ahead(void)
+{
+	start(NULL);
+	joins(&bob, "{\"since\":0}");
+	w.hold_commits = true;
+	say(&ann, "say", 1);
+	tr_world_reach(&w);
+	tr_someone_subscribes(&bob, "said", true);
+	tr_world_pass(&w, 100);
+	hears_exactly(&bob, 1, 1);
+}
+
+static void reads_no_more(void)
+{
+	tr_world_pass(&w, 100);
+	w.hold_commits = false;
+	tr_world_commit(&w);
+	tr_world_pass(&w, 100);
+	hears_exactly(&bob, 1, 0);
+	tr_someone_leaves(&bob);
+	end();
+}
+
+TEST(what_was_read_before_its_commit_was_told_is_not_read_again_with_another_name)
+{
+	reads_ahead();
+	tr_someone_subscribes(&bob, "other", true);
+	reads_no_more();
+}
+
+TEST(what_was_read_before_its_commit_was_told_is_not_read_again_by_who_subscribes_again)
+{
+	reads_ahead();
+	tr_someone_subscribes(&bob, "said", false);
+	tr_someone_subscribes(&bob, "said", true);
+	reads_no_more();
+}
+
 /* What a connection with these parameters hears behind Init, when the log has two events, and which of them it is told. */
 struct epochs { const char *params, *told; int first, last; };
 
@@ -371,6 +410,8 @@ TESTS(RUN(without_since_only_what_comes_later_is_heard),
       RUN(a_replay_waits_for_a_slow_reader),
       RUN(subscribing_again_neither_loses_nor_repeats),
       RUN(an_event_that_waits_for_its_commit_is_not_lost_on_who_subscribes_again),
+      RUN(what_was_read_before_its_commit_was_told_is_not_read_again_with_another_name),
+      RUN(what_was_read_before_its_commit_was_told_is_not_read_again_by_who_subscribes_again),
       RUN(who_means_another_log_is_told_so_and_then_everything),
       RUN(who_does_not_say_which_log_is_told_which_it_is),
       RUN(who_knows_or_does_not_care_is_told_nothing),
