@@ -17,7 +17,7 @@ trap 'rm -f "$tap"' EXIT
 
 # $files is meant to be split
 # shellcheck disable=SC2086
-TROUPE_BINARY=$program "$node" --test --test-timeout=300000 --test-concurrency=$(($(nproc) * 2)) \
+TROUPE_BINARY=$program "$node" --test --test-timeout=3600000 --test-concurrency=$(($(nproc) * 2)) \
 	--test-reporter="$PWD/tests/e2e/kit/reporter.mjs" --test-reporter-destination=stdout \
 	--test-reporter=tap --test-reporter-destination="$tap" $files
 status=$?

@@ -8,7 +8,7 @@ import path from "node:path";
 import { commandOf, isAlive, kill, markedWith } from "../e2e/kit/process.mjs";
 import { putToSleep } from "../e2e/kit/sleep.mjs";
 import { test } from "../e2e/kit/stage.mjs";
-import { poll } from "../e2e/kit/wait.mjs";
+import { eventually } from "../e2e/kit/wait.mjs";
 import { startModel } from "./model.mjs";
 
 const MODULES = path.join(import.meta.dirname, "node_modules");
@@ -44,7 +44,7 @@ const AGENTS = {
 
 const agentsOf = (stage) => markedWith(stage.mark)
 	.filter((pid) => isAlive(pid) && /codex-acp|claude/.test(commandOf(pid)) && !/troupe serve/.test(commandOf(pid)));
-const areGone = (pids) => poll(6, () => !pids.some(isAlive)); /* the 6 s of [S58] */
+const areGone = (pids) => eventually("they are gone [S58]", () => !pids.some(isAlive));
 
 async function destroy(troupe, id) {
 	const answer = await fetch(`${troupe.url}/actors/${id}`, { method: "DELETE" });
@@ -174,7 +174,7 @@ for (const agent of Object.keys(AGENTS)) {
 		assert.equal((await prompt(ann, "q", "and on")).stopReason, "end_turn");
 		await ann.turn("q", "done");
 		assert.deepEqual(restoredOf(ann), ["resume"]);
-		assert.ok(await poll(10, () => agentsOf(stage).every((pid) => !before.includes(pid))), "[S59]");
+		await eventually("[S59] the old ones are gone", () => agentsOf(stage).every((pid) => !before.includes(pid)));
 	});
 
 	test(`[S47] ${agent}: kill -9 of ours in mid-turn, and the turn goes on`, async (stage) => {

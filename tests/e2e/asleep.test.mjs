@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { commandOf, isAlive, markedWith } from "./kit/process.mjs";
 import { putToSleep } from "./kit/sleep.mjs";
 import { test } from "./kit/stage.mjs";
-import { poll } from "./kit/wait.mjs";
+import { eventually } from "./kit/wait.mjs";
 
 const agentsOf = (stage) => markedWith(stage.mark).filter((pid) => isAlive(pid) && /agent\.mjs/.test(commandOf(pid)));
 
@@ -43,7 +43,7 @@ for (const [what, stubborn] of [["one that obeys", undefined], ["one that does n
 			args: ["--agent-on-sleep", "dispose"], env: stubborn ? { AGENT_STUBBORN: stubborn } : {},
 		});
 
-		assert.ok(await poll(10, () => !isAlive(agent)), "the agent has ended");
+		await eventually("the agent has ended", () => !isAlive(agent));
 		assert.match(await said(handle), /the first words/);
 		assert.deepEqual(await howOf(handle), ["replay"]);
 		assert.equal(agentsOf(stage).length, 1);

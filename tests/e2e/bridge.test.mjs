@@ -12,7 +12,7 @@ import { freePort } from "./kit/ports.mjs";
 import { Sandbox } from "./kit/sandbox.mjs";
 import { putToSleep } from "./kit/sleep.mjs";
 import { test } from "./kit/stage.mjs";
-import { poll } from "./kit/wait.mjs";
+import { eventually } from "./kit/wait.mjs";
 
 const MODULES = path.join(ROOT, "tests/providers");
 const codeOf = ({ group, code }) => `${group}.${code}`;
@@ -211,7 +211,7 @@ test("the SDK's own local provider runs behind the bridge", async (stage) => {
 	assert.equal(servers().length, 1);
 	await destroy(stage, troupe, ann, "w");
 	await troupe.program.line(/debt\.paid/);
-	assert.ok(await poll(5, () => servers().length === 0));
+	await eventually("the sandbox has ended", () => servers().length === 0);
 	markedWith(stage.mark).filter((pid) => /agent\.mjs/.test(commandOf(pid))).forEach((pid) => kill(pid)); /* it leaves them */
 });
 
@@ -280,7 +280,7 @@ test("who wakes a workspace while its sandbox is being paused waits for that; a 
 
 	writeFileSync(gate, "");
 	await putToSleep(troupe, handle);
-	assert.ok(await poll(10, () => asked().includes("pause one")));
+	await eventually("it is asked to pause", () => asked().includes("pause one"));
 	const prompt = handle.prompt({ userId: "ann", text: "already back" });
 
 	await troupe.program.line(/turn\.state .*state=queued/, troupe.program.lines.length);

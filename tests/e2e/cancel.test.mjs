@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { commandOf, markedWith } from "./kit/process.mjs";
 import { test } from "./kit/stage.mjs";
-import { poll } from "./kit/wait.mjs";
+import { eventually } from "./kit/wait.mjs";
 
 const failureOf = (promise) => promise.then((answer) => assert.fail(JSON.stringify(answer)), (error) => error);
 const codeOf = ({ group, code }) => `${group}.${code}`;
@@ -196,7 +196,7 @@ for (const [what, text] of [
 		assert.equal((await ann.turn("p", "failed")).error.code, "unresponsive");
 		assert.equal((await next).stopReason, "end_turn");
 		await bob.turn("q", "done");
-		assert.ok(await poll(10, () => !agentsOf(stage).some((pid) => before.includes(pid))), "its process is gone");
+		await eventually("its process is gone", () => !agentsOf(stage).some((pid) => before.includes(pid)));
 		await assertWorks(people);
 	});
 

@@ -8,7 +8,7 @@ import path from "node:path";
 import { createClient } from "./kit/client.mjs";
 import { commandOf, isAlive, markedWith } from "./kit/process.mjs";
 import { test } from "./kit/stage.mjs";
-import { poll } from "./kit/wait.mjs";
+import { eventually } from "./kit/wait.mjs";
 
 const DOCUMENT = `
 import { createClient } from "rivetkit/client";
@@ -97,7 +97,7 @@ test("a session has a sandbox of its own, which is deleted with it", async (stag
 	assert.equal(serversOf(stage).length, 2, "its own, and the shared one");
 	await session.destroy();
 	await troupe.program.line(/debt\.paid .*how=destroyed/);
-	assert.ok(await poll(10, () => foldersOf(troupe).length === 0 && serversOf(stage).length === 1));
+	await eventually("its sandbox is gone", () => foldersOf(troupe).length === 0 && serversOf(stage).length === 1);
 });
 
 test("a permission request of its agent is shown and answered", async (stage) => {

@@ -8,7 +8,7 @@ import path from "node:path";
 import { commandOf, kill, markedWith } from "./kit/process.mjs";
 import { freePort } from "./kit/ports.mjs";
 import { test } from "./kit/stage.mjs";
-import { poll } from "./kit/wait.mjs";
+import { eventually } from "./kit/wait.mjs";
 
 async function room(stage, options) {
 	const troupe = await stage.troupe({ supervised: false, ...options });
@@ -202,7 +202,7 @@ test("a sandbox that is killed in mid-turn fails the turn, is started again, and
 	await failed;
 	await assertWorks(people);
 	assert.notEqual(noteOf(people.troupe).pid, pid);
-	assert.ok(await poll(3, () => agents.every((agent) => !agentsOf(stage).includes(agent))), "its agent is gone");
+	await eventually("its agent is gone", () => agents.every((agent) => !agentsOf(stage).includes(agent)));
 });
 
 test("[F15] a sandbox elsewhere that is restarted in mid-turn fails the turn, and the next prompt works", async (stage) => {

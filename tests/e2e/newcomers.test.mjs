@@ -4,22 +4,33 @@
 
 import assert from "node:assert/strict";
 import { test } from "./kit/stage.mjs";
+import { Watched } from "./kit/wait.mjs";
 
 const CLIENTS = 20;
 const REPLACEMENTS = 10;
+
+class Count extends Watched {
+	connected = 0;
+	idle = 0;
+
+	another(status) {
+		this[status]++;
+		this.changed();
+	}
+}
 
 /* Connects and goes, again and again; each connection either comes up or is stranded. */
 async function comeAndGo(handle, count, over) {
 	while (!over()) {
 		const connection = handle.connect();
 
-		count[await new Promise((first) => {
+		count.another(await new Promise((first) => {
 			connection.onStatusChange((status) => {
 				if (status in count)
 					first(status);
 			});
 			connection.onError(() => {});
-		})]++;
+		}));
 		await connection.dispose();
 	}
 }
@@ -27,7 +38,7 @@ async function comeAndGo(handle, count, over) {
 test("no client that is just connecting is stranded by a replacement", async (stage) => {
 	const troupe = await stage.troupe();
 	const handle = stage.client(troupe).counter.getOrCreate(["crowd"]);
-	const count = { connected: 0, idle: 0 };
+	const count = new Count();
 	let over = false;
 
 	await handle.increment();
@@ -37,11 +48,10 @@ test("no client that is just connecting is stranded by a replacement", async (st
 		const before = count.connected;
 
 		await troupe.replaced(() => troupe.program.signal("SIGHUP"));
-		while (count.connected < before + CLIENTS && count.idle === 0)
-			await new Promise((soon) => setTimeout(soon, 5));
+		await count.until("all to have connected", () => count.connected >= before + CLIENTS || count.idle > 0);
 	}
 	over = true;
 	await Promise.all(all);
 	assert.deepEqual({ stranded: count.idle, some: count.connected >= REPLACEMENTS * CLIENTS }, { stranded: 0, some: true });
 	console.log(`newcomers: ${count.connected} connections through ${REPLACEMENTS} replacements, none stranded`);
-}, { seconds: 60 });
+});

@@ -11,7 +11,7 @@ import { freePort } from "./kit/ports.mjs";
 import { putToSleep } from "./kit/sleep.mjs";
 import { test } from "./kit/stage.mjs";
 import { Gate } from "./kit/gate.mjs";
-import { poll } from "./kit/wait.mjs";
+import { eventually } from "./kit/wait.mjs";
 
 const LOCAL = { sandbox: "none", args: ["--provider", "local"] };
 const codeOf = ({ group, code }) => `${group}.${code}`;
@@ -54,7 +54,7 @@ test("[S62] each workspace has a sandbox of its own, which goes with it; its nei
 	assert.equal(serversOf(stage).length, 2);
 	assert.equal(foldersOf(troupe).length, 2);
 	await destroy(stage, troupe, one, "one");
-	assert.ok(await poll(10, () => serversOf(stage).length === 1 && agentsOf(stage).length === 1 && foldersOf(troupe).length === 1));
+	await eventually("one sandbox is left", () => serversOf(stage).length === 1 && agentsOf(stage).length === 1 && foldersOf(troupe).length === 1);
 	await troupe.program.line(/debt\.paid .*how=destroyed/);
 	assert.equal(await says(two, "still here?"), "end_turn");
 });
@@ -128,11 +128,11 @@ test("a session's agent is ended with it, though its sandbox stays; and with its
 	await ann.conn.createSession({ sessionId: "review" });
 	assert.equal(agentsOf(stage).length, 2);
 	await ann.conn.destroySession({ sessionId: "review" });
-	assert.ok(await poll(10, () => agentsOf(stage).length === 1));
+	await eventually("one agent is left", () => agentsOf(stage).length === 1);
 	assert.deepEqual(agentsOf(stage), first);
 	await ann.close();
 	await putToSleep(troupe, stage.client(troupe).workspace.get(["w"]));
-	assert.ok(await poll(10, () => agentsOf(stage).length === 0));
+	await eventually("no agent is left", () => agentsOf(stage).length === 0);
 	assert.equal(serversOf(stage).length, 1);
 	assert.equal(foldersOf(troupe).length, 1);
 });
@@ -148,7 +148,7 @@ test("renewSandbox gives one sandbox up for another, and the agent is told what 
 	await ann.event("sandbox.state", ({ state }) => state === "destroyed");
 	assert.equal(await says(ann, "!said"), "end_turn");
 	assert.match(ann.said, /swordfish[^]*swordfish/);
-	assert.ok(await poll(10, () => !before.some(isAlive)));
+	await eventually("the old sandbox is gone", () => !before.some(isAlive));
 	assert.equal(serversOf(stage).length, 1);
 });
 
@@ -190,7 +190,7 @@ test("[S58, F33] the agent of a destroyed workspace is ended, though it does not
 	assert.equal(agentsOf(stage).length, 2);
 	await destroy(stage, troupe, one, "one");
 	await troupe.program.line(/debt\.paid .*how=swept/);
-	assert.ok(await poll(6, () => agentsOf(stage).length === 1));
+	await eventually("one agent is left", () => agentsOf(stage).length === 1);
 	assert.equal(await says(two, "still here?"), "end_turn");
 });
 
@@ -235,7 +235,7 @@ for (const [what, end] of Object.entries(ENDS))
 		assert.deepEqual(closed(), [agentSessionId]);
 		assert.equal(road.asking("session/close").length, 1);
 		assert.ok(road.requests.findIndex(({ rpc }) => rpc?.method === "session/close") < road.requests.findIndex(({ kind }) => kind === "delete"));
-		assert.ok(await poll(10, () => !isAlive(agent)));
+		await eventually("the agent has ended", () => !isAlive(agent));
 	});
 
 /* Somebody whose agent has started something that outlives it, in the midst of a turn. Gives its pid. */
@@ -255,13 +255,13 @@ for (const [what, env] of Object.entries({ "obeys the end of its input": {}, "do
 
 			await destroy(stage, troupe, one, "one");
 			await troupe.program.line(/debt\.paid .*how=swept/);
-			assert.ok(await poll(6, () => !isAlive(children[0])));
+			await eventually("what the agent started has ended", () => !isAlive(children[0]));
 			assert.ok(isAlive(children[1]));
 			await two.conn.cancel({});
 			assert.equal(await says(two, "still here?"), "end_turn");
 			assert.ok(isAlive(children[1]));
 			await destroy(stage, troupe, two, "two");
-			assert.ok(await poll(10, () => !isAlive(children[1])));
+			await eventually("what the other agent started has ended", () => !isAlive(children[1]));
 		});
 
 test("what an agent has started goes with it, when another takes its place and when ours is killed meanwhile", async (stage) => {
@@ -273,14 +273,14 @@ test("what an agent has started goes with it, when another takes its place and w
 	const [agent] = agentsOf(stage);
 
 	await ann.conn.restartAgent({ userId: "ann" });
-	assert.ok(await poll(10, () => !isAlive(first)));
+	await eventually("the first agent has ended", () => !isAlive(first));
 	assert.equal(await says(ann, "hello"), "end_turn");
 	const second = await childOf({ conn: ann.conn, until: (...words) => ann.until(...words), get said() { return ann.said.split("hello").at(-1); } });
 
 	await ann.conn.restartAgent({ userId: "ann" });
 	await road.until("its DELETE", () => road.of("delete").length > 1);
 	await troupe.crash();
-	assert.ok(await poll(10, () => !isAlive(second)));
+	await eventually("the second agent has ended", () => !isAlive(second));
 	assert.ok(!isAlive(agent));
 	assert.equal(await says(ann, "again"), "end_turn");
 });
@@ -296,7 +296,7 @@ test("[S59] an agent that does not obey is ended though ours is killed while it 
 	await road.until("its DELETE", () => road.of("delete").length > 0);
 	await troupe.crash();
 	await troupe.program.line(/debt\.paid .*how=swept/);
-	assert.ok(await poll(6, () => agentsOf(stage).length === 0));
+	await eventually("no agent is left", () => agentsOf(stage).length === 0);
 });
 
 test("[S61] a sandbox that was away when its workspace was destroyed is cleaned up when it is back, by another server", async (stage) => {
@@ -320,7 +320,7 @@ test("[S61] a sandbox that was away when its workspace was destroyed is cleaned 
 	gate.reopen();
 	await troupe.program.line(/debt\.paid/);
 	assert.equal(await listed(), 0);
-	assert.ok(await poll(6, () => agentsOf(stage).length === 0));
+	await eventually("no agent is left", () => agentsOf(stage).length === 0);
 });
 
 test("an agent that another was to take the place of is ended though ours is killed while it waits for that", async (stage) => {
@@ -338,7 +338,7 @@ test("an agent that another was to take the place of is ended though ours is kil
 	assert.equal(await says(ann, "again"), "end_turn");
 	assert.ok(!isAlive(agent)); /* before the next was made */
 	await destroy(stage, troupe, ann, "w");
-	assert.ok(await poll(6, () => agentsOf(stage).length === 0));
+	await eventually("no agent is left", () => agentsOf(stage).length === 0);
 });
 
 test("orphans of a sandbox that was killed are ended, though their workspaces were destroyed before it was back", async (stage) => {
@@ -358,7 +358,7 @@ test("orphans of a sandbox that was killed are ended, though their workspaces we
 	assert.deepEqual(agentsOf(stage), orphans);
 	await sandbox.start();
 	await troupe.program.line(/debt\.paid/);
-	assert.ok(await poll(6, () => agentsOf(stage).length === 0));
+	await eventually("no agent is left", () => agentsOf(stage).length === 0);
 });
 
 /* ------------------------------------------------------------------ a server that somebody else runs */

@@ -7,13 +7,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before } from "node:test";
-import { chromium as browsers } from "playwright-core";
 import { ENCODINGS } from "./kit/client.mjs";
 import { proxyOf } from "./kit/nginx.mjs";
-import { ARGS } from "./kit/page.mjs";
-import { PARITY, chromium } from "./kit/process.mjs";
+import { launch, openPage } from "./kit/page.mjs";
+import { PARITY } from "./kit/process.mjs";
 import { test } from "./kit/stage.mjs";
-import { poll } from "./kit/wait.mjs";
+import { eventually } from "./kit/wait.mjs";
 import { Wire } from "./kit/wire.mjs";
 import { buildSite, serveSite } from "./react/site.mjs";
 
@@ -23,7 +22,7 @@ let site, browser;
 before(async () => {
 	await buildSite(folder, "production", "plain");
 	site = await serveSite(folder);
-	browser = await browsers.launch({ executablePath: chromium(), args: ARGS });
+	browser = await launch();
 });
 
 after(async () => {
@@ -34,13 +33,11 @@ after(async () => {
 
 /** Runs act({ endpoint, encoding, token }) in a page. Gives what it gave, and the protocols that requests went by: { "POST h2": 3 } */
 async function inPage(stage, act, { endpoint, encoding = "bare", ...more }) {
-	const context = await browser.newContext({ ignoreHTTPSErrors: true });
-	const page = await context.newPage();
+	const page = await openPage(stage, browser, { ignoreHTTPSErrors: true });
 	const protocols = {};
-	const session = await context.newCDPSession(page);
+	const session = await page.context().newCDPSession(page);
 	const methods = new Map();
 
-	stage.atEnd(() => context.close());
 	await session.send("Network.enable");
 	session.on("Network.requestWillBeSent", ({ requestId, request }) => methods.set(requestId, request.method));
 	session.on("Network.responseReceived", ({ requestId, response }) => {
@@ -161,7 +158,7 @@ test("a live connection through the proxy outlives a hand-over of the server, an
 
 	page.finally(() => { over = true; }).catch(() => {});
 	assert.equal((await foreign.closed()).reason.split("#")[0], "auth.forbidden");
-	await poll(20, async () => (await (await fetch(`${troupe.url}/health`)).json()).connections === 1);
+	await eventually("one connection", async () => (await (await fetch(`${troupe.url}/health`)).json()).connections === 1);
 	await troupe.replaced(() => troupe.program.signal("SIGHUP"));
 	while (!over) {
 		count = await counter.getOrCreate(["k"]).increment(50);

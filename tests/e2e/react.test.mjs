@@ -7,10 +7,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before } from "node:test";
-import { chromium as browsers } from "playwright-core";
 import { wholeLog } from "./kit/client.mjs";
-import { ARGS } from "./kit/page.mjs";
-import { chromium } from "./kit/process.mjs";
+import { launch, openPage } from "./kit/page.mjs";
 import { test } from "./kit/stage.mjs";
 import { Watched } from "./kit/wait.mjs";
 import { WAYS } from "./kit/ways.mjs";
@@ -28,7 +26,7 @@ before(async () => {
 		await buildSite(path.join(folder, mode), mode);
 		sites[mode] = await serveSite(path.join(folder, mode));
 	}
-	browser = await browsers.launch({ executablePath: chromium(), args: ARGS });
+	browser = await launch();
 });
 
 after(async () => {
@@ -46,11 +44,9 @@ class Window extends Watched {
 	#troubles = [];
 
 	static async open(stage, troupe, view, { strict = false } = {}) {
-		const context = await browser.newContext();
-		const window = new Window(await context.newPage());
+		const window = new Window(await openPage(stage, browser));
 		const site = sites[strict ? "development" : "production"];
 
-		stage.atEnd(() => context.close());
 		await window.page.goto(`${site.url}?troupe=${troupe.url}&view=${view}${strict ? "&strict" : ""}`);
 		return window;
 	}

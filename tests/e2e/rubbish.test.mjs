@@ -96,7 +96,7 @@ test("a head that comes too slowly is 408, and keeps nobody waiting meanwhile", 
 	const before = performance.now();
 
 	await assertNextIsServed(stage, troupe);
-	assert.ok(performance.now() - before < 5_000);
+	assert.ok(slow.every((tcp) => !tcp.ended), "before any of them is given up");
 	for (const tcp of slow)
 		assert.equal((await tcp.answer()).status, 408);
 	assert.ok(performance.now() - before > 9_000, "not before its time");

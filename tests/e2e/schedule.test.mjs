@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { PARITY } from "./kit/process.mjs";
 import { actorsAwake, putToSleep } from "./kit/sleep.mjs";
 import { test } from "./kit/stage.mjs";
-import { poll } from "./kit/wait.mjs";
+import { eventually } from "./kit/wait.mjs";
 
 const TASKS = 40;
 const CRASHES = 6;
@@ -19,7 +19,7 @@ async function begin(stage) {
 
 /** Nobody asks for the actor: it is awake because something was due. */
 async function wokenByItself(troupe) {
-	return poll(20, async () => await actorsAwake(troupe) === 1);
+	return eventually("the actor is awake", async () => await actorsAwake(troupe) === 1);
 }
 
 test("what became due while no server ran runs at the next start, once, and nobody has to ask", async (stage) => {
@@ -29,7 +29,7 @@ test("what became due while no server ran runs at the next start, once, and nobo
 	const { scheduledFor } = await actor.scheduleTaskAfterWithId("second", 150);
 
 	await troupe.stop();
-	await poll(5, () => Date.now() > scheduledFor);
+	await eventually("both are due", () => Date.now() > scheduledFor);
 	await troupe.start();
 	assert.ok(await wokenByItself(troupe));
 	assert.deepEqual(await actor.getTaskHistory(), ["first", "second"]);
@@ -56,10 +56,10 @@ test(`${TASKS} tasks run once each and in order, through ${CRASHES} times kill -
 	for (let i = 1; i <= CRASHES; i++) {
 		const enough = Math.floor(TASKS * i / (CRASHES + 1));
 
-		assert.ok(await poll(20, async () => (await actor.getTaskHistory()).length >= enough));
+		await eventually("enough have run", async () => (await actor.getTaskHistory()).length >= enough);
 		await troupe.crash();
 	}
-	assert.ok(await poll(20, async () => (await actor.getTaskHistory()).length >= TASKS));
+	await eventually("all have run", async () => (await actor.getTaskHistory()).length >= TASKS);
 	assert.deepEqual(await actor.getTaskHistory(), names);
 	assert.equal(await actor.getScheduledCount(), TASKS);
 });

@@ -7,7 +7,7 @@ import { Program, TROUPE, MARK, isAlive, kill } from "./kit/process.mjs";
 import { freePort } from "./kit/ports.mjs";
 import { test } from "./kit/stage.mjs";
 import { Tcp } from "./kit/tcp.mjs";
-import { poll } from "./kit/wait.mjs";
+import { eventually } from "./kit/wait.mjs";
 
 /** Starts it with these arguments, and gives what it said and its exit code. */
 async function ask(stage, args, env = {}) {
@@ -164,7 +164,7 @@ test("when the supervisor is killed its server ends, and a new start takes over"
 	await ann.conn.prompt({ userId: "ann", text: "hello", promptId: "p" });
 	await ann.conn.dispose();
 	kill(troupe.program.pid, "SIGKILL");
-	assert.ok(await poll(20, () => !isAlive(server)), "the server ended");
+	await eventually("the server has ended", () => !isAlive(server));
 	await troupe.start();
 	const again = stage.join(troupe, "w", { userId: "ann" });
 

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "./kit/stage.mjs";
-import { poll } from "./kit/wait.mjs";
+import { eventually } from "./kit/wait.mjs";
 
 async function room(stage, options) {
 	const troupe = await stage.troupe({ sandbox: "local", ...options });
@@ -114,7 +114,7 @@ test("[S60] a destroyed session ends its agent, refuses prompts, stays in the li
 	assert.equal((await agents()).find(({ id }) => id === "s").destroyedAt, destroyedAt);
 	await ann.event("session.state", ({ state, sessionId }) => sessionId === "s" && state === "destroyed");
 	assert.ok((await ann.conn.listEvents({ sessionId: "s" })).items.length > 5);
-	assert.ok(await poll(10, () => ann.conn.resumeSession({ sessionId: "s" }).catch(() => null)), "it is over, and resumed");
+	await eventually("it is over, and resumed", () => ann.conn.resumeSession({ sessionId: "s" }).catch(() => null));
 	await ann.event("session.state", ({ state, sessionId }) => sessionId === "s" && state === "resumed");
 	await prompt(ann, "s", "!said");
 	assert.match(saidIn(ann, "s"), /the first words/);
@@ -144,5 +144,5 @@ test("a workspace has sixteen living sessions at most", async (stage) => {
 	await Promise.all(made);
 	assert.equal(await refused(ann.conn.createSession({ sessionId: "one-too-many" })), "actor.overloaded");
 	await ann.conn.destroySession({ sessionId: "s3" });
-	assert.ok(await poll(10, () => ann.conn.createSession({ sessionId: "another" }).catch(() => null)), "room for another");
+	await eventually("room for another", () => ann.conn.createSession({ sessionId: "another" }).catch(() => null));
 });

@@ -8,7 +8,7 @@ import { PARITY } from "./kit/process.mjs";
 import { freePort } from "./kit/ports.mjs";
 import { test } from "./kit/stage.mjs";
 import { Tap } from "./kit/tap.mjs";
-import { poll } from "./kit/wait.mjs";
+import { eventually } from "./kit/wait.mjs";
 
 const named = ({ group, code }) => `${group}.${code}`;
 const parity = (stage, options) => stage.troupe({ program: PARITY, ...options });
@@ -175,7 +175,7 @@ testEach("who is disconnected by the actor is back at once, and the actor hears 
 	await watcher.ran();
 	await conn.ran();
 	await conn.leaveMe("until soon");
-	assert.ok(await poll(20, () => welcomes.length === 2));
+	await eventually("a second welcome", () => welcomes.length === 2);
 	assert.equal(await conn.ran(), 0);
 	await watcher.ran();
 	assert.equal(left.length, 1);

@@ -183,7 +183,6 @@ const acts = {
     await wait(2 ** 30);
   },
   "!pid": async (session) => say(session, String(process.pid)),
-  "!then-deaf": async () => { setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0), 100); },
   "!then-crash": async (session, [ms = 100]) => { setTimeout(() => process.exit(4), Number(ms)); },
   "!numbers": async (session) => out(`{"jsonrpc":"2.0","method":"x/numbers","params":{"a":9007199254740993,"b":18446744073709551615,"c":-0.0,"d":1.10,"e":1e3}}`),
   "!tool": async (session) => {
@@ -198,7 +197,7 @@ const acts = {
   "!close-stdout": async (session, words, wait) => { say(session, "last words"); await pause(50); fs.closeSync(1); await wait(2 ** 30); },
   "!badutf8": async (session, words, wait) => { say(session, "last words"); process.stdout.write(Buffer.from([0xff, 0xfe, 10])); await wait(2 ** 30); },
   "!freeze-after": async () => { setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)); }, // when the turn is over
-  "!deaf": async (session) => { say(session, "reading no more"); await pause(50); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); },
+  "!deaf": async (session) => { say(session, "reading no more"); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); },
   "!mode": async (session, [mode]) => {
     session.mode = mode;
     update(session, "current_mode_update", { currentModeId: mode });

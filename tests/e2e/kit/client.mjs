@@ -94,7 +94,7 @@ export class Ear extends Watched {
 	}
 
 	close() {
-		return within(5, "dispose()", this.conn.dispose());
+		return within("dispose()", this.conn.dispose());
 	}
 }
 

@@ -6,12 +6,24 @@ import path from "node:path";
 import { after } from "node:test";
 import { chromium as browsers } from "playwright-core";
 import { ROOT, chromium } from "./process.mjs";
+import { HANGS_AFTER_S } from "./wait.mjs";
 
 /* For root, on machines that reach nothing outside: what Chromium does by itself would try. */
-export const ARGS = [
+const ARGS = [
 	"--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
 	"--disable-component-update", "--disable-sync",
 ];
+export const launch = () => browsers.launch({ executablePath: chromium(), args: ARGS, timeout: HANGS_AFTER_S * 1000 });
+
+/** A page in a memory of its own. */
+export async function openPage(stage, browser, device) {
+	const context = await browser.newContext(device);
+
+	stage.atEnd(() => context.close());
+	context.setDefaultTimeout(HANGS_AFTER_S * 1000);
+	return context.newPage();
+}
+
 const PICTURES = path.join(ROOT, "build/e2e");
 
 export const DESKTOP = { viewport: { width: 1280, height: 800 } };
@@ -25,13 +37,10 @@ export class Person {
 	problems = []; /* what the page's code did wrong */
 
 	static async open(stage, troupe, name, device = DESKTOP) {
-		browser ??= await browsers.launch({ executablePath: chromium(), args: ARGS });
-		const context = await browser.newContext(device);
+		browser ??= await launch();
 		const person = new Person();
 
-		stage.atEnd(() => context.close());
-		Object.assign(person, { name, troupe, page: await context.newPage() });
-		person.page.setDefaultTimeout(20_000);
+		Object.assign(person, { name, troupe, page: await openPage(stage, browser, device) });
 		person.page.on("pageerror", (error) => person.problems.push(error.message));
 		return person;
 	}

@@ -4,7 +4,7 @@
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { AGENT, MARK, Program, sandboxAgent } from "./process.mjs";
-import { poll } from "./wait.mjs";
+import { eventually } from "./wait.mjs";
 
 export class Sandbox {
 	#program = null;
@@ -41,7 +41,7 @@ export class Sandbox {
 					XDG_DATA_HOME: path.join(this.folder, "data"), ...this.env, [MARK]: this.mark,
 				},
 			});
-		const up = await poll(10, async () => this.#program.ended || (await fetch(this.url).catch(() => null))?.ok);
+		const up = await eventually("the sandbox is up", async () => this.#program.ended || (await fetch(this.url).catch(() => null))?.ok);
 
 		if (up !== true)
 			throw new Error(`the sandbox-agent did not start:\n${this.#program.text}`);

@@ -2,7 +2,7 @@
 /* Putting actors to sleep from outside. */
 
 import assert from "node:assert/strict";
-import { poll } from "./wait.mjs";
+import { eventually } from "./wait.mjs";
 
 export async function actorsAwake(troupe) {
 	return (await (await fetch(`${troupe.url}/health`)).json()).actors;
@@ -15,5 +15,5 @@ export async function putToSleep(troupe, handle) {
 
 	assert.equal(answer.status, 200);
 	assert.deepEqual(await answer.json(), {});
-	assert.ok(await poll(10, async () => await actorsAwake(troupe) === 0), "no actor is awake");
+	await eventually("no actor is awake", async () => await actorsAwake(troupe) === 0);
 }

@@ -18,7 +18,7 @@ import { commandOf, isAlive, kill, markedWith } from "./process.mjs";
 import { Road } from "./road.mjs";
 import { Sandbox } from "./sandbox.mjs";
 import { Troupe } from "./troupe.mjs";
-import { awaited, forgetWaits, poll, within } from "./wait.mjs";
+import { awaited, eventually, forgetWaits, within } from "./wait.mjs";
 
 const LOG_LINES = 60;
 const PLACE = path.basename(process.argv[1], ".test.mjs");
@@ -31,14 +31,15 @@ function leaveWhenAllIsOver() {
 		setTimeout(() => process.exit(), 5000).unref();
 }
 
-export function test(claim, act, { seconds = 60 } = {}) {
+/** times: how much longer than other tests it may take (wait.mjs). */
+export function test(claim, act, { times = 1 } = {}) {
 	waiting++;
 	nodeTest(`${PLACE}: ${claim}`, async () => {
 		const stage = new Stage();
 		let failure = null;
 
 		try {
-			await within(seconds, "the test", act(stage));
+			await within("the test", act(stage), 4 * times);
 		} catch (error) {
 			failure = error;
 		}
@@ -132,7 +133,7 @@ class Stage {
 
 		for (const close of this.#closing.reverse()) {
 			try {
-				await within(10, "leaving", Promise.resolve(close()));
+				await within("leaving", Promise.resolve(close()));
 			} catch (error) {
 				wrong.push(`at the end: ${error.message}`);
 			}
@@ -148,10 +149,10 @@ class Stage {
 	async #killTheRest() {
 		let left = [];
 
-		await poll(20, () => {
+		await eventually("no process is left", () => {
 			left = markedWith(this.#mark).filter(isAlive);
 			return left.length === 0;
-		});
+		}).catch(() => {});
 		const complaints = left.map((pid) => `a process is left: ${pid} ${commandOf(pid)}`);
 
 		left.forEach((pid) => kill(pid));

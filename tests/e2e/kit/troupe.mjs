@@ -6,7 +6,6 @@ import { freePort } from "./ports.mjs";
 import { MARK, AGENT, Program, TROUPE, childrenOf, kill } from "./process.mjs";
 import { within } from "./wait.mjs";
 
-const PATIENCE_S = 25; /* for an end: the supervisor itself kills after 20 */
 /* Tests kill servers with SIGKILL, and with nothing else. */
 const REPORT = new RegExp([
 	/ERROR: (Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:|Assertion .* failed/,
@@ -81,7 +80,7 @@ export class Troupe {
 	/** Resolves with { code, signal }. */
 	async stop(signal = "SIGTERM") {
 		this.program.signal(signal);
-		return within(PATIENCE_S, `the end of troupe after ${signal}`, this.program.end());
+		return within(`the end of troupe after ${signal}`, this.program.end());
 	}
 
 	/** At the end of a test, whatever became of it. Gives what is wrong, as sentences. */
@@ -91,7 +90,7 @@ export class Troupe {
 		try {
 			for (const life of this.lives.filter((program) => program.pid && !program.ended)) {
 				life.signal("SIGTERM");
-				await within(PATIENCE_S, "the end of troupe after SIGTERM", life.end());
+				await within("the end of troupe after SIGTERM", life.end());
 			}
 		} catch (error) {
 			wrong.push(error.message);

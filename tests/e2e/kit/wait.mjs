@@ -41,11 +41,16 @@ export class Watched {
 	}
 }
 
-/** The promise's outcome, or an error that says what did not happen in time. */
-export async function within(seconds, what, promise) {
+/* When something has not happened, it hangs: said once, here, and so late that a machine that many use cannot be the reason.
+ * It never says how fast anything has to be. TROUPE_TEST_PATIENCE=2 doubles it. */
+export const HANGS_AFTER_S = 60 * Number(process.env.TROUPE_TEST_PATIENCE ?? 1);
+
+/** The promise's outcome, or an error that says what hangs. times: for what takes long on a quiet machine, too. */
+export async function within(what, promise, times = 1) {
+	const seconds = times * HANGS_AFTER_S;
 	let timer;
 	const late = new Promise((_, reject) => {
-		timer = setTimeout(() => reject(new Error(`${what} took longer than ${seconds} s`)), seconds * 1000);
+		timer = setTimeout(() => reject(new Error(`${what} hangs: it has taken ${seconds} s`)), seconds * 1000);
 	});
 
 	promise.catch?.(() => {}); /* it may fail after it was given up */
@@ -56,15 +61,17 @@ export async function within(seconds, what, promise) {
 	}
 }
 
-/** For what nobody tells of: the end of processes that are not our children. */
-export async function poll(seconds, look) {
-	const end = Date.now() + seconds * 1000;
+/** The first truthy value of `look`, for what nobody tells of: the end of processes that are not our children. */
+export async function eventually(what, look) {
+	const end = performance.now() + HANGS_AFTER_S * 1000;
 
 	for (;;) {
 		const found = await look();
 
-		if (found || Date.now() > end)
+		if (found)
 			return found;
+		if (performance.now() > end)
+			throw new Error(`${what}: not so after ${HANGS_AFTER_S} s`);
 		await new Promise((done) => setTimeout(done, 20));
 	}
 }
