@@ -119,6 +119,8 @@
 #define TR_WALK_BYTES                 (256 * 1024)       /* ... or as many as this holds */
 #define TR_SPARE_BYTES_MAX            (1024 * 1024)      /* a reader's larger buffer is not kept */
 #define TR_DISK_PROBE_BYTES           (1024 * 1024)      /* can it not be had, the disk is full */
+#define TR_COMMIT_HERE_NS             2000000            /* on the loop, of one actor alone; after
+                                                            a slower one it is the committer's */
 
 /* ---- sandbox */
 #define TR_PROMPT_BYTES_MAX           (2 * 1024 * 1024 - 4096) /* encoded envelope: prompt.too_large (spec/sandbox-agent.md 5.4) */

@@ -28,12 +28,24 @@ void tr_core_clean_soon(struct tr_core *core)
 	core->o.clock.ops->timer_set(core->clean_timer, TR_CLEAN_PAUSE_MS);
 }
 
+static void on_cleaned(void *arg, bool more)
+{
+	struct tr_core *core = arg;
+
+	core->cleaning = false;
+	if (more || core->clean_again)
+		tr_core_clean_soon(core);
+}
+
 static void clean(void *arg)
 {
 	struct tr_core *core = arg;
 
-	if (core->o.store.ops->clean(core->o.store.ctx))
-		tr_core_clean_soon(core);
+	core->clean_again = core->cleaning;
+	if (core->cleaning)
+		return;
+	core->cleaning = true;
+	core->o.store.ops->clean(core->o.store.ctx, on_cleaned, core);
 }
 
 int tr_core_new(struct tr_core **ret, const struct tr_core_options *o)
@@ -139,7 +151,8 @@ void tr_core_start(struct tr_core *core)
 
 static void drained_if_empty(struct tr_core *core)
 {
-	if (!core->on_drained || core->conn_count > 0 || core->actor_count > 0 || core->committing)
+	if (!core->on_drained || core->conn_count > 0 || core->actor_count > 0 || core->committing ||
+	    core->cleaning)
 		return;
 	core->on_drained(core->drained_arg);
 	core->on_drained = NULL;

@@ -2,7 +2,7 @@
 /* The heart, as the gate and main see it: kinds are registered, requests and connections come in, and once for each turn
  * of the loop everything that was written is committed and everything that was held back is released.
  *
- * One thread. Nothing here blocks but the store's commit. */
+ * One thread. Nothing here blocks but a store's commit that was told that it may (ports.h). */
 #ifndef TR_CORE_CORE_H
 #define TR_CORE_CORE_H
 

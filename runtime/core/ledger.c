@@ -256,6 +256,7 @@ void tr_ledger_settle(struct tr_core *core)
 
 		core->flight = core->ledger;
 		core->ledger = empty;
+		core->flight.batch.alone = core->actor_count <= 1;
 		core->committing = true;
 		if (core->flight.batch.count == 0)
 			on_committed(core, 0);

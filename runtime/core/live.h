@@ -24,6 +24,7 @@ struct tr_core {
 	struct tr_ledger ledger;   /* being gathered */
 	struct tr_ledger flight;   /* being committed */
 	bool             committing, draining;
+	bool             cleaning, clean_again; /* the store is at it; and then once more */
 	struct troupe_actor *turning;     /* whose turn it is */
 	const struct troupe_call *running; /* whose action it is */
 	int64_t          now_ms;          /* of this turn */

@@ -65,6 +65,7 @@ struct tr_batch {
 	struct tr_op   *ops;
 	size_t          count, room;
 	struct tr_bytes bytes;
+	bool            alone; /* nobody would be kept waiting: commit may take its time before it returns */
 };
 
 struct tr_log_entry { uint64_t seq; struct troupe_value value; };
@@ -104,8 +105,9 @@ struct tr_store_ops {
 	/* All of the batch or nothing, durable before on_done: rc 0, TROUPE_EFULL, TROUPE_ESTORE. The batch is lent until
 	 * on_done. One commit at a time. */
 	void (*commit)(void *ctx, const struct tr_batch *batch, void (*on_done)(void *arg, int rc), void *arg);
-	/* Does a bounded piece (a few ms) of what destroyed actors left to delete. True: there is more. */
-	bool (*clean)(void *ctx);
+	/* Does a bounded piece (a few ms) of what destroyed actors left to delete. more: it is worth asking
+	 * again. One at a time, beside commits. */
+	void (*clean)(void *ctx, void (*on_done)(void *arg, bool more), void *arg);
 };
 
 struct tr_store {

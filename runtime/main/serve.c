@@ -35,7 +35,7 @@
 struct server {
 	const struct tr_options *o;
 	struct event_base *base;
-	struct event      *signals[3], *last_heads;
+	struct event      *signals[3], *last_heads, *committed;
 	struct tr_lmdb    *store;
 	struct tr_local   *local;
 	struct tr_sandbox *sandbox;
@@ -124,6 +124,15 @@ static int work_dir(struct server *s)
 	return TROUPE_EINVAL;
 }
 
+static void on_committed(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *s = arg;
+
+	(void)fd;
+	(void)what;
+	tr_lmdb_answer(s->store);
+}
+
 static int open_store(struct server *s)
 {
 	char why[1024];
@@ -131,7 +140,10 @@ static int open_store(struct server *s)
 
 	if (rc < 0)
 		fprintf(stderr, "troupe: %s\n", why);
-	return rc;
+	if (rc < 0)
+		return rc;
+	s->committed = event_new(s->base, tr_lmdb_fd(s->store), EV_READ | EV_PERSIST, on_committed, s);
+	return s->committed && event_add(s->committed, NULL) == 0 ? 0 : TROUPE_ENOMEM;
 }
 
 /* The file of --provider-options, checked. False: that was said. */
@@ -292,6 +304,8 @@ static void server_close(struct server *s)
 	}
 	if (s->last_heads)
 		event_free(s->last_heads);
+	if (s->committed)
+		event_free(s->committed);
 	tr_gate_free(s->gate);
 	tr_core_free(s->core);
 	tr_sandbox_free(s->sandbox);

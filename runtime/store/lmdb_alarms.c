@@ -62,7 +62,7 @@ void tr_lmdb_due(void *ctx, const struct tr_alarm_place *after, unsigned limit,
                  void *arg)
 {
 	struct tr_lmdb *db = ctx;
-	struct due d = { .rows = tr_lmdb_spare_take(db) };
+	struct due d = { .rows = tr_lmdb_spare_take(&db->loop) };
 	struct tr_actor_row row;
 	MDB_txn *txn;
 	int rc = tr_lmdb_read_begin(db, &txn);
@@ -81,5 +81,5 @@ void tr_lmdb_due(void *ctx, const struct tr_alarm_place *after, unsigned limit,
 			rc = MDB_CORRUPTED;
 	}
 	on_due(arg, tr_lmdb_outcome(db, "due", rc), NULL, NULL);
-	tr_lmdb_spare_give(db, &d.rows);
+	tr_lmdb_spare_give(&db->loop, &d.rows);
 }

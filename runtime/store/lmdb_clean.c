@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Deletes what destroyed actors left in log, items and alarms, a bounded piece at a time: so many entries, so many
  * milliseconds, one commit. The list of the gone is durable, so a crash only means that the rest is deleted later. */
-#include <time.h>
+#include <assert.h>
 
 #include "runtime/store/lmdb_inner.h"
 
@@ -10,20 +10,12 @@
 
 struct piece { unsigned left; int64_t until_ns; bool more; };
 
-static int64_t mono_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 static bool piece_over(struct piece *p)
 {
 	if (!p->left)
 		return true;
 	p->left--;
-	return p->left % 16 == 0 && mono_ns() >= p->until_ns;
+	return p->left % 16 == 0 && tr_lmdb_mono_ns() >= p->until_ns;
 }
 
 /* An alarm stands in the order of time as well. */
@@ -91,7 +83,7 @@ static int apply_clean(struct tr_lmdb *db, MDB_txn *txn, void *arg)
 	MDB_val key;
 	int rc;
 
-	*p = (struct piece){ .left = TR_CLEAN_ENTRIES_MAX, .until_ns = mono_ns() + TR_CLEAN_NS };
+	*p = (struct piece){ .left = TR_CLEAN_ENTRIES_MAX, .until_ns = tr_lmdb_mono_ns() + TR_CLEAN_NS };
 	while (!(rc = first_gone(db, txn, &num))) {
 		rc = delete_some(db, txn, TR_TABLE_LOG, num, p);
 		if (rc == MDB_NOTFOUND)
@@ -111,11 +103,32 @@ static int apply_clean(struct tr_lmdb *db, MDB_txn *txn, void *arg)
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-bool tr_lmdb_clean(void *ctx)
+static void work(struct tr_job *job)
+{
+	struct tr_lmdb_clean_job *j = (struct tr_lmdb_clean_job *)job;
+	struct piece p = { 0 };
+
+	j->rc = tr_lmdb_write(j->db, apply_clean, &p);
+	j->more = p.more;
+}
+
+/* After a failure there is no point in trying again at once. */
+static void done(struct tr_job *job)
+{
+	struct tr_lmdb_clean_job *j = (struct tr_lmdb_clean_job *)job;
+	int rc = tr_lmdb_written(j->db, "clean", j->rc);
+
+	j->asked = false;
+	j->on_done(j->arg, !rc && j->more);
+}
+
+void tr_lmdb_clean(void *ctx, void (*on_done)(void *arg, bool more), void *arg)
 {
 	struct tr_lmdb *db = ctx;
-	struct piece p = { 0 };
-	int rc = tr_lmdb_outcome(db, "clean", tr_lmdb_write(db, apply_clean, &p));
 
-	return !rc && p.more; /* after a failure there is no point in trying again at once */
+	assert(!db->clean.asked);
+	db->clean = (struct tr_lmdb_clean_job){
+		.job = { .work = work, .done = done }, .db = db, .on_done = on_done, .arg = arg, .asked = true,
+	};
+	tr_committer_give(db->committer, &db->clean.job);
 }

@@ -24,17 +24,30 @@
  * gone at once, whatever of its log is still waiting to be deleted.
  *
  * The rule that keeps reads simple: what a callback is lent is a copy, and no transaction is open while a callback
- * runs. So a callback may call the store again, commits included; a commit may move the map (LMDB forbids that under a
- * live read transaction), or close and reopen the whole environment, and no pointer into the map is left to go stale;
- * and no reader ever keeps freed pages from being used again. The copies cost a few microseconds a page of log. */
+ * runs. So a callback may call the store again, and no reader ever keeps freed pages from being used again.
+ * The copies cost a few microseconds a page of log.
+ *
+ * Two threads: the loop, which reads and calls back, and the committer (committer.h), which writes and waits
+ * for the disk. A write transaction is one thread's from its begin to its end, as LMDB wants it. Two locks
+ * keep them apart, taken in this order:
+ *
+ *	writing   whoever writes, from the begin of the transaction to the end of its sync
+ *	map       the loop, for a read transaction: microseconds. The writer, for as long as it moves the map (LMDB
+ *	          forbids that under a live transaction) or opens the environment anew: nobody has a pointer into it then
+ *
+ * So a read never waits for the disk, but where the environment has just broken: then for the end of the
+ * write that broke it. What belongs to one thread alone is marked so below, and what is marked with neither
+ * is written only under both locks. */
 #ifndef TR_STORE_LMDB_INNER_H
 #define TR_STORE_LMDB_INNER_H
 
 #include <lmdb.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "runtime/base/limits.h"
+#include "runtime/store/committer.h"
 #include "runtime/store/datadir.h"
 #include "runtime/store/lmdb_store.h"
 
@@ -54,18 +67,50 @@ enum tr_table {
 
 struct tr_lmdb_sizes { size_t map_start, map_max; };
 
+/* What a thread works with. */
+struct tr_lmdb_tools { EVP_MD_CTX *digest; struct tr_bytes spare; /* for copies */ };
+
+/* The port's commit and clean, as jobs. One of each at a time. */
+struct tr_lmdb_commit_job {
+	struct tr_job          job;
+	struct tr_lmdb        *db;
+	const struct tr_batch *batch;
+	void                 (*on_done)(void *arg, int rc);
+	void                  *arg;
+	int                    rc;   /* LMDB's, as the thread leaves it */
+	int64_t                took_ns; /* likewise */
+	uint64_t               next; /* likewise: the first number of an actor that was never used */
+	bool                   asked;
+};
+struct tr_lmdb_clean_job {
+	struct tr_job   job;
+	struct tr_lmdb *db;
+	void          (*on_done)(void *arg, bool more);
+	void           *arg;
+	int             rc;
+	bool            more, asked;
+};
+
 struct tr_lmdb {
-	struct tr_datadir    dir;
+	struct tr_datadir    dir;    /* fixed, as are sizes, boots and epoch */
 	struct tr_lmdb_sizes sizes;
-	MDB_env             *env;     /* NULL: it broke, and is opened again by the next use */
-	MDB_txn             *reader;  /* kept between reads; NULL: none yet */
-	bool                 reading;
-	MDB_dbi              dbi[TR_TABLE_COUNT];
-	uint64_t             next_actor, boots;
+	uint64_t             boots;
 	char                 epoch[17];
-	EVP_MD_CTX          *digest;
-	struct tr_bytes      spare;   /* for the copies that callbacks are lent */
-	int                  told;    /* the last failure that was logged; 0 once a write worked again */
+	pthread_mutex_t      writing, map;
+	MDB_env             *env;    /* NULL: it broke, and is opened again by the next use */
+	MDB_dbi              dbi[TR_TABLE_COUNT];
+	MDB_txn             *reader; /* kept between reads; NULL: none yet */
+	/* the loop's */
+	bool                 reading;
+	struct tr_lmdb_tools loop;
+	uint64_t             next_actor;
+	int                  told;   /* the last failure that was logged; 0 once a write worked again */
+	struct tr_committer *committer;
+	struct tr_lmdb_commit_job commit;
+	struct tr_lmdb_clean_job  clean;
+	/* the writer's */
+	struct tr_lmdb_tools writer;
+	uint64_t             stored_next; /* the first number of an actor that was never used, as stored */
 };
 
 /* Like tr_lmdb_open, with the size of the map at first and at most. */
@@ -101,7 +146,8 @@ bool tr_key_id(struct tr_lmdb_key *k, const char *id);
 /* name "": of all kinds; not in the default namespace. */
 bool tr_key_name(struct tr_lmdb_key *k, const char *namespace, const char *name, uint64_t num);
 /* The digest of namespace, name and key. 0 or ENOMEM. */
-int tr_key_digest(struct tr_lmdb *db, struct tr_lmdb_key *k, const char *namespace, const char *name, const char *key);
+int tr_key_digest(EVP_MD_CTX *digest, struct tr_lmdb_key *k, const char *namespace, const char *name,
+                  const char *key);
 /* The least key that is greater. */
 void tr_key_after(struct tr_lmdb_key *k, const MDB_val *v);
 /* Is v the key of something of this actor? */
@@ -122,26 +168,35 @@ int tr_lmdb_env_create(struct tr_lmdb *db, int (*fill)(struct tr_lmdb *db, MDB_t
  * what that did not know: MDB_NOTFOUND, and they can be made. */
 int tr_lmdb_env_open(struct tr_lmdb *db);
 int tr_lmdb_tables_open(struct tr_lmdb *db);
-int tr_lmdb_tables_make(struct tr_lmdb *db);
+/* flags MDB_CREATE: makes what is missing. */
+int tr_lmdb_tables_in(struct tr_lmdb *db, MDB_txn *txn, unsigned flags);
 void tr_lmdb_env_close(struct tr_lmdb *db);
+void tr_lmdb_check_readers(struct tr_lmdb *db); /* forgets those that died */
 
-/* A read transaction; between these two nothing else of the store may be called. */
+/* ---- lmdb_txn.c: transactions. LMDB's own codes (and errno's) throughout */
+
+/* A read transaction, the loop's; between these two nothing else of the store may be called. */
 int tr_lmdb_read_begin(struct tr_lmdb *db, MDB_txn **ret);
 void tr_lmdb_read_end(struct tr_lmdb *db);
 
-/* Runs `apply` in a write transaction and commits it, durably. When the map is too small it grows and apply is
- * called again, in a new transaction: it must start anew. */
+/* Runs `apply` in a write transaction and commits it, durably: waits for the disk. When the map is too small
+ * it grows and apply is called again, in a new transaction: it must start anew. */
 int tr_lmdb_write(struct tr_lmdb *db, int (*apply)(struct tr_lmdb *db, MDB_txn *txn, void *arg), void *arg);
 
+int64_t tr_lmdb_mono_ns(void);
+
 /* The port's word for a code of LMDB's: 0, TROUPE_ENOTFOUND, TROUPE_EFULL, TROUPE_ESTORE. A failure is logged here,
- * once for as long as it stays the same. TROUPE_ESTORE itself has been logged already and is passed on. */
+ * once for as long as it stays the same. TROUPE_ESTORE itself has been logged already and is passed on. The
+ * loop's. */
 int tr_lmdb_outcome(struct tr_lmdb *db, const char *what, int rc);
+/* The same of a write: one that worked ends a failure. */
+int tr_lmdb_written(struct tr_lmdb *db, const char *what, int rc);
 
 /* ---- lmdb_read.c: what the port's functions share */
 
 /* An empty buffer for copies, to be given back after the last callback. Calls may nest. */
-struct tr_bytes tr_lmdb_spare_take(struct tr_lmdb *db);
-void tr_lmdb_spare_give(struct tr_lmdb *db, struct tr_bytes *bytes);
+struct tr_bytes tr_lmdb_spare_take(struct tr_lmdb_tools *tools);
+void tr_lmdb_spare_give(struct tr_lmdb_tools *tools, struct tr_bytes *bytes);
 /* The value at a key; MDB_NOTFOUND. */
 int tr_lmdb_at(struct tr_lmdb *db, MDB_txn *txn, enum tr_table table, const struct tr_lmdb_key *k, MDB_val *ret);
 /* The row of an actor, that is: does it exist? MDB_NOTFOUND. ret may be NULL. */
@@ -172,6 +227,6 @@ void tr_lmdb_due(void *ctx, const struct tr_alarm_place *after, unsigned limit,
                  void (*on_due)(void *arg, int rc, const struct tr_alarm_place *place, const struct tr_actor_row *row),
                  void *arg);
 void tr_lmdb_commit(void *ctx, const struct tr_batch *batch, void (*on_done)(void *arg, int rc), void *arg);
-bool tr_lmdb_clean(void *ctx);
+void tr_lmdb_clean(void *ctx, void (*on_done)(void *arg, bool more), void *arg);
 
 #endif

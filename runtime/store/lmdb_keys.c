@@ -111,15 +111,16 @@ bool tr_key_name(struct tr_lmdb_key *k, const char *namespace, const char *name,
 	return true;
 }
 
-int tr_key_digest(struct tr_lmdb *db, struct tr_lmdb_key *k, const char *namespace, const char *name, const char *key)
+int tr_key_digest(EVP_MD_CTX *digest, struct tr_lmdb_key *k, const char *namespace, const char *name,
+                  const char *key)
 {
 	unsigned size = 0;
 
-	if (!EVP_DigestInit_ex(db->digest, EVP_sha256(), NULL) ||
-	    (!tr_is_default(namespace) && !EVP_DigestUpdate(db->digest, namespace, strlen(namespace) + 1)) ||
-	    !EVP_DigestUpdate(db->digest, name, strlen(name) + 1) ||
-	    !EVP_DigestUpdate(db->digest, key, strlen(key)) ||
-	    !EVP_DigestFinal_ex(db->digest, k->bytes, &size))
+	if (!EVP_DigestInit_ex(digest, EVP_sha256(), NULL) ||
+	    (!tr_is_default(namespace) && !EVP_DigestUpdate(digest, namespace, strlen(namespace) + 1)) ||
+	    !EVP_DigestUpdate(digest, name, strlen(name) + 1) ||
+	    !EVP_DigestUpdate(digest, key, strlen(key)) ||
+	    !EVP_DigestFinal_ex(digest, k->bytes, &size))
 		return ENOMEM;
 	k->size = size;
 	return 0;

@@ -9,21 +9,21 @@
 #include "runtime/store/lmdb_inner.h"
 
 
-struct tr_bytes tr_lmdb_spare_take(struct tr_lmdb *db)
+struct tr_bytes tr_lmdb_spare_take(struct tr_lmdb_tools *tools)
 {
-	struct tr_bytes bytes = db->spare;
+	struct tr_bytes bytes = tools->spare;
 
-	db->spare = (struct tr_bytes){ 0 };
+	tools->spare = (struct tr_bytes){ 0 };
 	tr_bytes_clear(&bytes);
 	return bytes;
 }
 
-void tr_lmdb_spare_give(struct tr_lmdb *db, struct tr_bytes *bytes)
+void tr_lmdb_spare_give(struct tr_lmdb_tools *tools, struct tr_bytes *bytes)
 {
-	if (db->spare.data || bytes->room > TR_SPARE_BYTES_MAX)
+	if (tools->spare.data || bytes->room > TR_SPARE_BYTES_MAX)
 		tr_bytes_free(bytes);
 	else
-		db->spare = *bytes;
+		tools->spare = *bytes;
 }
 
 int tr_lmdb_at(struct tr_lmdb *db, MDB_txn *txn, enum tr_table table, const struct tr_lmdb_key *k, MDB_val *ret)
@@ -62,7 +62,7 @@ static int find_num(struct tr_lmdb *db, MDB_txn *txn, const char *id, const char
 	if (id)
 		rc = tr_key_id(&k, id) ? 0 : MDB_NOTFOUND;
 	else
-		rc = tr_key_digest(db, &k, namespace, name, key);
+		rc = tr_key_digest(db->loop.digest, &k, namespace, name, key);
 	if (!rc)
 		rc = tr_lmdb_at(db, txn, id ? TR_TABLE_IDS : TR_TABLE_KEYS, &k, &num);
 	if (!rc && !tr_val_u64(&num, ret))
@@ -116,7 +116,7 @@ void tr_lmdb_find(void *ctx, const char *id, const char *namespace, const char *
                                    uint64_t seq), void *arg)
 {
 	struct tr_lmdb *db = ctx;
-	struct tr_bytes copy = tr_lmdb_spare_take(db);
+	struct tr_bytes copy = tr_lmdb_spare_take(&db->loop);
 	struct tr_actor_row row = { 0 };
 	struct found f = { 0 };
 	MDB_txn *txn;
@@ -139,7 +139,7 @@ void tr_lmdb_find(void *ctx, const char *id, const char *namespace, const char *
 		on_found(arg, rc, NULL, (struct troupe_value){ 0 }, 0);
 	else
 		on_found(arg, 0, &row, (struct troupe_value){ copy.data + f.row_size, f.state_size }, f.seq);
-	tr_lmdb_spare_give(db, &copy);
+	tr_lmdb_spare_give(&db->loop, &copy);
 }
 
 /* ---- read_log */
@@ -216,7 +216,8 @@ void tr_lmdb_read_log(void *ctx, uint64_t actor, uint64_t after, unsigned max_ev
 {
 	struct tr_lmdb *db = ctx;
 	struct page p = {
-		.actor = actor, .max_events = max_events, .max_bytes = max_bytes, .bytes = tr_lmdb_spare_take(db),
+		.actor = actor, .max_events = max_events, .max_bytes = max_bytes,
+		.bytes = tr_lmdb_spare_take(&db->loop),
 	};
 	int rc = tr_lmdb_outcome(db, "read_log", page_read(db, &p, after));
 	const char *at = tr_bytes_text(&p.bytes);
@@ -230,7 +231,7 @@ void tr_lmdb_read_log(void *ctx, uint64_t actor, uint64_t after, unsigned max_ev
 	else
 		on_page(arg, 0, p.entries, p.count, p.more);
 	free(p.entries);
-	tr_lmdb_spare_give(db, &p.bytes);
+	tr_lmdb_spare_give(&db->loop, &p.bytes);
 }
 
 /* ---- get */
@@ -239,7 +240,7 @@ void tr_lmdb_get(void *ctx, uint64_t actor, struct troupe_text key,
                  void (*on_value)(void *arg, int rc, struct troupe_value value), void *arg)
 {
 	struct tr_lmdb *db = ctx;
-	struct tr_bytes copy = tr_lmdb_spare_take(db);
+	struct tr_bytes copy = tr_lmdb_spare_take(&db->loop);
 	struct tr_lmdb_key k;
 	MDB_val value;
 	MDB_txn *txn;
@@ -261,5 +262,5 @@ void tr_lmdb_get(void *ctx, uint64_t actor, struct troupe_text key,
 		on_value(arg, rc, (struct troupe_value){ 0 });
 	else
 		on_value(arg, 0, (struct troupe_value){ tr_bytes_text(&copy), copy.size });
-	tr_lmdb_spare_give(db, &copy);
+	tr_lmdb_spare_give(&db->loop, &copy);
 }

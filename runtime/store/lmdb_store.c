@@ -122,6 +122,12 @@ static bool is_empty_file(const char *path)
 	return stat(path, &st) == 0 && st.st_size == 0;
 }
 
+static int make_tables(struct tr_lmdb *db, MDB_txn *txn, void *arg)
+{
+	(void)arg;
+	return tr_lmdb_tables_in(db, txn, MDB_CREATE);
+}
+
 static int open_data(struct tr_lmdb *db, const struct tr_why *why)
 {
 	int rc = db->dir.empty ? tr_lmdb_env_create(db, fill_new) : 0;
@@ -137,7 +143,7 @@ static int open_data(struct tr_lmdb *db, const struct tr_why *why)
 		return rc;
 	rc = tr_lmdb_tables_open(db);
 	if (rc == MDB_NOTFOUND)
-		rc = tr_lmdb_tables_make(db);
+		rc = tr_lmdb_write(db, make_tables, NULL);
 	return rc ? say_open_failed(db, why, rc) : 0;
 }
 
@@ -151,13 +157,24 @@ static int boot(struct tr_lmdb *db, MDB_txn *txn, void *arg)
 	if (!rc && value.mv_size != sizeof(db->epoch) - 1)
 		rc = MDB_CORRUPTED;
 	if (!rc)
-		rc = get_number(db, txn, "next", &db->next_actor);
+		rc = get_number(db, txn, "next", &db->stored_next);
 	if (!rc)
 		rc = get_number(db, txn, "boots", &db->boots);
 	if (rc)
 		return rc;
 	memcpy(db->epoch, value.mv_data, value.mv_size);
 	return put_number(db, txn, "boots", ++db->boots);
+}
+
+static int begin(struct tr_lmdb *db, const struct tr_why *why)
+{
+	int rc = tr_lmdb_write(db, boot, NULL);
+
+	if (rc)
+		return say_open_failed(db, why, rc);
+	db->next_actor = db->stored_next;
+	rc = tr_committer_new(&db->committer);
+	return rc ? tr_why_say(why, "a thread cannot be made: %s", strerror(rc)) : 0;
 }
 
 int tr_lmdb_open_sized(struct tr_lmdb **ret, const char *directory, const struct tr_lmdb_sizes *sizes,
@@ -169,15 +186,18 @@ int tr_lmdb_open_sized(struct tr_lmdb **ret, const char *directory, const struct
 
 	db->sizes = *sizes;
 	db->dir.dir_fd = db->dir.lock_fd = -1;
-	db->digest = EVP_MD_CTX_new();
-	rc = db->digest ? tr_datadir_open(&db->dir, directory, &why) : tr_why_say(&why, "out of memory");
+	pthread_mutex_init(&db->writing, NULL);
+	pthread_mutex_init(&db->map, NULL);
+	db->loop.digest = EVP_MD_CTX_new();
+	db->writer.digest = EVP_MD_CTX_new();
+	if (db->loop.digest && db->writer.digest)
+		rc = tr_datadir_open(&db->dir, directory, &why);
+	else
+		rc = tr_why_say(&why, "out of memory");
 	if (!rc)
 		rc = open_data(db, &why);
-	if (!rc) {
-		rc = tr_lmdb_write(db, boot, NULL);
-		if (rc)
-			rc = say_open_failed(db, &why, rc);
-	}
+	if (!rc)
+		rc = begin(db, &why);
 	if (rc) {
 		tr_lmdb_close(db);
 		return rc;
@@ -194,16 +214,40 @@ int tr_lmdb_open(struct tr_lmdb **ret, const char *directory, char *why, size_t 
 	return tr_lmdb_open_sized(ret, directory, &sizes, why, why_size);
 }
 
+static void tools_fini(struct tr_lmdb_tools *tools)
+{
+	EVP_MD_CTX_free(tools->digest);
+	tr_bytes_free(&tools->spare);
+}
+
 struct tr_lmdb *tr_lmdb_close(struct tr_lmdb *db)
 {
 	if (!db)
 		return NULL;
+	tr_committer_free(db->committer);
 	tr_lmdb_env_close(db);
 	tr_datadir_close(&db->dir);
-	EVP_MD_CTX_free(db->digest);
-	tr_bytes_free(&db->spare);
+	tools_fini(&db->loop);
+	tools_fini(&db->writer);
+	pthread_mutex_destroy(&db->writing);
+	pthread_mutex_destroy(&db->map);
 	free(db);
 	return NULL;
+}
+
+int tr_lmdb_fd(const struct tr_lmdb *db)
+{
+	return tr_committer_fd(db->committer);
+}
+
+void tr_lmdb_answer(struct tr_lmdb *db)
+{
+	tr_committer_answer(db->committer);
+}
+
+void tr_lmdb_wait(struct tr_lmdb *db)
+{
+	tr_committer_wait(db->committer);
 }
 
 struct tr_store tr_lmdb_store(struct tr_lmdb *db)

@@ -146,7 +146,7 @@ static int tell_rows(struct tr_lmdb *db, const struct walk *w, const struct chun
 
 static void walk_rows(struct tr_lmdb *db, struct walk *w, on_row_fn *on_row, void *arg)
 {
-	struct chunk c = { .bytes = tr_lmdb_spare_take(db) };
+	struct chunk c = { .bytes = tr_lmdb_spare_take(&db->loop) };
 	int rc;
 
 	do {
@@ -155,7 +155,7 @@ static void walk_rows(struct tr_lmdb *db, struct walk *w, on_row_fn *on_row, voi
 			rc = tell_rows(db, w, &c, on_row, arg);
 	} while (!rc && !c.last);
 	on_row(arg, rc, NULL);
-	tr_lmdb_spare_give(db, &c.bytes);
+	tr_lmdb_spare_give(&db->loop, &c.bytes);
 }
 
 /* All kinds of the default namespace have no keys of their own, as they had none when there was no other: they are found
@@ -196,7 +196,7 @@ static void walk_items(struct tr_lmdb *db, struct walk *w, struct troupe_text pr
 {
 	struct tr_lmdb_key from;
 	MDB_val last;
-	struct chunk c = { .bytes = tr_lmdb_spare_take(db) };
+	struct chunk c = { .bytes = tr_lmdb_spare_take(&db->loop) };
 	int rc;
 
 	if (!tr_key_item(&w->next, w->actor, prefix.data, prefix.size)) {
@@ -219,7 +219,7 @@ static void walk_items(struct tr_lmdb *db, struct walk *w, struct troupe_text pr
 		}
 	} while (!rc && !c.last);
 	on_item(arg, rc, (struct troupe_text){ 0 }, (struct troupe_value){ 0 });
-	tr_lmdb_spare_give(db, &c.bytes);
+	tr_lmdb_spare_give(&db->loop, &c.bytes);
 }
 
 void tr_lmdb_scan(void *ctx, uint64_t actor, struct troupe_text prefix, struct troupe_text after, unsigned limit,

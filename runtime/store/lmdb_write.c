@@ -85,7 +85,7 @@ static int create_indexes(struct writer *w, const struct tr_actor_row *row)
 	if (tr_key_id(&k, row->id))
 		rc = put(w, TR_TABLE_IDS, &k, value, MDB_NOOVERWRITE);
 	if (!rc)
-		rc = tr_key_digest(w->db, &k, row->namespace, row->name, row->key);
+		rc = tr_key_digest(w->db->writer.digest, &k, row->namespace, row->name, row->key);
 	if (!rc)
 		rc = put(w, TR_TABLE_KEYS, &k, value, MDB_NOOVERWRITE);
 	return rc ? rc : name_it(w, row, add_name);
@@ -135,7 +135,7 @@ static int op_create(struct writer *w, const struct tr_op *op)
 /* The row as it was, copied: deleting moves pages about. */
 static int delete_indexes(struct writer *w, uint64_t num, const MDB_val *stored)
 {
-	struct tr_bytes copy = tr_lmdb_spare_take(w->db);
+	struct tr_bytes copy = tr_lmdb_spare_take(&w->db->writer);
 	struct tr_actor_row row;
 	struct tr_lmdb_key k;
 	int rc = 0;
@@ -146,12 +146,12 @@ static int delete_indexes(struct writer *w, uint64_t num, const MDB_val *stored)
 	if (!rc && tr_key_id(&k, row.id))
 		rc = del(w, TR_TABLE_IDS, &k);
 	if (!rc)
-		rc = tr_key_digest(w->db, &k, row.namespace, row.name, row.key);
+		rc = tr_key_digest(w->db->writer.digest, &k, row.namespace, row.name, row.key);
 	if (!rc)
 		rc = del(w, TR_TABLE_KEYS, &k);
 	if (!rc)
 		rc = name_it(w, &row, del_name);
-	tr_lmdb_spare_give(w->db, &copy);
+	tr_lmdb_spare_give(&w->db->writer, &copy);
 	return rc;
 }
 
@@ -183,7 +183,7 @@ static int hand_over(struct writer *w, uint64_t num, struct troupe_text name, co
 /* What the actor owes others becomes the server's own. */
 static int hand_over_owed(struct writer *w, uint64_t num)
 {
-	struct tr_bytes copy = tr_lmdb_spare_take(w->db);
+	struct tr_bytes copy = tr_lmdb_spare_take(&w->db->writer);
 	struct troupe_text name;
 	struct tr_lmdb_key next;
 	MDB_cursor *cursor = NULL;
@@ -203,7 +203,7 @@ static int hand_over_owed(struct writer *w, uint64_t num)
 	}
 	if (cursor)
 		mdb_cursor_close(cursor);
-	tr_lmdb_spare_give(w->db, &copy);
+	tr_lmdb_spare_give(&w->db->writer, &copy);
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
@@ -382,29 +382,62 @@ static int put_next(struct writer *w)
 	return put(w, TR_TABLE_META, &k, tr_val(bytes, sizeof(bytes)), 0);
 }
 
-struct commit { const struct tr_batch *batch; uint64_t next; };
+/* ---- on the committer's thread, or on the loop's when there is nobody whom that could delay */
 
 static int apply_batch(struct tr_lmdb *db, MDB_txn *txn, void *arg)
 {
-	struct commit *c = arg;
-	struct writer w = { .batch = c->batch, .db = db, .txn = txn, .next = db->next_actor };
+	struct tr_lmdb_commit_job *j = arg;
+	struct writer w = { .batch = j->batch, .db = db, .txn = txn, .next = db->stored_next };
 	int rc = 0;
 
-	for (size_t i = 0; !rc && i < c->batch->count; i++)
-		rc = apply_op(&w, &c->batch->ops[i]);
-	if (!rc && w.next != db->next_actor)
+	for (size_t i = 0; !rc && i < j->batch->count; i++)
+		rc = apply_op(&w, &j->batch->ops[i]);
+	if (!rc && w.next != db->stored_next)
 		rc = put_next(&w);
-	c->next = w.next;
+	j->next = w.next;
 	return rc;
 }
 
+static void work(struct tr_job *job)
+{
+	struct tr_lmdb_commit_job *j = (struct tr_lmdb_commit_job *)job;
+	int64_t since = tr_lmdb_mono_ns();
+
+	j->rc = tr_lmdb_write(j->db, apply_batch, j);
+	if (!j->rc)
+		j->db->stored_next = j->next;
+	j->took_ns = tr_lmdb_mono_ns() - since;
+}
+
+/* ---- on the loop's */
+
+static void done(struct tr_job *job)
+{
+	struct tr_lmdb_commit_job *j = (struct tr_lmdb_commit_job *)job;
+
+	j->asked = false;
+	if (!j->rc)
+		j->db->next_actor = j->next;
+	j->on_done(j->arg, tr_lmdb_written(j->db, "commit", j->rc));
+}
+
+/* Handing over costs a commit that nobody else waits behind two wakings, and what comes in meanwhile a commit
+ * of its own (runtime/README.md has the figures). */
 void tr_lmdb_commit(void *ctx, const struct tr_batch *batch, void (*on_done)(void *arg, int rc), void *arg)
 {
 	struct tr_lmdb *db = ctx;
-	struct commit c = { .batch = batch };
-	int rc = tr_lmdb_write(db, apply_batch, &c);
+	struct tr_lmdb_commit_job *j = &db->commit;
+	bool here = batch->alone && j->took_ns < TR_COMMIT_HERE_NS && tr_committer_idle(db->committer);
 
-	if (!rc)
-		db->next_actor = c.next;
-	on_done(arg, tr_lmdb_outcome(db, "commit", rc));
+	assert(!j->asked);
+	*j = (struct tr_lmdb_commit_job){
+		.job = { .work = work, .done = done }, .db = db, .batch = batch, .on_done = on_done, .arg = arg,
+		.asked = true,
+	};
+	if (!here) {
+		tr_committer_give(db->committer, &j->job);
+		return;
+	}
+	j->job.work(&j->job);
+	j->job.done(&j->job);
 }

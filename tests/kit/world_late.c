@@ -8,7 +8,7 @@
 #include "runtime/base/mem.h"
 #include "tests/kit/world_store.h"
 
-enum asked { FIND, LIST, READ_LOG, GET, SCAN, KEYS, BUSY, ALARMS, DUE, COMMIT };
+enum asked { FIND, LIST, READ_LOG, GET, SCAN, KEYS, BUSY, ALARMS, DUE, COMMIT, CLEAN };
 
 typedef void on_found(void *arg, int rc, const struct tr_actor_row *row, struct troupe_value state, uint64_t seq);
 typedef void on_row(void *arg, int rc, const struct tr_actor_row *row);
@@ -19,6 +19,7 @@ typedef void on_key(void *arg, int rc, struct troupe_text key);
 typedef void on_alarm(void *arg, int rc, uint64_t id, int64_t at_ms, struct troupe_value value);
 typedef void on_due(void *arg, int rc, const struct tr_alarm_place *place, const struct tr_actor_row *row);
 typedef void on_done(void *arg, int rc);
+typedef void on_clean(void *arg, bool more);
 
 struct tr_world_late {
 	struct tr_world_late *next;
@@ -32,7 +33,7 @@ struct tr_world_late {
 	const struct tr_batch *batch;             /* lent until it is done */
 	union {
 		on_found *found; on_row *row; on_page *page; on_value *value; on_item *item; on_key *key; on_alarm *alarm;
-		on_due *due; on_done *done;
+		on_due *due; on_done *done; on_clean *clean;
 	} on;
 	void        *arg;
 };
@@ -161,9 +162,9 @@ static void late_commit(void *ctx, const struct tr_batch *batch, on_done *done, 
 	l->on.done = done;
 }
 
-static bool late_clean(void *ctx)
+static void late_clean(void *ctx, on_clean *clean, void *arg)
 {
-	return tr_world_store_ops.clean(ctx);
+	ask(ctx, CLEAN, arg)->on.clean = clean;
 }
 
 const struct tr_store_ops tr_world_late_ops = {
@@ -188,6 +189,7 @@ static void answer(struct tr_world *w, struct tr_world_late *l)
 	case ALARMS:   ops->alarms(w, l->actor, l->on.alarm, l->arg); break;
 	case DUE:      ops->due(w, &l->place, l->limit, l->on.due, l->arg); break;
 	case COMMIT:   ops->commit(w, l->batch, l->on.done, l->arg); break;
+	case CLEAN:    ops->clean(w, l->on.clean, l->arg); break;
 	}
 	free(l->id);
 	free(l->namespace);

@@ -275,10 +275,10 @@ static void store_due(void *ctx, const struct tr_alarm_place *after, unsigned li
 	on_due(arg, 0, NULL, NULL);
 }
 
-static bool store_clean(void *ctx)
+static void store_clean(void *ctx, void (*on_done)(void *arg, bool more), void *arg)
 {
 	(void)ctx;
-	return false;
+	on_done(arg, false);
 }
 
 const struct tr_store_ops tr_world_store_ops = {

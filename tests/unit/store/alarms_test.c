@@ -162,7 +162,7 @@ TEST(the_destroyed_have_none_at_once_and_leave_nothing)
 	assert_int_equal(0, commit(&k.store, &b));
 	assert_true(alarms_are(&k.store, 1, "."));
 	assert_true(due_are(&k.store, start, 10, "300/2/7/id2 ."));
-	while (k.store.ops->clean(k.store.ctx))
+	while (clean(&k.store))
 		;
 	assert_int_equal(1, entries(&k, TR_TABLE_ALARMS));
 	assert_int_equal(1, entries(&k, TR_TABLE_TIMES));

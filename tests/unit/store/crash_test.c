@@ -65,7 +65,7 @@ static void write_for_ever(const char *dir, int out)
 		if (commit(&k.store, &b) != 0 || write(out, &at, sizeof(at)) != sizeof(at))
 			_exit(1);
 		if (at.batch % 5 == 0)
-			k.store.ops->clean(k.store.ctx);
+			clean(&k.store);
 	}
 }
 

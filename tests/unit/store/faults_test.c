@@ -25,6 +25,19 @@ static struct disk {
 	bool     write_is_short, map_fails;
 } disk;
 
+/* A sync that does not return until it may: it says that it has begun, and waits for a word. */
+static struct { int begun[2], may[2]; bool on; } stuck;
+
+static void wait_in_sync(void)
+{
+	char word = 0;
+
+	if (!stuck.on)
+		return;
+	assert_int_equal(1, write(stuck.begun[1], &word, 1));
+	assert_int_equal(1, read(stuck.may[0], &word, 1));
+}
+
 static int take(int *error)
 {
 	int e = *error;
@@ -66,19 +79,32 @@ ssize_t writev(int fd, const struct iovec *pieces, int count)
 
 int fdatasync(int fd)
 {
+	wait_in_sync();
 	disk.syncs++;
 	disk.unsynced = false;
 	return take(&disk.sync_fails) ? -1 : (int)syscall(SYS_fdatasync, fd);
 }
 
+/* TSan must know of each map, but for its own, the first of which it makes before it is ready for anything.
+ * */
+#ifdef __SANITIZE_THREAD__
+void *__interceptor_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset);
+#define map_file __interceptor_mmap
+#else
+#define map_file(...) (void *)syscall(SYS_mmap, __VA_ARGS__)
+#endif
+
+__attribute__((no_sanitize_thread))
 void *mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
 {
-	if (disk.map_fails && fd >= 0 && prot == PROT_READ && flags == MAP_SHARED) {
+	if (fd < 0)
+		return (void *)syscall(SYS_mmap, at, size, prot, flags, fd, offset);
+	if (disk.map_fails && prot == PROT_READ && flags == MAP_SHARED) {
 		disk.map_fails = false;
 		errno = ENOMEM;
 		return MAP_FAILED;
 	}
-	return (void *)syscall(SYS_mmap, at, size, prot, flags, fd, offset);
+	return map_file(at, size, prot, flags, fd, offset);
 }
 
 /* ---- */
@@ -153,7 +179,7 @@ TEST(reading_and_cleaning_nothing_write_nothing)
 	open_with_actor(&k);
 	h = read_log(&k.store, 1, 0, 10, 1000);
 	assert_true(heard_is(&h, "1:first ."));
-	assert_false(k.store.ops->clean(k.store.ctx));
+	assert_false(clean(&k.store));
 	assert_int_equal(0, commit(&k.store, &b));
 	assert_int_equal(0, disk.syncs + disk.synced_writes + disk.writes);
 	kit_close(&k);
@@ -174,8 +200,133 @@ TEST(a_commit_is_durable_before_it_is_told)
 	open_with_actor(&k);
 	add_append(&b, 1, 2, "x");
 	k.store.ops->commit(k.store.ctx, &b, on_done_look, &durable);
+	tr_lmdb_wait(k.db);
 	assert_true(durable);
 	batch_clear(&b);
+	kit_close(&k);
+}
+
+/* ---- while the disk takes its time */
+
+static void stick(void)
+{
+	assert_int_equal(0, pipe(stuck.begun));
+	assert_int_equal(0, pipe(stuck.may));
+	stuck.on = true;
+}
+
+static void wait_until_stuck(void)
+{
+	char word;
+
+	assert_int_equal(1, read(stuck.begun[0], &word, 1));
+}
+
+static void let_go(void)
+{
+	char word = 0;
+
+	stuck.on = false; /* the pipe's word is behind it */
+	assert_int_equal(1, write(stuck.may[1], &word, 1));
+}
+
+static void unstick(void)
+{
+	for (int i = 0; i < 2; i++) {
+		close(stuck.begun[i]);
+		close(stuck.may[i]);
+	}
+}
+
+TEST(reads_are_answered_while_the_disk_syncs_and_the_commit_is_not)
+{
+	struct kit k = { 0 };
+	struct tr_batch b = { 0 };
+	struct kit_heard h;
+	int rc = KIT_UNANSWERED;
+
+	open_with_actor(&k);
+	stick();
+	add_append(&b, 1, 2, "second");
+	k.store.ops->commit(k.store.ctx, &b, kit_on_done, &rc);
+	wait_until_stuck();
+	for (int i = 0; i < 3; i++) {
+		h = read_log(&k.store, 1, 0, 10, 1000);
+		assert_true(heard_is(&h, "1:first ."));
+		assert_int_equal(1, find_id(&k.store, "id1").seq);
+		tr_lmdb_answer(k.db);
+		assert_int_equal(KIT_UNANSWERED, rc);
+	}
+	let_go();
+	tr_lmdb_wait(k.db);
+	assert_int_equal(0, rc);
+	assert_int_equal(2, find_id(&k.store, "id1").seq);
+	unstick();
+	batch_clear(&b);
+	kit_close(&k);
+}
+
+TEST(a_commit_waits_for_the_piece_of_cleaning_before_it_and_closing_for_both)
+{
+	struct kit k = { 0 };
+	struct tr_batch b = { 0 };
+	int more = KIT_UNANSWERED, rc = KIT_UNANSWERED;
+
+	open_with_actor(&k);
+	create(&k, 2, "id2", "room", "b");
+	add_op(&b, TR_OP_DESTROY, 2);
+	assert_int_equal(0, commit(&k.store, &b));
+	stick();
+	k.store.ops->clean(k.store.ctx, kit_on_cleaned, &more);
+	wait_until_stuck();
+	add_append(&b, 1, 2, "second");
+	b.alone = true; /* but not with the disk */
+	k.store.ops->commit(k.store.ctx, &b, kit_on_done, &rc);
+	tr_lmdb_answer(k.db);
+	assert_int_equal(KIT_UNANSWERED, more);
+	assert_int_equal(KIT_UNANSWERED, rc);
+	let_go();
+	kit_reopen(&k);
+	assert_int_equal(KIT_UNANSWERED, rc); /* nobody is told any more */
+	assert_int_equal(2, find_id(&k.store, "id1").seq);
+	unstick();
+	batch_clear(&b);
+	kit_close(&k);
+}
+
+/* Reads until what was asked is answered. */
+static void read_beside(struct kit *k, const int *rc)
+{
+	do {
+		struct kit_heard h = read_log(&k->store, 1, 0, 1, 1000);
+
+		assert_int_equal(0, h.rc);
+		assert_memory_equal("1:first ", tr_bytes_text(&h.text), 8);
+		tr_bytes_free(&h.text);
+		tr_lmdb_answer(k->db);
+	} while (*rc == KIT_UNANSWERED);
+}
+
+TEST(reads_go_on_beside_commits_that_move_the_map_or_break_the_environment)
+{
+	struct kit k = { 0 };
+	struct tr_batch b = { 0 };
+	char *text = tr_alloc(300001);
+
+	memset(text, 'x', 300000);
+	open_with_actor(&k);
+	for (uint64_t seq = 2, round = 0; round < 40; round++) {
+		int rc = KIT_UNANSWERED;
+
+		disk.synced_write_fails = round % 3 == 1 ? EIO : 0;
+		add_append(&b, 1, seq, text);
+		k.store.ops->commit(k.store.ctx, &b, kit_on_done, &rc);
+		read_beside(&k, &rc);
+		assert_int_equal(round % 3 == 1 ? TROUPE_ESTORE : 0, rc);
+		seq += rc == 0;
+		batch_clear(&b);
+	}
+	free(text);
 	kit_close(&k);
 }
 
@@ -270,8 +421,8 @@ TEST(cleaning_stops_for_now_when_the_disk_fails)
 	add_op(&b, TR_OP_DESTROY, 1);
 	assert_int_equal(0, commit(&k.store, &b));
 	disk.sync_fails = EIO;
-	assert_false(k.store.ops->clean(k.store.ctx));
-	assert_true(k.store.ops->clean(k.store.ctx));
+	assert_false(clean(&k.store));
+	assert_true(clean(&k.store));
 	kit_close(&k);
 }
 
@@ -396,6 +547,9 @@ TESTS(
 	RUN(a_commit_costs_one_sync_and_one_synced_write),
 	RUN(reading_and_cleaning_nothing_write_nothing),
 	RUN(a_commit_is_durable_before_it_is_told),
+	RUN(reads_are_answered_while_the_disk_syncs_and_the_commit_is_not),
+	RUN(a_commit_waits_for_the_piece_of_cleaning_before_it_and_closing_for_both),
+	RUN(reads_go_on_beside_commits_that_move_the_map_or_break_the_environment),
 	RUN(a_sync_that_fails_changes_nothing),
 	RUN(a_write_that_fails_changes_nothing),
 	RUN(a_short_write_with_room_left_is_a_failure_of_the_disk),

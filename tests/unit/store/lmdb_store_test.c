@@ -72,7 +72,7 @@ TEST(a_digest_that_fits_another_key_finds_nothing)
 
 	kit_open(&k);
 	create(&k, 1, "id1", "room", "a");
-	assert_int_equal(0, tr_key_digest(k.db, &digest, "default", "room", "collides"));
+	assert_int_equal(0, tr_key_digest(k.db->loop.digest, &digest, "default", "room", "collides"));
 	assert_int_equal(0, mdb_txn_begin(k.db->env, NULL, 0, &txn));
 	key = tr_key_val(&digest);
 	assert_int_equal(0, mdb_put(txn, k.db->dbi[TR_TABLE_KEYS], &key, &value, 0));

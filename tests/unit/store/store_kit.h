@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the store's tests share: batches written like sentences, and the port's calls as plain functions (LMDB answers
- * before they return, which each of these insists on).
+/* What the store's tests share: batches written like sentences, and the port's calls as plain functions (LMDB
+ * answers reads before they return, which each of these insists on; for a commit they wait).
  *
  *	struct tr_batch b = { 0 };
  *	add_create(&b, 1, "id1", "room", "42");
@@ -106,6 +106,7 @@ static inline int commit_kept(const struct tr_store *s, const struct tr_batch *b
 	int rc = KIT_UNANSWERED;
 
 	s->ops->commit(s->ctx, b, kit_on_done, &rc);
+	tr_lmdb_wait(s->ctx);
 	assert_int_not_equal(KIT_UNANSWERED, rc);
 	return rc;
 }
@@ -116,6 +117,19 @@ static inline int commit(const struct tr_store *s, struct tr_batch *b)
 
 	batch_clear(b);
 	return rc;
+}
+
+static inline void kit_on_cleaned(void *arg, bool more) { *(int *)arg = more; }
+
+/* Is there more? */
+static inline bool clean(const struct tr_store *s)
+{
+	int more = KIT_UNANSWERED;
+
+	s->ops->clean(s->ctx, kit_on_cleaned, &more);
+	tr_lmdb_wait(s->ctx);
+	assert_int_not_equal(KIT_UNANSWERED, more);
+	return more;
 }
 
 struct kit_found {
