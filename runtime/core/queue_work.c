@@ -66,6 +66,7 @@ void tr_wait_end(struct tr_wait *w, int rc)
 {
 	struct tr_queues *q = w->actor->queues;
 
+	w->actor->core->o.clock.ops->timer_set(w->timer, -1); /* it may be due now as well */
 	w->rc = rc;
 	w->mail->wait = NULL;
 	w->mail = NULL;

@@ -29,7 +29,7 @@ static int64_t clock_now(void *ctx)
 {
 	struct tr_world *w = ctx;
 
-	return 1700000000000 + w->now_ms + w->skew_ms;
+	return TR_WORLD_BEGINS_MS + w->now_ms + w->skew_ms;
 }
 
 static int64_t clock_mono(void *ctx)

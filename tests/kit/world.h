@@ -9,6 +9,8 @@
 
 #include "runtime/core/core.h"
 
+#define TR_WORLD_BEGINS_MS 1700000000000 /* since 1970: when now_ms is 0, and nobody has set the clock */
+
 struct tr_world {
 	struct tr_core *core;
 	/* store */

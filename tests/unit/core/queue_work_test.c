@@ -397,6 +397,26 @@ TEST(who_waits_is_answered_when_the_message_is_just_taken)
 	tr_world_close(&w);
 }
 
+TEST(a_message_completed_in_the_moment_in_which_its_time_is_up_is_answered_once)
+{
+	struct sent s;
+
+	shop_open();
+	shop_sends(&s, &(struct sending){ .queue = "a", .body = "1", .wait = true, .timeout_ms = 50 });
+	tr_world_turn(&w);
+	wish = (struct troupe_take_options){ .completable = true };
+	shop_does(takes);
+	tr_world_pass(&w, 0);
+	assert_log("took a1;");
+	w.now_ms += 50; /* both are due now */
+	shop_does(complete_first);
+	tr_world_pass(&w, 0);
+	assert_true(s.came);
+	assert_string_equal(s.text, "completed 7");
+	assert_waiting(0);
+	tr_world_close(&w);
+}
+
 TEST(an_actor_that_only_waits_for_messages_sleeps)
 {
 	shop_open();
@@ -597,6 +617,7 @@ TESTS(
 	RUN(what_was_taken_to_be_completed_stays_until_it_is),
 	RUN(takes_wait_for_what_was_taken_before_them),
 	RUN(who_waits_is_answered_when_the_message_is_just_taken),
+	RUN(a_message_completed_in_the_moment_in_which_its_time_is_up_is_answered_once),
 	RUN(an_actor_that_only_waits_for_messages_sleeps),
 	RUN(an_actor_that_goes_takes_no_more),
 	RUN(no_more_is_read_than_is_given),
