@@ -159,6 +159,13 @@
 #define TR_FAMILY_BYTES_MAX           (64 * 1024)        /* of what a sandbox tells of its processes: not believed; what is below an
                                                             agent that ends is left to itself */
 #define TR_HTTP_REPLY_BYTES_MAX       (66 * 1024 * 1024) /* body of an answer of the sandbox: the request fails */
+#define TR_HTTP_CONNECT_MS            5000               /* for a connection: nothing was sent */
+#define TR_SANDBOX_READ_BYTES         (256 * 1024)       /* one read of a socket, one piece of a stream */
+#define TR_SWEEP_RUN_MS               15000              /* for one run of a script: it told nothing */
+#define TR_SETTLE_MS                  5000               /* what a healthy stream did not bring is missing */
+#define TR_SILENCE_MS                 45000              /* three heartbeats missed: it is read again */
+#define TR_LATE_MS                    1000               /* behind a response, what may belong to it yet:
+                                                            it proves nothing of the next prompt */
 
 /* ---- the process */
 #define TR_LISTEN_BACKLOG_MAX         4096               /* clients that wait while there is no server */

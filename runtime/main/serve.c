@@ -26,9 +26,9 @@
 #include "runtime/core/core.h"
 #include "runtime/gate/gate.h"
 #include "runtime/main/clock.h"
-#include "runtime/sandbox/wire/http.h"
 #include "runtime/sandbox/provider/local.h"
 #include "runtime/sandbox/sandbox.h"
+#include "runtime/sandbox/wire/curl.h"
 #include "runtime/store/lmdb_store.h"
 
 
@@ -37,6 +37,7 @@ struct server {
 	struct event_base *base;
 	struct event      *signals[3], *last_heads, *committed;
 	struct tr_lmdb    *store;
+	struct tr_curl    *curl;
 	struct tr_local   *local;
 	struct tr_sandbox *sandbox;
 	struct tr_core    *core;
@@ -175,7 +176,7 @@ static bool read_provider_options(const char *path, struct tr_bytes *ret)
 
 static bool ca_is_usable(const char *path)
 {
-	const char *why = path ? tr_http_ca_check(path) : NULL;
+	const char *why = path ? tr_curl_ca_check(path) : NULL;
 
 	if (why)
 		fprintf(stderr, "troupe: --sandbox-ca %s: %s\n", path, why);
@@ -187,11 +188,12 @@ static int open_sandbox(struct server *s)
 	const char *where = s->o->sandbox;
 	bool local = strcmp(where, "local") == 0, none = strcmp(where, "none") == 0;
 	struct tr_sandbox_options o = {
-		.base = s->base, .agent = s->o->agent, .cwd = s->cwd, .cwd_given = s->o->cwd != NULL, .data_dir = s->o->data,
+		.base = s->base, .clock = tr_event_clock(s->base),
+		.agent = s->o->agent, .cwd = s->cwd, .cwd_given = s->o->cwd != NULL, .data_dir = s->o->data,
 		.binary = s->o->sandbox_agent, .providers = s->o->providers, .private_ok = s->o->private_sandboxes,
 		.permission_ms = s->o->permission_s * (int64_t)1000, .auto_approve = s->o->auto_approve,
 		.dispose = s->o->dispose, .pause = s->o->pause,
-		.provider_modules = s->o->provider_modules, .ca = s->o->sandbox_ca,
+		.provider_modules = s->o->provider_modules,
 	};
 	struct tr_bytes options = { 0 };
 	int rc = 0;
@@ -202,9 +204,11 @@ static int open_sandbox(struct server *s)
 		return 0;
 	if (local)
 		rc = tr_local_new(&s->local, &(struct tr_local_options){
-			.base = s->base, .data_dir = s->o->data, .binary = s->o->sandbox_agent });
+			.base = s->base, .clock = o.clock, .data_dir = s->o->data, .binary = s->o->sandbox_agent });
 	if (rc < 0)
 		return rc;
+	s->curl = tr_curl_new(s->base, s->o->sandbox_ca);
+	o.http = tr_curl_port(s->curl);
 	o.local = s->local;
 	o.base_url = local || none ? NULL : where;
 	o.token = local || none ? NULL : s->o->sandbox_token;
@@ -309,6 +313,7 @@ static void server_close(struct server *s)
 	tr_gate_free(s->gate);
 	tr_core_free(s->core);
 	tr_sandbox_free(s->sandbox);
+	tr_curl_free(s->curl);
 	tr_local_free(s->local);
 	tr_lmdb_close(s->store);
 	if (s->base)

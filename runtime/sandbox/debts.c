@@ -30,7 +30,7 @@ struct tr_debts {
 	struct tr_list  list;
 	size_t          count, running;
 	bool            more;    /* there are others in the store */
-	struct event   *look;    /* for them */
+	struct tr_timer *look;   /* for them */
 };
 
 struct debt {
@@ -43,7 +43,7 @@ struct debt {
 	int64_t                 created_ms;
 	struct tr_bytes         family;    /* of its server; then with whom this sweep has signalled */
 	enum tr_http_reach      reach;
-	struct event           *timer;
+	struct tr_timer        *timer;
 	struct tr_errand       *errand;
 	struct tr_http_request *request;
 	bool                    runs, sweeps;
@@ -62,7 +62,7 @@ static void debt_free(struct debt *d)
 	d->debts->running -= d->runs;
 	tr_errand_leave(d->errand);
 	tr_http_cancel(d->request);
-	event_free(d->timer);
+	d->debts->o.clock.ops->timer_free(d->timer);
 	free(d->key);
 	free(d->server_id);
 	free(d->provider);
@@ -77,18 +77,14 @@ static void debt_free(struct debt *d)
 	free(d);
 }
 
-static void set_timer(struct debt *d, int ms)
+static void set_timer(struct debt *d, int64_t ms)
 {
-	struct timeval in = { ms / 1000, ms % 1000 * 1000 };
-
-	evtimer_add(d->timer, &in);
+	d->debts->o.clock.ops->timer_set(d->timer, ms);
 }
 
 static void look_later(struct tr_debts *all, int ms)
 {
-	struct timeval in = { ms / 1000, ms % 1000 * 1000 };
-
-	evtimer_add(all->look, &in);
+	all->o.clock.ops->timer_set(all->look, ms);
 }
 
 static void stop_running(struct debt *d)
@@ -129,15 +125,14 @@ static void failed(struct debt *d, const char *why)
 		debt_free(d);
 		look_later(all, TR_DEBT_PAUSE_MS);
 	} else {
-		set_timer(d, (int)pause);
+		set_timer(d, pause);
 	}
 }
 
-static void on_time(evutil_socket_t fd, short what, void *arg)
+static void on_time(void *arg)
 {
 	struct debt *d = arg;
 
-	(void)fd, (void)what;
 	if (d->sweeps) {
 		next_sweep(d);
 	} else if (d->debts->running >= TR_DEBTS_RUNNING_MAX) {
@@ -161,7 +156,7 @@ static struct tr_http_request *ask(struct debt *d, struct tr_http_options *o, co
 	o->token = d->fresh_token ? d->fresh_token : d->token;
 	o->reach = d->reach;
 	o->arg = d;
-	r = tr_http_start(d->debts->o.http, o);
+	r = tr_http_start(&d->debts->o.http, o);
 	tr_bytes_free(&url);
 	return r;
 }
@@ -170,7 +165,8 @@ static struct tr_http_request *run(struct debt *d, struct tr_bytes *body,
                                    void (*on_end)(void *arg, const struct tr_http_answer *answer))
 {
 	return ask(d, &(struct tr_http_options){
-		.method = "POST", .body = body, .time_ms = tr_sweep_run_ms, .body_max = 2 << 20, .on_end = on_end,
+		.method = "POST", .body = body, .time_ms = d->debts->o.times->sweep_run_ms, .body_max = 2 << 20,
+		.on_end = on_end,
 	}, "/v1/processes/run");
 }
 
@@ -402,7 +398,7 @@ static struct debt *debt_new(struct tr_debts *all, const char *key, struct troup
 	d->close = tr_item_new_text(v, "close");
 	d->created_ms = tr_item_number(v, "created");
 	tr_item_bytes(v, "family", &d->family);
-	d->timer = evtimer_new(all->o.base, on_time, d);
+	d->timer = all->o.clock.ops->timer_new(all->o.clock.ctx, on_time, d);
 	tr_list_push(&all->list, &d->link);
 	all->count++;
 	return d;
@@ -466,11 +462,10 @@ static void look(struct tr_debts *all, const char *prefix)
 		tr_core_scan(all->core, (struct troupe_text){ prefix, strlen(prefix) }, on_item, all);
 }
 
-static void on_look(evutil_socket_t fd, short what, void *arg)
+static void on_look(void *arg)
 {
 	struct tr_debts *all = arg;
 
-	(void)fd, (void)what;
 	all->more = false;
 	look(all, TR_OWED);
 }
@@ -538,7 +533,7 @@ struct tr_debts *tr_debts_new(const struct tr_debts_options *o)
 
 	d->o = *o;
 	tr_list_init(&d->list);
-	d->look = evtimer_new(o->base, on_look, d);
+	d->look = o->clock.ops->timer_new(o->clock.ctx, on_look, d);
 	return d;
 }
 
@@ -561,7 +556,7 @@ struct tr_debts *tr_debts_free(struct tr_debts *d)
 		return NULL;
 	while ((first = tr_list_first(&d->list)))
 		debt_free(tr_container(first, struct debt, link));
-	event_free(d->look);
+	d->o.clock.ops->timer_free(d->look);
 	free(d);
 	return NULL;
 }

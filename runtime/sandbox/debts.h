@@ -10,12 +10,14 @@
 #include "runtime/core/core.h"
 #include "runtime/sandbox/wire/http.h"
 #include "runtime/sandbox/provider/provider.h"
+#include "runtime/sandbox/times.h"
 
 struct tr_debts;
 
 struct tr_debts_options {
-	struct event_base *base;
-	struct tr_http    *http;
+	struct tr_clock     clock;
+	struct tr_http_port http;
+	const struct tr_sandbox_times *times;
 	/* The provider of this name, with these options (JSON; NULL: the server's); NULL: there is none now. */
 	struct tr_provider *(*provider)(void *arg, const char *name, const char *options);
 	void *arg;

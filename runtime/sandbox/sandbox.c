@@ -13,6 +13,9 @@
 
 struct tr_sandbox {
 	struct event_base *base;
+	struct tr_clock    clock;
+	struct tr_http_port http;
+	const struct tr_sandbox_times *times;
 	struct tr_local   *local;
 	char              *agent, *base_url, *token, *cwd, *auto_approve;
 	bool               dispose, pause;
@@ -24,12 +27,11 @@ struct tr_sandbox {
 	size_t             provider_count;
 	struct tr_bridge  *bridge;         /* NULL: no data directory */
 	unsigned           stopping;       /* parts that have not stopped yet */
-	struct tr_http    *http;
 	struct tr_debts   *debts;
 	struct tr_places  *places;
 	struct tr_sessions sessions;
 	uint64_t           taken;          /* events of all sessions */
-	struct event      *stopped;
+	struct tr_timer   *stopped;
 	void             (*on_stopped)(void *arg);
 	void              *stopped_arg;
 };
@@ -144,27 +146,31 @@ static char *trimmed(const char *url)
 
 static void make_providers(struct tr_sandbox *s, const struct tr_sandbox_options *o)
 {
-	tr_sandbox_add_provider(s, tr_provider_url_new(s->base, o->private_ok));
-	s->own = tr_provider_own_new(s->base, s->local ? TR_HTTP_THIS_HOST : TR_HTTP_ANYWHERE, s->local != NULL, locate_own, s);
+	tr_sandbox_add_provider(s, tr_provider_url_new(s->clock, o->private_ok));
+	s->own = tr_provider_own_new(s->clock, s->local ? TR_HTTP_THIS_HOST : TR_HTTP_ANYWHERE, s->local != NULL, locate_own, s);
 	tr_sandbox_add_provider(s, s->own);
 	if (!o->data_dir)
 		return;
 	s->boxes = tr_provider_local_new(&(struct tr_local_options){
-		.base = s->base, .data_dir = o->data_dir, .binary = o->binary });
+		.base = s->base, .clock = s->clock, .data_dir = o->data_dir, .binary = o->binary });
 	tr_sandbox_add_provider(s, s->boxes);
 	s->bridge = tr_bridge_new(&(struct tr_bridge_options){
-		.base = s->base, .data_dir = o->data_dir, .modules = o->provider_modules, .options = o->provider_options,
-		.private_ok = o->private_ok });
+		.base = s->base, .clock = s->clock, .times = s->times,
+		.data_dir = o->data_dir, .modules = o->provider_modules, .options = o->provider_options, .private_ok = o->private_ok });
 }
 
 int tr_sandbox_new(struct tr_sandbox **ret, const struct tr_sandbox_options *o)
 {
+	static const struct tr_sandbox_times usual = TR_SANDBOX_TIMES;
 	struct tr_sandbox *s;
 
 	if ((o->base_url && !tr_http_url_valid(o->base_url)) || !o->agent || !o->cwd)
 		return TROUPE_EINVAL;
 	s = tr_alloc(sizeof *s);
 	s->base = o->base;
+	s->clock = o->clock;
+	s->http = o->http;
+	s->times = o->times ? o->times : &usual;
 	s->local = o->local;
 	s->agent = tr_strdup(o->agent);
 	s->base_url = trimmed(o->base_url);
@@ -176,9 +182,9 @@ int tr_sandbox_new(struct tr_sandbox **ret, const struct tr_sandbox_options *o)
 	s->pause = o->pause;
 	s->cwd_given = o->cwd_given;
 	s->offered = copy_names(o->providers);
-	s->http = tr_http_new(o->base, o->ca);
 	make_providers(s, o);
-	s->debts = tr_debts_new(&(struct tr_debts_options){ .base = s->base, .http = s->http, .provider = provider_of_debt, .arg = s });
+	s->debts = tr_debts_new(&(struct tr_debts_options){
+		.clock = s->clock, .http = s->http, .times = s->times, .provider = provider_of_debt, .arg = s });
 	s->places = tr_places_new(s->debts);
 	s->sessions = (struct tr_sessions){ &tr_session_ops, s };
 	if (!offers_are_known(s)) {
@@ -200,7 +206,6 @@ struct tr_sandbox *tr_sandbox_free(struct tr_sandbox *s)
 		free(s->providers[i].options);
 	}
 	tr_bridge_free(s->bridge);
-	tr_http_free(s->http);
 	for (size_t i = 0; s->offered[i]; i++)
 		free(s->offered[i]);
 	free(s->offered);
@@ -209,35 +214,26 @@ struct tr_sandbox *tr_sandbox_free(struct tr_sandbox *s)
 	free(s->token);
 	free(s->cwd);
 	free(s->auto_approve);
-	if (s->stopped)
-		event_free(s->stopped);
+	s->clock.ops->timer_free(s->stopped);
 	free(s);
 	return NULL;
 }
 
-static void on_stopped(evutil_socket_t fd, short what, void *arg)
+static void on_part_stopped(void *arg)
 {
 	struct tr_sandbox *s = arg;
 
-	(void)fd, (void)what;
 	if (--s->stopping == 0)
 		s->on_stopped(s->stopped_arg);
 }
 
-static void on_part_stopped(void *arg)
-{
-	on_stopped(-1, 0, arg);
-}
-
 void tr_sandbox_stop(struct tr_sandbox *s, bool keep, void (*then)(void *arg), void *arg)
 {
-	struct timeval now = { 0, 0 };
-
 	s->on_stopped = then;
 	s->stopped_arg = arg;
 	s->stopping = 1;
-	s->stopped = evtimer_new(s->base, on_stopped, s);
-	evtimer_add(s->stopped, &now);
+	s->stopped = s->clock.ops->timer_new(s->clock.ctx, on_part_stopped, s);
+	s->clock.ops->timer_set(s->stopped, 0);
 	if (!s->boxes)
 		return;
 	s->stopping += 2;
@@ -252,9 +248,19 @@ const struct tr_sessions *tr_sandbox_sessions(struct tr_sandbox *s)
 	return &s->sessions;
 }
 
-struct tr_http *tr_sandbox_http(struct tr_sandbox *s)
+const struct tr_http_port *tr_sandbox_http(const struct tr_sandbox *s)
 {
-	return s->http;
+	return &s->http;
+}
+
+struct tr_clock tr_sandbox_clock(const struct tr_sandbox *s)
+{
+	return s->clock;
+}
+
+const struct tr_sandbox_times *tr_sandbox_times(const struct tr_sandbox *s)
+{
+	return s->times;
 }
 
 struct tr_places *tr_sandbox_places(struct tr_sandbox *s)

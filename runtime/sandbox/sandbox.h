@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions with coding agents: the session port (runtime/core/ports.h) over the HTTP and event-stream wire of a
- * sandbox-agent server (spec/sandbox-agent.md), with libcurl on the worker's libevent loop. */
+ * sandbox-agent server (spec/sandbox-agent.md). Time and HTTP are handed in; who runs processes here needs the loop. */
 #ifndef TR_SANDBOX_SANDBOX_H
 #define TR_SANDBOX_SANDBOX_H
-
-#include <event2/event.h>
 
 #include "runtime/core/ports.h"
 #include "runtime/sandbox/provider/bridge.h"
 #include "runtime/sandbox/provider/local.h"
+#include "runtime/sandbox/times.h"
+#include "runtime/sandbox/wire/http.h"
 
+struct event_base;
 struct tr_sandbox;
 
 struct tr_sandbox_options {
-	struct event_base *base;
+	struct tr_clock     clock;
+	struct tr_http_port http;       /* every request ends, or is left, before tr_sandbox_free returns */
+	const struct tr_sandbox_times *times; /* lent for the sandbox's life; NULL: those of limits.h */
+	struct event_base *base;      /* for processes, and their pipes; may be NULL without data_dir */
 	const char        *agent;     /* for sessions that name none */
 	struct tr_local   *local;     /* the server's own sandbox, for sessions that name none; NULL: base_url instead */
 	const char        *base_url;  /* NULL: with local, or there is none */
@@ -26,7 +30,6 @@ struct tr_sandbox_options {
 	                                 NULL; NULL: none */
 	struct troupe_text provider_options; /* JSON, as tr_bridge_options_check wants it; size 0: none */
 	const char        *provider_modules; /* where npm installed the SDK; NULL: where we are */
-	const char        *ca;         /* as tr_http_new takes it; NULL: none */
 	bool               private_ok; /* URLs of sandboxes may lead to private addresses, whoever named them */
 	/* For sessions that say nothing else (struct troupe_session_options). */
 	int64_t            permission_ms;

@@ -15,11 +15,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/event.h>
 
 #include "proto/json.h"
 #include "runtime/base/limits.h"
@@ -34,21 +34,22 @@
 #define RESTART_MAX_MS 10000 /* ... up to this */
 #define LONG_LIFE_MS   10000
 
-int tr_bridge_create_ms = TR_BRIDGE_CREATE_MS;
-
 static const char *const sdk_names[] = {
 	"daytona", "e2b", "docker", "vercel", "modal", "cloudflare", "computesdk", "sprites", NULL
 };
 
 struct tr_bridge {
 	struct event_base  *base;
+	struct tr_clock     clock;
+	const struct tr_sandbox_times *times;
 	char               *modules, *log_path, *script;
 	struct tr_bytes     options;
 	bool                private_ok, stopping;
 	pid_t               pid;       /* 0: it does not run */
 	unsigned            life;      /* how often it was started */
 	int                 pidfd;
-	struct event       *on_exit, *stop_timer;
+	struct event       *on_exit;
+	struct tr_timer    *stop_timer;
 	struct bufferevent *socket;
 	struct tr_list      requests;
 	uint64_t            next_id, next_handle;
@@ -71,17 +72,14 @@ struct request {
 	struct tr_bridge *bridge;
 	struct bridged   *provider;
 	struct tr_errand *errand; /* NULL: nobody waits */
-	struct event     *timer;
+	struct tr_timer  *timer;
 	uint64_t          id;
 	bool              create, load, late;
 };
 
-static int64_t now_ms(void)
+static int64_t now_ms(const struct tr_bridge *b)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return b->clock.ops->mono_ms(b->clock.ctx);
 }
 
 /* ------------------------------------------------------------------ requests */
@@ -89,7 +87,7 @@ static int64_t now_ms(void)
 static void request_free(struct request *r)
 {
 	tr_list_remove(&r->link);
-	event_free(r->timer);
+	r->bridge->clock.ops->timer_free(r->timer);
 	free(r);
 }
 
@@ -133,19 +131,19 @@ static void say(struct bridged *p, uint64_t id, const char *method, const char *
 	tr_bytes_free(&line);
 }
 
-static void on_request_time(evutil_socket_t fd, short what, void *arg);
+static void on_request_time(void *arg);
 
 static struct request *request_new(struct bridged *p, struct tr_errand *e, int time_ms)
 {
-	struct timeval in = { time_ms / 1000, time_ms % 1000 * 1000 };
+	const struct tr_clock *clock = &p->bridge->clock;
 	struct request *r = tr_alloc(sizeof *r);
 
 	r->bridge = p->bridge;
 	r->provider = p;
 	r->errand = e;
 	r->id = ++p->bridge->next_id;
-	r->timer = evtimer_new(p->bridge->base, on_request_time, r);
-	evtimer_add(r->timer, &in);
+	r->timer = clock->ops->timer_new(clock->ctx, on_request_time, r);
+	clock->ops->timer_set(r->timer, time_ms);
 	tr_list_push(&p->bridge->requests, &r->link);
 	return r;
 }
@@ -165,12 +163,11 @@ static void fail_behind(struct request *load, int rc, const char *words)
 }
 
 /* It may still be at it: what it makes later is given back. */
-static void on_request_time(evutil_socket_t fd, short what, void *arg)
+static void on_request_time(void *arg)
 {
 	static const char words[] = "The provider did not answer in time.";
 	struct request *r = arg;
 
-	(void)fd, (void)what;
 	fail(r, TROUPE_EPROVIDER, words, true);
 	if (r->load)
 		fail_behind(r, TROUPE_EPROVIDER, words);
@@ -245,10 +242,10 @@ static void on_process_end(evutil_socket_t fd, short what, void *arg)
 	tr_info("bridge.exit", "pid=%d status=%d signal=%d", (int)b->pid, WIFEXITED(status) ? WEXITSTATUS(status) : -1,
 	        WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 	b->pid = 0;
-	b->rest_ms = now_ms() - b->started_ms >= LONG_LIFE_MS || b->rest_ms == 0 ? RESTART_MS : b->rest_ms * 2;
+	b->rest_ms = now_ms(b) - b->started_ms >= LONG_LIFE_MS || b->rest_ms == 0 ? RESTART_MS : b->rest_ms * 2;
 	if (b->rest_ms > RESTART_MAX_MS)
 		b->rest_ms = RESTART_MAX_MS;
-	b->rest_until_ms = now_ms() + b->rest_ms;
+	b->rest_until_ms = now_ms(b) + b->rest_ms;
 	fail_all(b);
 	stopped(b);
 }
@@ -335,7 +332,7 @@ static const char *start(struct tr_bridge *b)
 		return "The server is ending.";
 	if (!b->script)
 		return "The bridge's script (share/troupe/bridge/main.mjs) is not there; TROUPE_BRIDGE can name it.";
-	if (b->pid > 0 || now_ms() < b->rest_until_ms)
+	if (b->pid > 0 || now_ms(b) < b->rest_until_ms)
 		return "The process that runs the provider ended just now. Try again in a moment.";
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return "The process that runs the provider cannot be started.";
@@ -353,7 +350,7 @@ static const char *start(struct tr_bridge *b)
 		return "The process that runs the provider cannot be watched.";
 	}
 	b->life++;
-	b->started_ms = now_ms();
+	b->started_ms = now_ms(b);
 	tr_info("bridge.start", "pid=%d modules=\"%s\"", (int)b->pid, b->modules ? b->modules : ".");
 	return NULL;
 }
@@ -395,7 +392,7 @@ static void ask(struct tr_provider *base, struct tr_errand *e, const char *metho
 
 static void bridge_create(struct tr_provider *p, struct tr_errand *e)
 {
-	ask(p, e, "create", "seed", e->seed, tr_bridge_create_ms);
+	ask(p, e, "create", "seed", e->seed, bridged_of(p)->bridge->times->bridge_create_ms);
 }
 
 static void bridge_reconnect(struct tr_provider *p, struct tr_errand *e)
@@ -494,7 +491,7 @@ struct tr_provider *tr_bridge_provider(struct tr_bridge *b, const char *name, co
 		return NULL;
 	}
 	p = tr_alloc(sizeof *p);
-	tr_provider_init(&p->base, &bridged_ops, b->base, name);
+	tr_provider_init(&p->base, &bridged_ops, b->clock, name);
 	/* what the operator's own module or docker names may be on this machine; what a service says may not */
 	p->base.reach = b->private_ok || names_module(own) || strcmp(name, "docker") == 0 ? TR_HTTP_ANYWHERE
 	                : strcmp(name, "cloudflare") == 0                                 ? TR_HTTP_THIS_HOST /* our own tunnel */
@@ -562,6 +559,8 @@ struct tr_bridge *tr_bridge_new(const struct tr_bridge_options *o)
 	char path[PATH_MAX], absolute[PATH_MAX];
 
 	b->base = o->base;
+	b->clock = o->clock;
+	b->times = o->times;
 	b->modules = o->modules && realpath(o->modules, absolute) ? tr_strdup(absolute) : tr_strdup(o->modules);
 	b->private_ok = o->private_ok;
 	tr_bytes_put(&b->options, o->options.data, o->options.size);
@@ -572,11 +571,10 @@ struct tr_bridge *tr_bridge_new(const struct tr_bridge_options *o)
 	return b;
 }
 
-static void on_stop_time(evutil_socket_t fd, short what, void *arg)
+static void on_stop_time(void *arg)
 {
 	struct tr_bridge *b = arg;
 
-	(void)fd, (void)what;
 	if (b->pid > 0)
 		tr_warn("bridge.left", "pid=%d reason=\"it still destroys what it was making\"", (int)b->pid);
 	stopped(b);
@@ -584,14 +582,12 @@ static void on_stop_time(evutil_socket_t fd, short what, void *arg)
 
 void tr_bridge_stop(struct tr_bridge *b, void (*on_stopped)(void *arg), void *arg)
 {
-	struct timeval in = { b->pid > 0 ? TR_BRIDGE_STOP_MS / 1000 : 0, 0 };
-
 	b->stopping = true;
 	b->on_stopped = on_stopped;
 	b->arg = arg;
 	fail_all(b); /* the socket closes: that is how it hears of it */
-	b->stop_timer = evtimer_new(b->base, on_stop_time, b);
-	evtimer_add(b->stop_timer, &in);
+	b->stop_timer = b->clock.ops->timer_new(b->clock.ctx, on_stop_time, b);
+	b->clock.ops->timer_set(b->stop_timer, b->pid > 0 ? TR_BRIDGE_STOP_MS : 0);
 }
 
 struct tr_bridge *tr_bridge_free(struct tr_bridge *b)
@@ -604,8 +600,7 @@ struct tr_bridge *tr_bridge_free(struct tr_bridge *b)
 		event_free(b->on_exit);
 		close(b->pidfd);
 	}
-	if (b->stop_timer)
-		event_free(b->stop_timer);
+	b->clock.ops->timer_free(b->stop_timer);
 	tr_bytes_free(&b->options);
 	free(b->modules);
 	free(b->log_path);

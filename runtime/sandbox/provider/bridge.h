@@ -7,13 +7,15 @@
 
 #include "proto/troupe_record.h"
 #include "runtime/sandbox/provider/provider.h"
+#include "runtime/sandbox/times.h"
 
+struct event_base;
 struct tr_bridge;
 
-extern int tr_bridge_create_ms; /* TR_BRIDGE_CREATE_MS. Tests shorten it */
-
 struct tr_bridge_options {
-	struct event_base *base;
+	struct event_base *base;      /* for what is heard of its process */
+	struct tr_clock    clock;
+	const struct tr_sandbox_times *times;
 	const char        *data_dir;  /* its output goes to DATA/bridge.log */
 	const char        *modules;   /* the folder where npm installed the SDK and what its providers need; NULL: where we are */
 	struct troupe_text options;   /* JSON, an object with one for each provider, as tr_bridge_options_check says; size 0: none */

@@ -30,6 +30,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <event2/event.h>
+
 #include "proto/troupe_errors.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
@@ -50,6 +52,7 @@ enum state { RESTING, RUNNING, ENDING, ENDED };
 
 struct tr_local {
 	struct event_base   *base;
+	struct tr_clock      clock;
 	enum state           state;
 	struct tr_local_note note;
 	char                *folder, *home, *binary, *note_path, *log_path; /* absolute */
@@ -58,7 +61,7 @@ struct tr_local {
 	int                  pidfd;    /* of note.pid; -1: it is gone, or there is none */
 	bool                 adopted;  /* not our child: its exit status is not for us */
 	struct event        *on_exit;  /* the pidfd */
-	struct event        *timer;    /* RESTING: time to start. ENDING: time to look. ENDED: time to say so */
+	struct tr_timer     *timer;    /* RESTING: time to start. ENDING: time to look. ENDED: time to say so */
 	int64_t              started_ms;
 	int64_t              due_ms;   /* ENDING: when patience ends */
 	bool                 killed;   /* ENDING: it did already */
@@ -68,19 +71,14 @@ struct tr_local {
 	void                *arg;
 };
 
-static int64_t now_ms(void)
+static int64_t now_ms(const struct tr_local *l)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return l->clock.ops->mono_ms(l->clock.ctx);
 }
 
 static void set_timer(struct tr_local *l, int ms)
 {
-	struct timeval in = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
-
-	evtimer_add(l->timer, &in);
+	l->clock.ops->timer_set(l->timer, ms);
 }
 
 static void save_note(struct tr_local *l)
@@ -196,7 +194,7 @@ static void on_process_end(evutil_socket_t fd, short what, void *arg);
 static void watch(struct tr_local *l, bool adopted)
 {
 	l->adopted = adopted;
-	l->started_ms = now_ms();
+	l->started_ms = now_ms(l);
 	l->state = RUNNING;
 	l->pidfd = pidfd_open(l->note.pid, 0);
 	if (l->pidfd < 0) {
@@ -292,7 +290,7 @@ static void note_end(struct tr_local *l)
 
 static void look_at_ending_group(struct tr_local *l)
 {
-	bool over = now_ms() >= l->due_ms;
+	bool over = now_ms(l) >= l->due_ms;
 
 	if (l->pidfd < 0 && !group_is_there(l)) {
 		note_end(l);
@@ -304,7 +302,7 @@ static void look_at_ending_group(struct tr_local *l)
 			tr_warn("sandbox.kill", "group=%d after_ms=%d", (int)l->note.pid, TERM_MS);
 			end_group(l, SIGKILL);
 			l->killed = true;
-			l->due_ms = now_ms() + GIVE_UP_MS;
+			l->due_ms = now_ms(l) + GIVE_UP_MS;
 		}
 		set_timer(l, LOOK_MS);
 	}
@@ -313,7 +311,7 @@ static void look_at_ending_group(struct tr_local *l)
 static void on_process_end(evutil_socket_t fd, short what, void *arg)
 {
 	struct tr_local *l = arg;
-	bool long_life = now_ms() - l->started_ms >= LONG_LIFE_MS;
+	bool long_life = now_ms(l) - l->started_ms >= LONG_LIFE_MS;
 	char how[32];
 	int ms;
 
@@ -334,12 +332,10 @@ static void on_process_end(evutil_socket_t fd, short what, void *arg)
 	set_timer(l, ms);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void on_timer(void *arg)
 {
 	struct tr_local *l = arg;
 
-	(void)fd;
-	(void)what;
 	switch (l->state) {
 	case RESTING:
 		start(l);
@@ -460,10 +456,11 @@ int tr_local_new(struct tr_local **ret, const struct tr_local_options *o)
 	}
 	l = tr_alloc(sizeof(*l));
 	l->base = o->base;
+	l->clock = o->clock;
 	l->pidfd = -1;
 	l->restart_ms = RESTART_MS;
 	l->binary = tr_strdup(found);
-	l->timer = evtimer_new(l->base, on_timer, l);
+	l->timer = l->clock.ops->timer_new(l->clock.ctx, on_timer, l);
 	if ((outcome = set_paths(l, o))) {
 		tr_local_free(l);
 		return outcome;
@@ -514,7 +511,7 @@ void tr_local_stop(struct tr_local *l, bool keep, void (*on_stopped)(void *arg),
 	}
 	tr_info("sandbox.stop", "pid=%d", (int)l->note.pid);
 	l->state = ENDING;
-	l->due_ms = now_ms() + TERM_MS;
+	l->due_ms = now_ms(l) + TERM_MS;
 	end_group(l, SIGTERM);
 	look_at_ending_group(l);
 }
@@ -524,8 +521,7 @@ struct tr_local *tr_local_free(struct tr_local *l)
 	if (!l)
 		return NULL;
 	unwatch(l);
-	if (l->timer)
-		event_free(l->timer);
+	l->clock.ops->timer_free(l->timer);
 	free(l->folder);
 	free(l->home);
 	free(l->binary);

@@ -11,12 +11,14 @@
 
 #include <stdbool.h>
 
-#include <event2/event.h>
+#include "runtime/core/ports.h"
 
+struct event_base;
 struct tr_local;
 
 struct tr_local_options {
-	struct event_base *base;
+	struct event_base *base;      /* for what is heard of its process */
+	struct tr_clock    clock;
 	const char        *data_dir;
 	const char        *folder;    /* in the data directory, relative: where its note and its log are. NULL: there */
 	const char        *binary;    /* --sandbox-agent; NULL: searched as tr_local_find_binary does */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Errands: each has an event, by which its answer comes from the loop even if the provider knew it at once. */
+/* Errands: each has a timer, by which its answer comes from the loop even if the provider knew it at once. */
 #include "runtime/sandbox/provider/provider.h"
 
 #include <assert.h>
@@ -8,11 +8,11 @@
 
 #include "runtime/base/mem.h"
 
-void tr_provider_init(struct tr_provider *p, const struct tr_provider_ops *ops, struct event_base *base, const char *name)
+void tr_provider_init(struct tr_provider *p, const struct tr_provider_ops *ops, struct tr_clock clock, const char *name)
 {
 	assert(strlen(name) < sizeof p->name);
 	p->ops = ops;
-	p->base = base;
+	p->clock = clock;
 	strcpy(p->name, name);
 	tr_list_init(&p->errands);
 }
@@ -22,7 +22,7 @@ static void errand_free(struct tr_errand *e)
 	struct tr_provider_answer *a = &e->answer;
 
 	tr_list_remove(&e->link);
-	event_free(e->event);
+	e->timer = e->clock->timer_free(e->timer);
 	free(e->raw_id);
 	free(e->seed);
 	free((char *)(uintptr_t)a->words);
@@ -41,11 +41,10 @@ void tr_provider_fini(struct tr_provider *p)
 		errand_free(tr_container(first, struct tr_errand, link));
 }
 
-static void on_event(evutil_socket_t fd, short what, void *arg)
+static void on_time(void *arg)
 {
 	struct tr_errand *e = arg;
 
-	(void)fd, (void)what;
 	tr_list_remove(&e->link); /* it is nobody's while its answer is told: that may free the provider */
 	tr_list_init(&e->link);
 	if (e->on_end)
@@ -64,7 +63,8 @@ struct tr_errand *tr_errand_start(struct tr_provider *p, void (*run)(struct tr_p
 	e->seed = tr_strdup(seed);
 	e->on_end = on_end;
 	e->arg = arg;
-	e->event = evtimer_new(p->base, on_event, e);
+	e->clock = p->clock.ops;
+	e->timer = e->clock->timer_new(p->clock.ctx, on_time, e);
 	tr_list_push(&p->errands, &e->link);
 	if (run)
 		run(p, e);
@@ -82,8 +82,6 @@ struct tr_errand *tr_errand_leave(struct tr_errand *e)
 
 void tr_errand_end(struct tr_errand *e, const struct tr_provider_answer *answer)
 {
-	struct timeval now = { 0, 0 };
-
 	assert(!e->ended);
 	e->ended = true;
 	e->answer = (struct tr_provider_answer){
@@ -91,7 +89,7 @@ void tr_errand_end(struct tr_errand *e, const struct tr_provider_answer *answer)
 		.raw_id = tr_strdup(answer->raw_id), .url = tr_strdup(answer->url), .token = tr_strdup(answer->token),
 		.cwd = tr_strdup(answer->cwd),
 	};
-	evtimer_add(e->event, &now);
+	e->clock->timer_set(e->timer, 0);
 }
 
 void tr_errand_fail(struct tr_errand *e, int rc, const char *words)

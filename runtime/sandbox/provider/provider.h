@@ -11,9 +11,8 @@
 #ifndef TR_SANDBOX_PROVIDER_H
 #define TR_SANDBOX_PROVIDER_H
 
-#include <event2/event.h>
-
 #include "runtime/base/list.h"
+#include "runtime/core/ports.h"
 #include "runtime/sandbox/wire/http.h"
 
 #define TR_PROVIDER_NAME_MAX  65  /* with its NUL */
@@ -40,7 +39,8 @@ struct tr_errand {
 	char               *seed;   /* create: names this one, for ever: [0-9a-z]+, at most 40 */
 	void              (*on_end)(void *arg, const struct tr_provider_answer *answer); /* NULL: nobody listens */
 	void               *arg;
-	struct event       *event;
+	const struct tr_clock_ops *clock; /* its own: the provider may be gone while its answer is told */
+	struct tr_timer    *timer;
 	struct tr_provider_answer answer; /* texts are owned; set by tr_errand_end */
 	bool                ended;
 	void               *own;    /* the provider's, for its own use */
@@ -62,7 +62,7 @@ struct tr_provider_ops {
 
 struct tr_provider {
 	const struct tr_provider_ops *ops;
-	struct event_base *base;
+	struct tr_clock    clock;
 	char               name[TR_PROVIDER_NAME_MAX];
 	enum tr_http_reach reach;      /* where its URLs may lead */
 	bool               repeatable; /* create for the same seed gives the same sandbox, whose raw id is the seed: none is ever
@@ -70,7 +70,7 @@ struct tr_provider {
 	struct tr_list     errands;
 };
 
-void tr_provider_init(struct tr_provider *p, const struct tr_provider_ops *ops, struct event_base *base, const char *name);
+void tr_provider_init(struct tr_provider *p, const struct tr_provider_ops *ops, struct tr_clock clock, const char *name);
 /* Errands that are under way end in silence. */
 void tr_provider_fini(struct tr_provider *p);
 
@@ -96,11 +96,11 @@ bool tr_sandbox_id_split(const char *id, char provider[TR_PROVIDER_NAME_MAX], co
 /* ---- provider_fixed.c */
 
 /* Its ids are the URLs. private_ok: they may lead to any address. */
-struct tr_provider *tr_provider_url_new(struct event_base *base, bool private_ok);
+struct tr_provider *tr_provider_url_new(struct tr_clock clock, bool private_ok);
 
 /* The server's own sandbox: its id is the URL that it had. locate says where it is, each time it is asked; false: nowhere. moves:
  * it is the same one wherever it is; else one with another URL is another, of which we know no token. */
-struct tr_provider *tr_provider_own_new(struct event_base *base, enum tr_http_reach reach, bool moves,
+struct tr_provider *tr_provider_own_new(struct tr_clock clock, enum tr_http_reach reach, bool moves,
                                         bool (*locate)(void *arg, const char **url, const char **token), void *arg);
 
 /* ---- provider_local.c */

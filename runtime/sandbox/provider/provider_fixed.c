@@ -30,11 +30,11 @@ static void url_reach(struct tr_provider *p, struct tr_errand *e)
 
 static const struct tr_provider_ops url_ops = { .reach = url_reach, .free = fixed_free };
 
-struct tr_provider *tr_provider_url_new(struct event_base *base, bool private_ok)
+struct tr_provider *tr_provider_url_new(struct tr_clock clock, bool private_ok)
 {
 	struct tr_provider *p = tr_alloc(sizeof *p);
 
-	tr_provider_init(p, &url_ops, base, "url");
+	tr_provider_init(p, &url_ops, clock, "url");
 	p->reach = private_ok ? TR_HTTP_ANYWHERE : TR_HTTP_PUBLIC;
 	return p;
 }
@@ -56,12 +56,12 @@ static void own_reach(struct tr_provider *p, struct tr_errand *e)
 
 static const struct tr_provider_ops own_ops = { .reach = own_reach, .free = fixed_free };
 
-struct tr_provider *tr_provider_own_new(struct event_base *base, enum tr_http_reach reach, bool moves,
+struct tr_provider *tr_provider_own_new(struct tr_clock clock, enum tr_http_reach reach, bool moves,
                                         bool (*locate)(void *arg, const char **url, const char **token), void *arg)
 {
 	struct own *own = tr_alloc(sizeof *own);
 
-	tr_provider_init(&own->base, &own_ops, base, "shared");
+	tr_provider_init(&own->base, &own_ops, clock, "shared");
 	own->base.reach = reach;
 	own->moves = moves;
 	own->locate = locate;

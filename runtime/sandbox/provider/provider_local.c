@@ -35,13 +35,14 @@ struct box {
 
 struct boxes {
 	struct tr_provider base;
+	struct event_base *loop;
 	char              *data_dir, *binary;
 	struct tr_list     list; /* what runs, or is being ended */
 	size_t             count;
 	bool               stopping, told;
 	void             (*on_stopped)(void *arg);
 	void              *arg;
-	struct event      *stopped;
+	struct tr_timer   *stopped;
 };
 
 static struct boxes *boxes_of(struct tr_provider *p)
@@ -86,7 +87,7 @@ static int start(struct boxes *b, const char *name, struct box **ret)
 	box->boxes = b;
 	snprintf(box->name, sizeof box->name, "%s", name);
 	rc = tr_local_new(&box->local, &(struct tr_local_options){
-		.base = b->base.base, .data_dir = b->data_dir, .folder = folder, .binary = b->binary });
+		.base = b->loop, .clock = b->base.clock, .data_dir = b->data_dir, .folder = folder, .binary = b->binary });
 	if (rc < 0) {
 		free(box);
 		return rc;
@@ -101,12 +102,10 @@ static int start(struct boxes *b, const char *name, struct box **ret)
 
 static void all_stopped(struct boxes *b)
 {
-	struct timeval now = { 0, 0 };
-
 	if (!b->stopping || b->told || b->count > 0)
 		return;
 	b->told = true;
-	evtimer_add(b->stopped, &now);
+	b->base.clock.ops->timer_set(b->stopped, 0);
 }
 
 static void on_box_stopped(void *arg)
@@ -135,11 +134,10 @@ static void stop(struct box *box, bool keep)
 	tr_local_stop(box->local, keep, on_box_stopped, box);
 }
 
-static void on_all_stopped(evutil_socket_t fd, short what, void *arg)
+static void on_all_stopped(void *arg)
 {
 	struct boxes *b = arg;
 
-	(void)fd, (void)what;
 	b->on_stopped(b->arg);
 }
 
@@ -272,7 +270,7 @@ static struct tr_provider *local_free(struct tr_provider *p)
 		free(box);
 	}
 	tr_provider_fini(p);
-	event_free(b->stopped);
+	b->base.clock.ops->timer_free(b->stopped);
 	free(b->data_dir);
 	free(b->binary);
 	free(b);
@@ -297,12 +295,13 @@ struct tr_provider *tr_provider_local_new(const struct tr_local_options *o)
 {
 	struct boxes *b = tr_alloc(sizeof *b);
 
-	tr_provider_init(&b->base, &local_ops, o->base, "local");
+	tr_provider_init(&b->base, &local_ops, o->clock, "local");
+	b->loop = o->base;
 	b->base.reach = TR_HTTP_THIS_HOST;
 	b->base.repeatable = true;
 	b->data_dir = tr_strdup(o->data_dir);
 	b->binary = tr_strdup(o->binary);
-	b->stopped = evtimer_new(o->base, on_all_stopped, b);
+	b->stopped = o->clock.ops->timer_new(o->clock.ctx, on_all_stopped, b);
 	tr_list_init(&b->list);
 	tr_local_each_running(b->data_dir, BELOW, adopt, b);
 	return &b->base;

@@ -28,6 +28,8 @@
 #ifndef TR_SANDBOX_SESSION_H
 #define TR_SANDBOX_SESSION_H
 
+#include <event2/event.h>
+
 #include "proto/acp.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/list.h"
@@ -644,7 +646,9 @@ void tr_family_forget(struct troupe_session *s); /* in a turn */
 
 /* ---- sandbox.c */
 
-struct tr_http *tr_sandbox_http(struct tr_sandbox *sandbox);
+const struct tr_http_port *tr_sandbox_http(const struct tr_sandbox *sandbox);
+struct tr_clock tr_sandbox_clock(const struct tr_sandbox *sandbox);
+const struct tr_sandbox_times *tr_sandbox_times(const struct tr_sandbox *sandbox);
 struct event_base *tr_sandbox_base(struct tr_sandbox *sandbox);
 struct tr_places *tr_sandbox_places(struct tr_sandbox *sandbox);
 struct tr_debts *tr_sandbox_debts(struct tr_sandbox *sandbox);

@@ -18,7 +18,9 @@ static struct tr_http_request *run(struct troupe_session *s, struct tr_bytes *bo
                                    void (*on_end)(void *arg, const struct tr_http_answer *answer))
 {
 	return tr_session_http(s, &(struct tr_http_options){
-		.method = "POST", .body = body, .time_ms = tr_sweep_run_ms, .body_max = 2 << 20, .on_end = on_end,
+		.method = "POST", .body = body, .body_max = 2 << 20,
+		.time_ms = tr_sandbox_times(s->sandbox)->sweep_run_ms,
+		.on_end = on_end,
 	}, "/v1/processes/run");
 }
 

@@ -1,25 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Outgoing HTTP/1.1 on the worker's loop: libcurl's multi interface, driven by libevent.
+/* Outgoing HTTP/1.1: a port of four functions. Whoever makes a sandbox hands it in (sandbox.h); behind it is
+ * libcurl (curl.h), or, in a test, the test.
  *
- * What curl reports is kept until curl has returned, and told then. So every callback below may start, cancel and leave
- * any request, its own included, and none comes from inside a function of this header.
+ * Callbacks come from the loop, and none from inside a function of this header; so each may start, cancel
+ * and leave any request, its own included.
  *
- * Only http and https, TLS verified, no redirects, no proxy to loopback addresses. The token goes into the Authorization header
- * and nowhere else.
+ * Only http and https, TLS verified, no redirects, no proxy to loopback addresses. The token goes into the
+ * Authorization header and nowhere else.
  *
- * Each request says which addresses its URL may lead to. The address is looked at when the socket to it is made, after the name
- * was resolved, and that very socket is used: no second look-up can lead elsewhere. Connections are kept and used again
- * only among requests of one reach. */
+ * Each request says which addresses its URL may lead to. The address is looked at when the socket to it is
+ * made, after the name was resolved, and that very socket is used: no second look-up can lead elsewhere.
+ * Connections are kept and used again only among requests of one reach. */
 #ifndef TR_SANDBOX_HTTP_H
 #define TR_SANDBOX_HTTP_H
 
-#include <event2/event.h>
-
 #include "proto/bytes.h"
 #include "proto/troupe_record.h"
-
-struct tr_http;
-struct tr_http_request; /* from start until on_end was called, or it was cancelled or left */
 
 enum tr_http_end {
 	TR_HTTP_DONE,      /* an answer came, whole; its status may be anything */
@@ -64,27 +60,42 @@ struct tr_http_options {
 	void *arg;
 };
 
-/* ca: a file of certificates (PEM), whose authorities count beside the system's; NULL: those alone. libcurl takes one file, and in
- * the place of its own: the system's count by their directory, which libcurl knows unless it was built without one. Then only
- * the file's count, and the log says so. */
-struct tr_http *tr_http_new(struct event_base *base, const char *ca);
-/* May ca be this file? NULL; or why not: static, or strerror's. */
-const char *tr_http_ca_check(const char *path);
-/* Ends whatever was left; no callback comes any more. Takes NULL, returns NULL. */
-struct tr_http *tr_http_free(struct tr_http *h);
+/* ---- the port */
+
+struct tr_http_ops;
+
+/* From start until on_end was called, or it was cancelled or left. Part of what an implementation has for
+ * each. */
+struct tr_http_request { const struct tr_http_ops *ops; };
+
+/* As the functions below say; r is never NULL here. The texts of the options are lent for the call. */
+struct tr_http_ops {
+	struct tr_http_request *(*start)(void *ctx, const struct tr_http_options *o); /* who calls sets its ops */
+	bool (*sent)(const struct tr_http_request *r);
+	void (*cancel)(struct tr_http_request *r);
+	void (*leave)(struct tr_http_request *r, int time_ms,
+	              void (*on_end)(void *arg, const struct tr_http_answer *answer));
+};
+
+struct tr_http_port { const struct tr_http_ops *ops; void *ctx; };
+
+/* ---- for those who use it */
 
 /* Never fails: what cannot be started ends as NOT_SENT. */
-struct tr_http_request *tr_http_start(struct tr_http *h, const struct tr_http_options *o);
+struct tr_http_request *tr_http_start(const struct tr_http_port *h, const struct tr_http_options *o);
 /* Was all of it, its body too, handed to the connection? */
 bool tr_http_sent(const struct tr_http_request *r);
 /* The connection is closed, on_end does not come. Takes NULL, returns NULL. */
 struct tr_http_request *tr_http_cancel(struct tr_http_request *r);
-/* It may end by itself within the time, else it is closed. Nobody is told any more but this on_end, with arg NULL; NULL: nobody.
- * Takes NULL, returns NULL. */
+/* It may end by itself within the time, else it is closed. Nobody is told any more but this on_end, with arg
+ * NULL; NULL: nobody. Once. Takes NULL, returns NULL. */
 struct tr_http_request *tr_http_leave(struct tr_http_request *r, int time_ms,
                                       void (*on_end)(void *arg, const struct tr_http_answer *answer));
 
-/* Is this an address that requests may be sent to: http or https, a host, perhaps a port and a path, nothing else? */
+/* Is this an address that requests may be sent to: http or https, a host, perhaps a port and a path, nothing
+ * else? */
 bool tr_http_url_valid(const char *url);
+/* Does such a one name this machine, by its loopback address? A name that leads there says nothing. */
+bool tr_http_url_is_loopback(const char *url);
 
 #endif

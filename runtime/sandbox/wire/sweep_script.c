@@ -48,8 +48,6 @@ static const char sweep_script[] =
 	"case $held$in in *\"pipe:[$pipe]\"* | *\" $p \"*) ;; *) in=\"$in$p \";; esac; done\n"
 	"below; for p in $in; do start $p; echo $p:$start:0; kill -$sig $p; done\n";
 
-int tr_sweep_run_ms = TR_SWEEP_RUN_MS;
-
 #define TERM_MS 300  /* after a TERM, before looking whether that was enough */
 #define KILL_MS 1700 /* after that, before KILL */
 

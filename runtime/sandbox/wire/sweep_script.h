@@ -11,8 +11,6 @@
 #define TR_GOODBYE_MS     2000  /* for an agent's answer to session/close: then it is ended all the same */
 #define TR_DELETE_MS      1000  /* for an instance's DELETE: one that takes longer hangs on a living agent */
 #define TR_SWEEP_GRACE_MS 500   /* for an agent that obeys the end of its input */
-#define TR_SWEEP_RUN_MS   15000 /* for one run of a script: then it has told nothing */
-extern int tr_sweep_run_ms;     /* the same. Tests shorten it */
 
 /* Each is told TERM, looked at again, and told KILL. */
 #define TR_SWEEP_STEPS 3

@@ -9,6 +9,7 @@
 
 #include "proto/text.h"
 #include "runtime/base/log.h"
+#include "runtime/main/clock.h"
 #include "runtime/sandbox/provider/bridge.h"
 #include "runtime/sandbox/provider/bridge_reply.h"
 #include "runtime/troupe.h"
@@ -88,6 +89,7 @@ static struct {
 	char                *dir, *script;
 	struct event_base   *base;
 	struct tr_bridge    *bridge;
+	struct tr_sandbox_times times;
 	struct tr_provider  *provider;
 	int                  count, rc;
 	bool                 unknown, stopped;
@@ -132,13 +134,16 @@ static void begin(const char *body)
 	memset(&t, 0, sizeof t);
 	signal(SIGPIPE, SIG_IGN);
 	tr_log_setup(TR_LOG_ERROR, false);
-	tr_bridge_create_ms = 60000;
+	t.times = (struct tr_sandbox_times)TR_SANDBOX_TIMES;
+	t.times.bridge_create_ms = 60000;
 	t.dir = tr_tmpdir_new();
 	t.script = tr_tmpdir_path(t.dir, "main.mjs");
 	write_script(body);
 	setenv("TROUPE_BRIDGE", t.script, 1);
 	t.base = event_base_new();
-	t.bridge = tr_bridge_new(&(struct tr_bridge_options){ .base = t.base, .data_dir = t.dir, .modules = t.dir });
+	t.bridge = tr_bridge_new(&(struct tr_bridge_options){
+		.base = t.base, .clock = tr_event_clock(t.base), .times = &t.times,
+		.data_dir = t.dir, .modules = t.dir });
 	t.provider = tr_bridge_provider(t.bridge, "daytona", NULL);
 	assert_non_null(t.provider);
 }
@@ -226,7 +231,7 @@ TEST(a_line_without_end_ends_the_process)
 TEST(a_sandbox_that_is_made_too_late_is_given_back)
 {
 	begin("if (method === 'create') setTimeout(() => say({ id, result: { rawId: 'late' } }), 600);\nelse say({ id, result: {} });");
-	tr_bridge_create_ms = 400;
+	t.times.bridge_create_ms = 400;
 	create();
 	UNTIL(t.count == 1);
 	assert_int_equal(t.rc, TROUPE_EPROVIDER);
@@ -250,7 +255,9 @@ TEST(without_its_script_no_provider_is_available)
 	t.provider->ops->free(t.provider);
 	tr_bridge_free(t.bridge);
 	setenv("TROUPE_BRIDGE", "/nowhere/main.mjs", 1);
-	t.bridge = tr_bridge_new(&(struct tr_bridge_options){ .base = t.base, .data_dir = t.dir });
+	t.bridge = tr_bridge_new(&(struct tr_bridge_options){
+		.base = t.base, .clock = tr_event_clock(t.base), .times = &t.times,
+		.data_dir = t.dir });
 	t.provider = tr_bridge_provider(t.bridge, "e2b", NULL);
 	create();
 	UNTIL(t.count == 1);

@@ -11,12 +11,13 @@
 #include <event2/listener.h>
 #include <netinet/in.h>
 
-#include "runtime/sandbox/wire/http.h"
+#include "runtime/sandbox/wire/curl.h"
 
 static struct {
 	struct event_base     *base;
 	struct evconnlistener *listener;
-	struct tr_http        *http;
+	struct tr_curl        *curl;
+	struct tr_http_port    http;
 	char                   url[64];
 	struct bufferevent    *conns[32];
 	int                    accepted;
@@ -83,7 +84,8 @@ static void start(const char *answer)
 
 	memset(&t, 0, sizeof t);
 	t.base = event_base_new();
-	t.http = tr_http_new(t.base, NULL);
+	t.curl = tr_curl_new(t.base, NULL);
+	t.http = tr_curl_port(t.curl);
 	t.answer = answer;
 	t.listener = evconnlistener_new_bind(t.base, on_accept, NULL, LEV_OPT_CLOSE_ON_FREE, 8, (struct sockaddr *)&a, sizeof a);
 	getsockname(evconnlistener_get_fd(t.listener), (struct sockaddr *)&a, &size);
@@ -92,7 +94,7 @@ static void start(const char *answer)
 
 static void end(void)
 {
-	tr_http_free(t.http);
+	tr_curl_free(t.curl);
 	for (int i = 0; i < t.accepted; i++) {
 		if (t.conns[i])
 			bufferevent_free(t.conns[i]);
@@ -147,7 +149,7 @@ static void get_within(enum tr_http_reach reach, struct tr_http_options o)
 	o.method = o.method ? o.method : "GET";
 	o.url = o.url ? o.url : t.url;
 	o.on_end = o.on_end ? o.on_end : on_end;
-	t.request = tr_http_start(t.http, &o);
+	t.request = tr_http_start(&t.http, &o);
 }
 
 static void get(struct tr_http_options o)

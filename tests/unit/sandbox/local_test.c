@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "proto/troupe_errors.h"
+#include "runtime/main/clock.h"
 #include "runtime/sandbox/provider/local.h"
 #include "runtime/sandbox/provider/local_disk.h"
 
@@ -163,7 +164,8 @@ static void turn(void)
 static int open_local(struct tr_local **ret)
 {
 	return tr_local_new(ret, &(struct tr_local_options){
-		.base = play.base, .data_dir = play.data, .binary = "/proc/self/exe" });
+		.base = play.base, .clock = tr_event_clock(play.base),
+		.data_dir = play.data, .binary = "/proc/self/exe" });
 }
 
 static struct tr_local *local(void)
@@ -336,7 +338,8 @@ TEST(without_a_program_nothing_is_started)
 
 	begin();
 	outcome = tr_local_new(&l, &(struct tr_local_options){
-		.base = play.base, .data_dir = play.data, .binary = "/no/such/program" });
+		.base = play.base, .clock = tr_event_clock(play.base),
+		.data_dir = play.data, .binary = "/no/such/program" });
 	assert_int_equal(outcome, TROUPE_ENOAGENT);
 	assert_null(l);
 	assert_true(logged("sandbox.no_binary"));
@@ -802,7 +805,8 @@ TEST(the_real_server_runs_the_real_mock_agent)
 	const char *answer;
 
 	begin();
-	if (tr_local_new(&l, &(struct tr_local_options){ .base = play.base, .data_dir = play.data }) ||
+	if (tr_local_new(&l, &(struct tr_local_options){
+			.base = play.base, .clock = tr_event_clock(play.base), .data_dir = play.data }) ||
 	    logged("sandbox.no_demo")) {
 		if (l)
 			stop(l, false);

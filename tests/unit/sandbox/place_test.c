@@ -144,7 +144,7 @@ static const struct tr_provider_ops ops = {
 
 static void add_provider(void)
 {
-	tr_provider_init(&p.base, &ops, kit.base, "fake");
+	tr_provider_init(&p.base, &ops, tr_event_clock(kit.base), "fake");
 	p.base.reach = TR_HTTP_THIS_HOST;
 	tr_sandbox_add_provider(kit.sandbox, &p.base);
 }
@@ -186,10 +186,13 @@ static void forget_did(void)
 /* With a sandbox that is made and ready, and is paused when its actor sleeps. */
 static void begin_pausing(void)
 {
+	struct tr_sandbox_options o;
+
 	begin();
 	tr_sandbox_free(kit.sandbox);
-	assert_int_equal(tr_sandbox_new(&kit.sandbox, &(struct tr_sandbox_options){
-		.base = kit.base, .agent = "mock", .base_url = "http://127.0.0.1:1", .cwd = "/w", .private_ok = true, .pause = true }), 0);
+	o = kit_sandbox_options();
+	o.pause = true;
+	assert_int_equal(tr_sandbox_new(&kit.sandbox, &o), 0);
 	add_provider();
 	open_ready();
 	forget_did();

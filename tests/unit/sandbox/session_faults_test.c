@@ -502,7 +502,7 @@ TEST(a_late_update_is_no_proof_that_the_next_prompt_got_there)
 	in_say("still of the first");
 	UNTIL(second->answered);
 	assert_int_equal(second->error, TROUPE_EUNDELIVERED);
-	assert_int_equal(events("still of the first"), 1);
+	UNTIL(events("still of the first") == 1); /* on a slow machine it may come after that */
 	kit_end();
 }
 
@@ -597,7 +597,7 @@ TEST(a_sandbox_that_runs_no_scripts_gets_a_new_instance_all_the_same_unless_the_
 {
 	kit_start_ready();
 	kit_settle();
-	tr_sweep_run_ms = 50;
+	kit.times.sweep_run_ms = 50;
 	in.mute_runs = true;
 	in_agent_exits(1);
 	UNTIL(events("_adapter/agent_exited") == 1);
@@ -610,7 +610,7 @@ TEST(a_sandbox_that_runs_no_scripts_gets_a_new_instance_all_the_same_unless_the_
 	UNTIL(in.healths > 3); /* it is tried again, and again */
 	assert_int_equal(in.instance_count, 2);
 	in.mute_runs = false;
-	tr_sweep_run_ms = 15000;
+	kit.times.sweep_run_ms = 15000;
 	UNTIL(told("sandbox.state", "ready") == 3);
 	kit_end();
 }

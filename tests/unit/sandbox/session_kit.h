@@ -11,11 +11,15 @@
 #include "tests/unit/sandbox/stand_in.h"
 
 #include "runtime/base/log.h"
+#include "runtime/main/clock.h"
+#include "runtime/sandbox/wire/curl.h"
 
-extern int tr_settle_ms, tr_cancel_ms, tr_silence_ms, tr_sweep_run_ms, tr_late_ms;
+extern int tr_settle_ms, tr_cancel_ms, tr_silence_ms, tr_late_ms;
 
 static struct {
 	struct event_base           *base;
+	struct tr_curl              *curl;
+	struct tr_sandbox_times      times;  /* may be changed at any time */
 	struct tr_sandbox           *sandbox;
 	const struct tr_session_ops *ops;
 	struct troupe_session       *session;
@@ -70,11 +74,18 @@ static inline void kit_open(void)
 	fake_commit();
 }
 
+static inline struct tr_sandbox_options kit_sandbox_options(void)
+{
+	return (struct tr_sandbox_options){
+		.base = kit.base, .clock = tr_event_clock(kit.base), .http = tr_curl_port(kit.curl),
+		.times = &kit.times, .agent = "mock", .base_url = "http://127.0.0.1:1", .cwd = "/w", .private_ok = true };
+}
+
 static inline void kit_start_sandbox(void)
 {
-	assert_int_equal(tr_sandbox_new(&kit.sandbox, &(struct tr_sandbox_options){
-		.base = kit.base, .agent = "mock", .base_url = "http://127.0.0.1:1", .cwd = "/w",
-		.private_ok = true }), 0);
+	struct tr_sandbox_options o = kit_sandbox_options();
+
+	assert_int_equal(tr_sandbox_new(&kit.sandbox, &o), 0);
 	kit.ops = tr_sandbox_sessions(kit.sandbox)->ops;
 }
 
@@ -84,11 +95,12 @@ static inline void kit_start(void)
 	fake_reset(); /* of a test that failed */
 	tr_log_setup(getenv("DEBUG") ? TR_LOG_DEBUG : TR_LOG_ERROR, false);
 	tr_settle_ms = 5000;
-	tr_sweep_run_ms = 15000;
+	kit.times = (struct tr_sandbox_times)TR_SANDBOX_TIMES;
 	tr_late_ms = 1000;
 	tr_silence_ms = 45000;
 	tr_cancel_ms = 10000;
 	kit.base = event_base_new();
+	kit.curl = tr_curl_new(kit.base, NULL);
 	in_start(kit.base);
 	kit_start_sandbox();
 }
@@ -109,6 +121,7 @@ static inline void kit_end(void)
 	kit.ops->close(kit.session);
 	fake_reset();
 	tr_sandbox_free(kit.sandbox);
+	tr_curl_free(kit.curl);
 	in_end();
 	event_base_free(kit.base);
 }

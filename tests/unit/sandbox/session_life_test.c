@@ -356,12 +356,14 @@ static void sleep_now(void)
 
 static void start_disposing(const char *capabilities)
 {
+	struct tr_sandbox_options o;
+
 	start();
 	in.capabilities = capabilities;
 	tr_sandbox_free(kit.sandbox);
-	assert_int_equal(tr_sandbox_new(&kit.sandbox, &(struct tr_sandbox_options){
-		.base = kit.base, .agent = "mock", .base_url = "http://127.0.0.1:1", .cwd = "/w",
-		.private_ok = true, .dispose = true }), 0);
+	o = kit_sandbox_options();
+	o.dispose = true;
+	assert_int_equal(tr_sandbox_new(&kit.sandbox, &o), 0);
 	kit.ops->start(tr_sandbox_sessions(kit.sandbox)->ctx, (struct tr_core *)&fake);
 	kit_open_ready();
 }
