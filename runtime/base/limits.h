@@ -67,7 +67,7 @@
                                                             action is marked .slow */
 #define TR_IDLE_MS                    30000              /* without connection, call, turn or hold: the actor sleeps, unless
                                                             its kind says another idle_ms */
-#define TR_WAITING_BYTES_MAX          (256 * 1024)       /* said by a client before its sleeping actor is awake, or one
+#define TR_WAITING_BYTES_MAX          (256 * 1024)       /* said by a client before its actor is found or awake, or one
                                                             message: closed actor.overloaded, it comes back */
 #define TR_REPLAY_SETTLE_MS           40                 /* to gather a resuming client's subscriptions, or until it calls */
 #define TR_REPLAY_PAGE_BYTES          (128 * 1024)       /* of log read at once for one resuming client */

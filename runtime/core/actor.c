@@ -112,7 +112,8 @@ static bool is_idle(const struct troupe_actor *a)
 
 	return a->life == TR_AWAKE && (a->peer_count == 0 || kind->hibernate) &&
 	       (a->socket_count == 0 || (kind->hibernate && kind->keep_sockets)) &&
-	       a->call_count == 0 && a->holds == 0 && a->timers_set == 0 && !tr_queue_lends(a);
+	       a->call_count == 0 && a->holds == 0 && a->timers_set == 0 &&
+	       tr_list_empty(&a->reads) && !tr_queue_lends(a);
 }
 
 void tr_actor_touch(struct troupe_actor *a)

@@ -159,6 +159,8 @@ static void look_again(struct tr_core *core, int64_t at_ms)
 {
 	if (at_ms <= core->alarm_tried.at_ms)
 		core->alarm_tried = (struct tr_alarm_place){ at_ms, 0, 0 };
+	if (core->alarm_looking && at_ms < core->alarm_missed_ms)
+		core->alarm_missed_ms = at_ms;
 	look_by(core, at_ms);
 }
 
@@ -254,6 +256,23 @@ static void gather(struct look *l, const struct tr_alarm_place *place, const str
 		snprintf(l->ids[l->count++], sizeof *l->ids, "%s", row->id);
 }
 
+/* What it has found had its chance, but for what was set while the store read. */
+static void look_end(struct look *l)
+{
+	struct tr_core *core = l->core;
+
+	core->read_count--;
+	core->alarm_looking = false;
+	if (l->count > 0)
+		core->alarm_tried = l->last;
+	if (core->alarm_missed_ms <= core->alarm_tried.at_ms)
+		core->alarm_tried = (struct tr_alarm_place){ core->alarm_missed_ms, 0, 0 };
+	core->alarm_missed_ms = NONE;
+	if (core->alarm_again)
+		look_by(core, l->now);
+	core->alarm_again = false;
+}
+
 static void on_due(void *arg, int rc, const struct tr_alarm_place *place, const struct tr_actor_row *row)
 {
 	struct look *l = arg;
@@ -263,9 +282,8 @@ static void on_due(void *arg, int rc, const struct tr_alarm_place *place, const 
 		gather(l, place, row);
 		return;
 	}
-	if (l->count > 0)
-		core->alarm_tried = l->last;
-	for (unsigned i = 0; i < l->count; i++) {
+	look_end(l);
+	for (unsigned i = 0; i < l->count && !core->draining; i++) {
 		struct tr_address to = { .id = { l->ids[i], strlen(l->ids[i]) } };
 
 		tr_roster_seek(core, &to, TR_SEEK_WAKE, on_awake, core);
@@ -288,6 +306,10 @@ void tr_alarms_look(void *arg)
 	core->alarm_at_ms = NONE;
 	if (core->draining)
 		return;
+	if (core->alarm_looking) {
+		core->alarm_again = true;
+		return;
+	}
 	if (core->alarm_retry_ms <= mono_ms(core)) {
 		core->alarm_retry_ms = NONE;
 		core->alarm_tried = (struct tr_alarm_place){ 0 };
@@ -298,6 +320,8 @@ void tr_alarms_look(void *arg)
 	l->core = core;
 	l->now = now_ms(core);
 	l->next = NONE;
+	core->alarm_looking = true;
+	core->read_count++;
 	store->ops->due(store->ctx, &core->alarm_tried, TR_ALARMS_AT_ONCE, on_due, l);
 }
 

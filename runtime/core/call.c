@@ -366,19 +366,10 @@ static void put_entry(struct tr_bytes *out, const struct tr_log_entry *e, bool w
 		tr_event_shorten(out, logged.data);
 }
 
-static void on_page(void *arg, int rc, const struct tr_log_entry *entries, size_t count, bool more)
+static void reply_entries(struct tr_page *p, const struct tr_log_entry *entries, size_t count, bool more)
 {
-	struct tr_page *p = arg;
 	struct tr_bytes out = { 0 };
 
-	if (p->call)
-		p->call->page = NULL;
-	if (!p->call || p->call->answered || rc < 0) { /* answered: its actor goes, and has said so */
-		if (p->call && !p->call->answered)
-			troupe_fail(p->call, rc, "The log could not be read.");
-		free(p);
-		return;
-	}
 	tr_put_map(&out, 3);
 	tr_put_text(&out, "events");
 	tr_put_array(&out, (uint32_t)count);
@@ -390,6 +381,21 @@ static void on_page(void *arg, int rc, const struct tr_log_entry *entries, size_
 	tr_put_bool(&out, more);
 	troupe_reply_value(p->call, tr_bytes_value(&out));
 	tr_bytes_free(&out);
+}
+
+/* By then its call may be gone, or may have been answered: its actor went meanwhile. */
+static void on_page(void *arg, int rc, const struct tr_log_entry *entries, size_t count, bool more)
+{
+	struct tr_page *p = arg;
+	struct troupe_call *c = p->call;
+
+	p->core->read_count--;
+	if (c)
+		c->page = NULL;
+	if (c && !c->answered && rc < 0)
+		troupe_fail(c, rc, "The log could not be read.");
+	else if (c && !c->answered)
+		reply_entries(p, entries, count, more);
 	free(p);
 }
 
@@ -401,10 +407,12 @@ static int reply_page(struct troupe_call *c, uint64_t offset, uint32_t limit, bo
 	if (limit < 1 || limit > TR_GETEVENTS_MAX)
 		return troupe_fail(c, TROUPE_EINVAL, "limit: must be 1 to %d, is %u", TR_GETEVENTS_MAX, limit);
 	p = tr_alloc(sizeof *p);
+	p->core = c->actor->core;
 	p->call = c;
 	p->offset = offset;
 	p->bare = bare;
 	c->page = p;
+	p->core->read_count++;
 	store->ops->read_log(store->ctx, c->actor->row.num, offset, limit, TR_GETEVENTS_BYTES, on_page, p);
 	return TROUPE_LATER;
 }

@@ -201,23 +201,11 @@ static int join_turn(struct troupe_actor *a, void *arg)
 	return rc;
 }
 
-static void on_actor(void *arg, struct tr_fault *fault, const struct tr_actor_row *row, struct troupe_actor *a, bool created)
+/* It was let in, perhaps after it has gone, for the sake of what it said. */
+static int enter(struct tr_conn *c, struct troupe_actor *a)
 {
-	struct tr_conn *c = arg;
-	struct tr_fault refusal = { 0 };
 	int rc;
 
-	(void)row;
-	(void)created;
-	if (!c->gate || c->state != TR_CONN_SEEKING) { /* the client did not wait, or for no good */
-		tr_conn_unref(c);
-		return;
-	}
-	if (fault) {
-		tr_conn_refuse_with(c, fault);
-		tr_conn_unref(c);
-		return;
-	}
 	tr_peer_enter(&c->peer, a);
 	c->peer.since_ms = c->core->o.clock.ops->now_ms(c->core->o.clock.ctx);
 	c->state = TR_CONN_OPEN;
@@ -227,9 +215,38 @@ static void on_actor(void *arg, struct tr_fault *fault, const struct tr_actor_ro
 	if (rc < 0) {
 		c->peer.actor = NULL;
 		c->state = TR_CONN_SEEKING;
+	}
+	return rc;
+}
+
+/* It stays outside. */
+static void turn_away(struct tr_conn *c, const struct tr_fault *fault)
+{
+	tr_waiting_forget(c);
+	c->parts = false;
+	if (fault)
+		tr_conn_refuse_with(c, fault);
+	if (!c->gate)
+		c->state = TR_CONN_CLOSING;
+}
+
+static void on_actor(void *arg, struct tr_fault *fault, const struct tr_actor_row *row,
+                     struct troupe_actor *a, bool created)
+{
+	struct tr_conn *c = arg;
+	struct tr_fault refusal = { 0 };
+	int rc;
+
+	(void)row;
+	(void)created;
+	if (fault || c->state != TR_CONN_SEEKING) { /* the client did not wait, or for no good */
+		turn_away(c, fault);
+	} else if ((rc = enter(c, a)) < 0) {
 		tr_actor_take_fault(a, rc, &refusal);
-		tr_conn_refuse_with(c, &refusal);
+		turn_away(c, &refusal);
 		tr_fault_clear(&refusal);
+	} else {
+		tr_conn_deliver(c);
 	}
 	tr_conn_unref(c);
 }
@@ -296,6 +313,15 @@ static void on_subscription(struct tr_conn *c, const struct tr_client_message *m
 	tr_conn_shut(c, 1011, reason, TR_REFUSAL_DELAY_MS);
 }
 
+/* Nothing is held back for it yet, so nothing has to be sent before its Close. */
+static void wait_for_actor(struct tr_conn *c, const void *data, size_t size, bool text)
+{
+	const char *why = tr_waiting_add(c, data, size, text);
+
+	if (why)
+		tr_conn_close_now(c, 1011, why, 0);
+}
+
 void tr_conn_message(struct tr_conn *c, const void *data, size_t size, bool text)
 {
 	struct tr_client_message m;
@@ -305,6 +331,10 @@ void tr_conn_message(struct tr_conn *c, const void *data, size_t size, bool text
 	/* json comes as text or binary, the others as binary; what decodes is what counts (spec 6.3) */
 	if (c->state == TR_CONN_CLOSING || (c->state == TR_CONN_OPEN && !c->peer.actor && !c->dorm) || c->parts)
 		return; /* its Close frame is on the way */
+	if (c->state == TR_CONN_SEEKING) {
+		wait_for_actor(c, data, size, text);
+		return;
+	}
 	if (c->waking || tr_conn_sleeps(c)) {
 		tr_conn_wait(c, data, size, text);
 		return;
@@ -316,7 +346,7 @@ void tr_conn_message(struct tr_conn *c, const void *data, size_t size, bool text
 	tr_bytes_clear(&c->core->inbox);
 	rc = size > tr_core_message_size(c->core) ? TROUPE_EBIGIN
 	     : tr_client_decode(c->encoding, data, size, TR_DEPTH_MAX, &c->core->inbox, &m, &why);
-	if (rc < 0 || c->state != TR_CONN_OPEN) {
+	if (rc < 0) {
 		tr_debug("conn.message", "connection=%s refused=\"%s\"", c->peer.id, why);
 		tr_conn_shut(c, 1011, rc == TROUPE_EBIGIN ? "message.incoming_too_long" : "actor.invalid_request", 0);
 		return;
@@ -346,10 +376,14 @@ void tr_conn_closed(struct tr_conn *c)
 	c->gate = NULL;
 	if (tr_conn_sleeps(c))
 		tr_conn_part(c);
+	else if (c->waiting && !core->draining) /* a seek is under way that delivers it */
+		c->parts = true;
 	else
 		tr_conn_detach(c);
-	if (!c->parts) /* else what it said before it went is still to be heard */
+	if (!c->parts) { /* else what it said before it went is still to be heard */
 		c->state = TR_CONN_CLOSING;
+		tr_waiting_forget(c);
+	}
 	tr_list_remove(&c->link);
 	core->conn_count--;
 	tr_conn_unref(c);

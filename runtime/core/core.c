@@ -60,11 +60,12 @@ int tr_core_new(struct tr_core **ret, const struct tr_core_options *o)
 	core->next_message = (o->store.boots << MESSAGE_BITS) + 1;
 	tr_list_init(&core->actors);
 	tr_list_init(&core->conns);
+	tr_list_init(&core->seeks);
 	tr_list_init(&core->deadlines);
 	core->deadline_timer = clock->ops->timer_new(clock->ctx, tr_calls_expire, core);
 	core->clean_timer = clock->ops->timer_new(clock->ctx, clean, core);
 	core->alarm_timer = clock->ops->timer_new(clock->ctx, tr_alarms_look, core);
-	core->alarm_at_ms = core->alarm_retry_ms = INT64_MAX;
+	core->alarm_at_ms = core->alarm_retry_ms = core->alarm_missed_ms = INT64_MAX;
 	*ret = core;
 	return 0;
 }
@@ -79,6 +80,7 @@ struct tr_core *tr_core_free(struct tr_core *core)
 	if (!core)
 		return NULL;
 	assert(core->actor_count == 0 && core->gone_count == 0 && core->conn_count == 0 && core->ledger.count == 0 && !core->dorms);
+	assert(core->read_count == 0 && tr_list_empty(&core->seeks) && !core->committing);
 	core->o.clock.ops->timer_free(core->deadline_timer);
 	core->o.clock.ops->timer_free(core->clean_timer);
 	core->o.clock.ops->timer_free(core->alarm_timer);
@@ -125,7 +127,8 @@ static void on_busy_row(void *arg, int rc, const struct tr_actor_row *row)
 		snprintf(w->ids[w->count++], sizeof *w->ids, "%s", row->id);
 		return;
 	}
-	for (size_t i = 0; i < w->count; i++) {
+	w->core->read_count--;
+	for (size_t i = 0; i < w->count && !w->core->draining; i++) {
 		struct tr_address to = { .id = { w->ids[i], strlen(w->ids[i]) } };
 
 		tr_roster_seek(w->core, &to, TR_SEEK_WAKE, on_busy_actor, NULL);
@@ -142,6 +145,7 @@ void tr_core_start(struct tr_core *core)
 	w->core = core;
 	if (sessions && sessions->ops->start)
 		sessions->ops->start(sessions->ctx, core);
+	core->read_count++;
 	core->o.store.ops->busy(core->o.store.ctx, on_busy_row, w);
 	tr_core_clean_soon(core);
 	core->o.clock.ops->timer_set(core->alarm_timer, 0);
@@ -153,6 +157,8 @@ static void drained_if_empty(struct tr_core *core)
 {
 	if (!core->on_drained || core->conn_count > 0 || core->actor_count > 0 || core->committing ||
 	    core->cleaning)
+		return;
+	if (core->read_count > 0 || !tr_list_empty(&core->seeks)) /* their ends are still to be told */
 		return;
 	core->on_drained(core->drained_arg);
 	core->on_drained = NULL;
@@ -199,10 +205,37 @@ void tr_core_delete(struct tr_core *core, struct troupe_text key)
 	tr_ledger_write(&core->ledger, TR_OP_DELETE, TR_NOBODY, 0, key.data, key.size, NULL, 0);
 }
 
+struct scan {
+	struct tr_core *core;
+	void          (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value);
+	void           *arg;
+};
+
+static void on_scanned(void *arg, int rc, struct troupe_text key, struct troupe_value value)
+{
+	struct scan *s = arg;
+
+	s->on_item(s->arg, rc, key, value);
+	if (rc == 0 && key.data)
+		return;
+	s->core->read_count--;
+	free(s);
+}
+
 void tr_core_scan(struct tr_core *core, struct troupe_text prefix,
                   void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg)
 {
-	core->o.store.ops->scan(core->o.store.ctx, TR_NOBODY, prefix, (struct troupe_text){ 0 }, 0, on_item, arg);
+	struct scan *s;
+
+	if (core->draining && !core->on_drained) { /* nobody waits for it any more */
+		on_item(arg, TROUPE_EDRAINING, (struct troupe_text){ 0 }, (struct troupe_value){ 0 });
+		return;
+	}
+	s = tr_alloc(sizeof *s);
+	*s = (struct scan){ core, on_item, arg };
+	core->read_count++;
+	core->o.store.ops->scan(core->o.store.ctx, TR_NOBODY, prefix, (struct troupe_text){ 0 }, 0,
+	                        on_scanned, s);
 }
 
 void tr_core_count(const struct tr_core *core, struct tr_core_counts *ret)
@@ -336,17 +369,27 @@ static void on_listed(void *arg, int rc, const struct tr_actor_row *row)
 	} else {
 		r->on_row(r->arg, NULL, row, false);
 	}
-	if (rc < 0 || !row)
+	if (rc < 0 || !row) {
+		r->core->read_count--;
 		free(r);
+	}
 }
 
 void tr_core_list(struct tr_core *core, struct troupe_text namespace, struct troupe_text name, uint64_t after, unsigned limit,
                   tr_on_row *on_row, void *arg)
 {
+	struct request *r = request_new(core, on_row, arg);
+	struct tr_fault fault = { 0 };
 	struct tr_pool pool = { 0 };
 	const char *where = namespace.size > 0 ? tr_pool_text(&pool, namespace) : TR_NAMESPACE_DEFAULT;
 	const char *kind = name.size > 0 ? tr_pool_text(&pool, name) : NULL;
 
-	core->o.store.ops->list(core->o.store.ctx, where, kind, after, limit, on_listed, request_new(core, on_row, arg));
+	if (core->draining) {
+		tr_fault_set(&fault, TROUPE_EDRAINING, NULL);
+		fail_request(r, &fault);
+	} else {
+		core->read_count++;
+		core->o.store.ops->list(core->o.store.ctx, where, kind, after, limit, on_listed, r);
+	}
 	tr_pool_free(&pool);
 }

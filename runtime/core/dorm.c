@@ -3,8 +3,8 @@
  * they subscribed to and the struct that their kind keeps for each stay with them. The actor's next life finds them in
  * their places before its wake hook runs.
  *
- * From an actor's last turn until it is awake again nobody is there to hear a client. What it says meanwhile waits with
- * its connection and wakes the actor; that it went is told to the actor then, too. */
+ * From an actor's last turn until it is awake again nobody is there to hear a client. What it says meanwhile
+ * waits (waiting.c) and wakes the actor; that it went is told to the actor then, too: it *parts*. */
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +52,7 @@ void tr_dorm_enter(struct troupe_actor *a)
 	d->id = tr_strdup(a->row.id);
 	d->kind = a->kind;
 	d->topics = a->topics;
+	d->released = a->released;
 	a->topics = NULL;
 	tr_list_init(&d->peers);
 	tr_list_init(&d->sockets);
@@ -109,21 +110,6 @@ bool tr_conn_sleeps(const struct tr_conn *c)
 	return c->dorm || (a && a->life == TR_LEAVING && !a->doomed);
 }
 
-static struct tr_waiting *next_waiting(struct tr_conn *c)
-{
-	struct tr_waiting *w = c->waiting;
-
-	c->waiting = w->next;
-	c->waiting_bytes -= sizeof *w + w->size;
-	return w;
-}
-
-static void forget_waiting(struct tr_conn *c)
-{
-	while (c->waiting)
-		free(next_waiting(c));
-}
-
 static void wake(struct tr_conn *c);
 
 static void part_now(struct tr_conn *c)
@@ -134,11 +120,10 @@ static void part_now(struct tr_conn *c)
 		c->state = TR_CONN_CLOSING;
 }
 
-/* Its actor is awake, unless what waited puts it to sleep again. */
-static void deliver(struct tr_conn *c)
+void tr_conn_deliver(struct tr_conn *c)
 {
 	while (c->waiting && !tr_conn_sleeps(c)) {
-		struct tr_waiting *w = next_waiting(c);
+		struct tr_waiting *w = tr_waiting_next(c);
 		bool parts = c->parts;
 
 		c->parts = false; /* this was said before */
@@ -146,18 +131,17 @@ static void deliver(struct tr_conn *c)
 		c->parts = parts;
 		free(w);
 	}
-	if (tr_conn_sleeps(c) && (c->waiting || c->parts)) {
+	if (tr_conn_sleeps(c) && (c->waiting || c->parts))
 		wake(c);
-	} else if (c->parts) {
+	else if (c->parts)
 		part_now(c);
-	}
 }
 
 /* It cannot be woken. Who wanted something of it hears why; who has gone is not missed. */
 static void stay_asleep(struct tr_conn *c, const struct tr_fault *fault)
 {
 	tr_debug("conn.wake", "connection=%s failed=%s", c->peer.id, troupe_error_info(fault->error)->name);
-	forget_waiting(c);
+	tr_waiting_forget(c);
 	if (c->parts)
 		part_now(c);
 	else
@@ -175,7 +159,7 @@ static void on_awake(void *arg, struct tr_fault *fault, const struct tr_actor_ro
 	if (fault)
 		stay_asleep(c, fault);
 	else
-		deliver(c);
+		tr_conn_deliver(c);
 	tr_conn_unref(c);
 }
 
@@ -192,22 +176,12 @@ static void wake(struct tr_conn *c)
 
 void tr_conn_wait(struct tr_conn *c, const void *data, size_t size, bool text)
 {
-	bool too_long = size > (c->plain ? TR_SOCKET_BYTES_MAX : tr_core_message_size(c->core));
-	struct tr_waiting *w, **end = &c->waiting;
+	const char *why = tr_waiting_add(c, data, size, text);
 
-	if (too_long || (c->waiting && c->waiting_bytes + sizeof *w + size > TR_WAITING_BYTES_MAX)) {
-		tr_conn_shut(c, 1011, too_long ? "message.incoming_too_long" : "actor.overloaded", 0);
-		return;
-	}
-	w = tr_alloc(sizeof *w + size);
-	w->size = size;
-	w->text = text;
-	memcpy(w->data, data, size);
-	while (*end)
-		end = &(*end)->next;
-	*end = w;
-	c->waiting_bytes += sizeof *w + size;
-	wake(c);
+	if (why)
+		tr_conn_shut(c, 1011, why, 0);
+	else
+		wake(c);
 }
 
 /* For leave it is woken; when nobody is to be told, or the server ends, it sleeps on. */

@@ -334,6 +334,7 @@ void tr_core_abandon(struct tr_http_call *h)
 	h->on_answer = NULL;
 	h->on_sent = NULL;
 	h->ops = NULL;
+	h->waits = h->waits && c; /* before it was sent: it goes there, and nobody waits for it */
 	if (c && c->streaming) {
 		tr_stream_turn(c, false);
 	} else if (c && h->is_message && !c->answered) {

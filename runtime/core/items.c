@@ -28,7 +28,13 @@ void tr_actor_hand_over(struct troupe_actor *a, struct troupe_text key, const vo
 /* ------------------------------------------------------------------ reading */
 
 /* A read that has not come back finds nobody home when the actor has gone, or is about to. */
-struct pending { struct tr_list link; struct troupe_actor *actor; void *callback; void *arg; };
+struct pending {
+	struct tr_core      *core;
+	struct tr_list       link;
+	struct troupe_actor *actor;
+	void                *callback;
+	void                *arg;
+};
 
 void tr_items_forget(struct troupe_actor *a)
 {
@@ -49,6 +55,8 @@ static struct pending *pending_new(struct troupe_actor *a, void *callback, void 
 {
 	struct pending *p = tr_alloc(sizeof *p);
 
+	p->core = a->core;
+	p->core->read_count++;
 	p->actor = a;
 	p->callback = callback;
 	p->arg = arg;
@@ -58,7 +66,10 @@ static struct pending *pending_new(struct troupe_actor *a, void *callback, void 
 
 static void pending_free(struct pending *p)
 {
+	p->core->read_count--;
 	tr_list_remove(&p->link);
+	if (p->actor)
+		tr_actor_touch(p->actor); /* it may have waited for nothing else */
 	free(p);
 }
 

@@ -35,13 +35,18 @@ struct tr_core {
 	struct tr_bytes  inbox;           /* one decoded message */
 	void *kinds, *by_num, *by_id, *by_key, *dorms; /* tsearch trees */
 	struct tr_list   actors, conns;
+	struct tr_list   seeks;           /* under way */
 	size_t           actor_count, conn_count, call_count;
 	size_t           gone_count;      /* actors whose memory waits for a reference */
+	size_t           read_count;      /* asked of the store and not answered: a drain waits */
 	struct tr_list   deadlines;       /* kept calls of actions that are not slow, oldest first */
 	struct tr_timer *deadline_timer, *clean_timer, *alarm_timer;
 	int64_t          alarm_at_ms;     /* for when alarm_timer is set, by the system's clock; INT64_MAX: it is not */
 	int64_t          alarm_retry_ms;  /* as of mono_ms: then what could not be run is tried again; INT64_MAX: nothing */
 	struct tr_alarm_place alarm_tried; /* those up to here had their chance */
+	bool             alarm_looking;   /* the store is asked what is due */
+	bool             alarm_again;     /* and is to be asked once more */
+	int64_t          alarm_missed_ms; /* the earliest that got another chance meanwhile; INT64_MAX: none */
 	int64_t          last_alarm;      /* the largest id that was seen */
 	void (*on_drained)(void *arg);
 	void *drained_arg;
@@ -136,9 +141,10 @@ struct tr_dorm {
 	const struct troupe_kind *kind;
 	struct tr_list            peers, sockets; /* as of the actor; theirs is NULL meanwhile */
 	void                     *topics;
+	uint64_t                  released; /* as of the actor */
 };
 
-/* What a client said while its actor slept. */
+/* What a client said while its actor was sought, or slept. */
 struct tr_waiting { struct tr_waiting *next; size_t size; bool text; uint8_t data[]; };
 
 enum tr_conn_state { TR_CONN_SEEKING, TR_CONN_OPEN, TR_CONN_CLOSING };
@@ -158,7 +164,7 @@ struct tr_conn {
 	bool                      plain;
 	int                       closed_code; /* the client's Close frame; 0: none came */
 	char                     *closed_reason; /* in the pool */
-	/* while its actor sleeps (dorm.c) */
+	/* while its actor is sought, or sleeps (waiting.c, dorm.c) */
 	struct tr_dorm           *dorm;     /* NULL: its actor is awake, or on its way to sleep */
 	struct tr_waiting        *waiting;  /* oldest first */
 	size_t                    waiting_bytes;
@@ -178,7 +184,7 @@ struct tr_conn {
 struct tr_http_call;
 
 /* A page of the log on its way to a call. */
-struct tr_page { struct troupe_call *call; uint64_t offset; bool bare; };
+struct tr_page { struct tr_core *core; struct troupe_call *call; uint64_t offset; bool bare; };
 
 struct troupe_call {
 	struct troupe_actor        *actor;
@@ -280,8 +286,11 @@ struct troupe_peer *tr_http_visitor(struct tr_http_call *h);
 /* ---- queue.c */
 #define TR_UNDEFINED_PACKED ((struct troupe_value){ "\xc7\0\1", 3 })
 typedef int tr_on_done(struct troupe_actor *a, void *arg, int rc, struct troupe_value response);
-/* For a kind with queues, once, before its first turn; brings what waits there, if it is not new. */
-void tr_queue_open(struct troupe_actor *a, bool created);
+/* For a kind with queues, once, before its first turn. */
+void tr_queue_open(struct troupe_actor *a);
+/* What waits there was read before the actor was made: keys noted one by one; or could not be read. */
+void tr_queue_note(struct tr_bytes *keys, struct troupe_text key);
+void tr_queue_adopt(struct troupe_actor *a, const struct tr_bytes *keys, int rc);
 void tr_queue_free(struct troupe_actor *a);
 /* In the turn that wakes it: what waits for a queue with run keeps it awake. */
 void tr_queue_woke(struct troupe_actor *a);
@@ -289,6 +298,7 @@ void tr_queue_woke(struct troupe_actor *a);
 int  tr_queue_send(struct troupe_actor *a, const struct troupe_queue *queue, struct troupe_value body, int64_t timeout_ms,
                    tr_on_done *on_done, void *arg);
 void tr_queue_turn_end(struct troupe_actor *a, bool well);
+bool tr_queue_known(const struct troupe_actor *a); /* what waits in its queues could be read */
 bool tr_queue_lends(const struct troupe_actor *a); /* the author has messages to complete */
 
 /* ---- queue_work.c */
@@ -337,8 +347,17 @@ void tr_dorm_enter(struct troupe_actor *a); /* it sleeps: its connections stay, 
 void tr_dorm_leave(struct troupe_actor *a); /* it wakes: they are its own again */
 bool tr_conn_sleeps(const struct tr_conn *c); /* its actor sleeps, or has begun to */
 void tr_conn_wait(struct tr_conn *c, const void *data, size_t size, bool text); /* its message wakes the actor, and comes then */
+/* What waited, to its actor that is awake now; and that it has gone since. */
+void tr_conn_deliver(struct tr_conn *c);
 void tr_conn_part(struct tr_conn *c); /* it goes while its actor sleeps */
 void tr_dorm_forget(struct tr_conn *c); /* out of the dorm, without a word */
+
+/* ---- waiting.c */
+/* A message for later. NULL; or the reason for which the connection is to be closed: it is too large, or too
+ * much waits. */
+const char *tr_waiting_add(struct tr_conn *c, const void *data, size_t size, bool text);
+struct tr_waiting *tr_waiting_next(struct tr_conn *c); /* the oldest, which there is: to be freed */
+void tr_waiting_forget(struct tr_conn *c);
 
 /* ---- subscription.c */
 /* 0; TROUPE_EINVAL, TROUPE_EOVERLOADED; or what the kind's subscribe hook says, its sentence in the actor's refusal. */

@@ -40,10 +40,8 @@ void tr_plain_message(struct tr_conn *c, const void *data, size_t size, bool tex
 
 	if (size > TR_SOCKET_BYTES_MAX)
 		tr_conn_shut(c, 1011, "message.incoming_too_long", 0);
-	else if (c->peer.actor)
+	else
 		tr_actor_turn(c->peer.actor, message_turn, &in);
-	else /* it did not wait to be let in */
-		tr_conn_close_now(c, 1011, "actor.invalid_request", 0);
 }
 
 int troupe_socket_send(struct troupe_peer *p, const void *data, size_t size, bool text)

@@ -37,7 +37,7 @@ static struct tr_mail *mail_new(struct troupe_actor *a, const struct troupe_queu
 	mail->actor = a;
 	tr_list_init(&mail->touched);
 	while (at != &q->mail && tr_container(at, struct tr_mail, link)->m.number > number)
-		at = at->prev; /* never, but for what was sent before the rest was loaded */
+		at = at->prev;
 	tr_list_push(at->next, &mail->link);
 	q->count++;
 	q->run_count += queue->run != NULL;
@@ -110,49 +110,50 @@ static uint64_t number_of(struct troupe_text key)
 	return number;
 }
 
-static int hold_turn(struct troupe_actor *a, void *arg)
-{
-	(void)arg;
-	tr_actor_hold(a);
-	return 0;
-}
-
 /* A queue that the kind has no more keeps its messages, in case that it has it again. */
 static void load(struct troupe_actor *a, uint64_t number, struct troupe_text name)
 {
 	const struct troupe_queue *queue = tr_kind_queue(a->kind, name);
-	struct tr_queues *q = a->queues;
 
-	if (q->first && number >= q->first)
-		return; /* sent while this was being read: it is known */
 	if (!queue) {
 		tr_debug("queue.undeclared", "actor=%s queue=%.*s", a->row.id, (int)name.size, name.data);
 		return;
 	}
 	mail_new(a, queue, number);
-	q->stored = number > q->stored ? number : q->stored;
-	if (queue->run && q->run_count == 1 && q->woken)
-		tr_actor_turn(a, hold_turn, NULL);
+	a->queues->stored = number > a->queues->stored ? number : a->queues->stored;
 }
 
-static void on_key(struct troupe_actor *a, void *arg, int rc, struct troupe_text key)
+/* Keys, each behind its size. */
+void tr_queue_note(struct tr_bytes *keys, struct troupe_text key)
+{
+	if (key.size <= NAME_AT)
+		return;
+	tr_bytes_put(keys, &key.size, sizeof key.size);
+	tr_bytes_put(keys, key.data, key.size);
+}
+
+void tr_queue_adopt(struct troupe_actor *a, const struct tr_bytes *keys, int rc)
 {
 	struct tr_queues *q = a->queues;
 
-	(void)arg;
+	if (!q)
+		return;
+	if (keys->failed)
+		rc = TROUPE_ENOMEM;
 	if (rc < 0)
 		tr_error("queue.load", "actor=%s failed=%s", a->row.id, troupe_error_info(rc)->name);
-	if (key.data && key.size > NAME_AT) {
-		load(a, number_of(key), (struct troupe_text){ key.data + NAME_AT, key.size - NAME_AT });
-	} else if (!key.data) {
-		q->fault = rc;
-		q->loaded = rc == 0;
-		if (q->count > 0 || q->take_count > 0)
-			tr_queue_soon(a);
+	q->fault = rc;
+	for (size_t at = 0, size; rc == 0 && at < keys->size; at += sizeof size + size) {
+		struct troupe_text key = { (const char *)keys->data + at + sizeof size, 0 };
+
+		memcpy(&size, keys->data + at, sizeof size);
+		load(a, number_of(key), (struct troupe_text){ key.data + NAME_AT, size - NAME_AT });
 	}
+	if (q->count > 0)
+		tr_queue_soon(a);
 }
 
-void tr_queue_open(struct troupe_actor *a, bool created)
+void tr_queue_open(struct troupe_actor *a)
 {
 	const struct tr_clock *clock = &a->core->o.clock;
 	size_t queues = 0;
@@ -170,9 +171,6 @@ void tr_queue_open(struct troupe_actor *a, bool created)
 	tr_list_init(&q->takes);
 	tr_list_init(&q->waits);
 	tr_list_init(&q->ended);
-	q->loaded = created;
-	if (!created)
-		tr_actor_keys(a, (struct troupe_text){ TR_SPACE_QUEUE, NUMBER_AT }, on_key, NULL);
 }
 
 void tr_queue_free(struct troupe_actor *a)
@@ -197,16 +195,18 @@ void tr_queue_free(struct troupe_actor *a)
 
 void tr_queue_woke(struct troupe_actor *a)
 {
-	if (!a->queues)
-		return;
-	a->queues->woken = true;
-	if (a->queues->run_count > 0)
+	if (a->queues && a->queues->run_count > 0)
 		tr_actor_hold(a);
 }
 
 bool tr_queue_lends(const struct troupe_actor *a)
 {
 	return a->queues && a->queues->lent > 0;
+}
+
+bool tr_queue_known(const struct troupe_actor *a)
+{
+	return !a->queues || !a->queues->fault;
 }
 
 size_t troupe_queue_count(const struct troupe_actor *a)
@@ -417,7 +417,6 @@ int tr_queue_send(struct troupe_actor *a, const struct troupe_queue *queue, stru
 	mail->fresh = true;
 	touch(mail);
 	q->newest = mail->m.number;
-	q->first = q->first ? q->first : q->newest;
 	write_mail(a, mail, body);
 	if (queue->run && q->run_count == 1)
 		tr_actor_hold(a);

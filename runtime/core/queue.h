@@ -7,8 +7,8 @@
  *
  * In memory a waiting message is its number, its queue and where it stands; its body is read when somebody
  * is about to get it. In the store it is an item TR_SPACE_QUEUE, number (8 bytes, big endian), name of its
- * queue: [sent_ms, body]. So the items lie in the order in which they were sent, and an actor that wakes
- * reads their keys only. */
+ * queue: [sent_ms, body]. So the items lie in the order in which they were sent, and whoever wakes an
+ * actor reads their keys only, before its first turn. */
 #ifndef TR_CORE_QUEUE_H
 #define TR_CORE_QUEUE_H
 
@@ -69,10 +69,8 @@ struct tr_queues {
 	size_t           run_count; /* of it, for queues with run: they hold the actor */
 	size_t           lent;      /* of it, taken and not completed */
 	uint64_t         stored;    /* up to this number all is on disk */
-	uint64_t         first, newest; /* numbers of what was sent since the actor woke; 0: nothing was */
-	bool             loaded;    /* what was there is known */
-	int              fault;     /* why it never will be; 0: it will */
-	bool             woken;     /* the turn that wakes the actor was */
+	uint64_t         newest;    /* number of what was sent last since the actor woke; 0: nothing was */
+	int              fault;     /* why what was there is not known; 0: it is */
 	bool             closing;   /* the actor goes: nothing is taken or waited for any more */
 	bool             working;
 	struct tr_timer *timer;     /* for the next piece of work */

@@ -265,12 +265,13 @@ static void give_back(struct troupe_take *t, size_t from)
 	t->count = from;
 }
 
-/* What is left of it when it was cancelled, or when its last message could not be read. */
+/* What is left of it when it was cancelled, when others must be completed first, or when its last message
+ * could not be read. */
 static void trim(struct troupe_take *t)
 {
 	const struct tr_mail *last = last_of(t);
 
-	if (t->over && t->rc < 0) {
+	if ((t->over && t->rc < 0) || t->actor->queues->lent > 0) {
 		give_back(t, 0);
 	} else if (last && last->rc < 0) {
 		t->rc = last->rc;
@@ -322,8 +323,8 @@ static enum progress progress(struct troupe_take *t)
 		return WAITS;
 	if (t->over || q->fault)
 		return IS_READY;
-	if (!q->loaded || (q->lent > 0 && t->count == 0))
-		return t->o.timeout_ms == 0 && q->loaded ? IS_READY : WAITS;
+	if (q->lent > 0) /* also when it has read already: somebody before it was faster */
+		return t->o.timeout_ms == 0 ? IS_READY : WAITS;
 	if (last)
 		t->bytes += last->stored.size;
 	if (gather(t))

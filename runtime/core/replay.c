@@ -5,8 +5,8 @@
  * The log is read forward from `cursor`, a page at a time, as the outbox has room. Each subscription knows the first seq
  * that it has not had (`next`), so a name that is subscribed later makes the cursor go back without repeating the others.
  * While it reads, the connection is not `live`: events that are released pass it by, since it will read them.
- * It goes live when a page ends the log: whatever was committed before that read was in it, whatever comes after
- * will be released after.
+ * It goes live when a page ends the log and holds all that was released so far: what comes after will be
+ * released after.
  *
  * Numbers belong to one log, so a client may say with `epoch` which one it means. Who means another, or a seq that this one
  * has not reached, hears log.reset and then everything; who says nothing hears log.epoch, to say it the next time. */
@@ -109,6 +109,11 @@ static void read_soon(struct tr_conn *c)
 		c->core->o.clock.ops->timer_set(c->pump, 0);
 }
 
+static uint64_t released_of(const struct tr_conn *c)
+{
+	return c->dorm ? c->dorm->released : c->peer.actor->released;
+}
+
 static void take_page(struct tr_conn *c, const struct tr_log_entry *entries, size_t count, bool more)
 {
 	if (c->cursor < c->page_from) { /* a name was subscribed while this was read: it begins earlier */
@@ -119,7 +124,7 @@ static void take_page(struct tr_conn *c, const struct tr_log_entry *entries, siz
 		deliver(c, &entries[i]);
 		c->cursor = entries[i].seq + 1;
 	}
-	if (more)
+	if (more || c->cursor <= released_of(c)) /* released since it was read, and passed this connection by */
 		read_soon(c);
 	else
 		go_live(c);
@@ -130,6 +135,7 @@ static void on_page(void *arg, int rc, const struct tr_log_entry *entries, size_
 	struct tr_conn *c = arg;
 
 	c->reading = false;
+	c->core->read_count--;
 	if (rc == 0 && is_somebodys(c))
 		take_page(c, entries, count, more);
 	else if (is_somebodys(c))
@@ -146,6 +152,7 @@ static void read_page(struct tr_conn *c)
 		return;
 	c->reading = true;
 	c->page_from = c->cursor;
+	c->core->read_count++;
 	tr_conn_ref(c);
 	store->ops->read_log(store->ctx, c->dorm ? c->dorm->num : c->peer.actor->row.num, c->cursor - 1, TR_REPLAY_PAGE_EVENTS,
 	                     TR_REPLAY_PAGE_BYTES, on_page, c);

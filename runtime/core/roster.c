@@ -4,6 +4,8 @@
  *
  * At most one live actor for each key. An actor that sleeps or is destroyed stays in the roster until that is committed:
  * whoever asks for it meanwhile waits, and then looks again. */
+#include "proto/text.h"
+
 #include <assert.h>
 #include <search.h>
 #include <stdlib.h>
@@ -70,13 +72,18 @@ static void leave(struct troupe_actor *a)
 
 struct seek {
 	struct tr_core   *core;
+	struct tr_list    all;      /* in core->seeks */
 	struct tr_list    link;     /* in the waiters of an actor that leaves */
 	struct tr_pool    pool;
 	struct tr_address to;       /* copied */
 	struct { struct tr_actor_row row; struct troupe_value state; uint64_t seq; } found; /* who is to wake; copied */
 	struct tr_list    alarms;   /* its */
+	struct tr_bytes   mail;     /* keys of what waits in its queues */
+	int               mail_rc;
 	const char       *id, *namespace, *name, *key; /* NULL: not given */
 	enum tr_seek_mode mode;
+	bool              stale;    /* the actor has gone since the store was asked: what it says may be older */
+	bool              read;     /* found is filled in */
 	tr_on_seek       *on_seek;
 	void             *arg;
 };
@@ -86,8 +93,10 @@ static void seek_go(struct seek *s);
 static void seek_end(struct seek *s, struct tr_fault *fault, const struct tr_actor_row *row, struct troupe_actor *a, bool created)
 {
 	s->on_seek(s->arg, fault, row, a, created);
+	tr_list_remove(&s->all);
 	if (fault)
 		tr_fault_clear(fault);
+	tr_bytes_free(&s->mail);
 	tr_pool_free(&s->pool);
 	free(s);
 }
@@ -190,7 +199,8 @@ static void bring_up(struct seek *s, struct troupe_actor *a, struct troupe_value
 
 	enter(a);
 	tr_dorm_leave(a);
-	tr_queue_open(a, created);
+	tr_queue_open(a);
+	tr_queue_adopt(a, &s->mail, s->mail_rc);
 	if (rc == 0 && created)
 		a->input = s->to.input;
 	if (rc == 0)
@@ -249,6 +259,7 @@ static void found_copy(struct seek *s, const struct tr_actor_row *row, struct tr
 	s->found.row.namespace = copy_text(s, row->namespace);
 	s->found.state = tr_pool_value(&s->pool, state);
 	s->found.seq = seq;
+	s->read = true;
 }
 
 static void seek_wake(struct seek *s)
@@ -260,26 +271,51 @@ static void seek_wake(struct seek *s)
 	bring_up(s, a, s->found.state, false);
 }
 
-static void on_alarm(void *arg, int rc, uint64_t id, int64_t at_ms, struct troupe_value value)
+/* All of it was read, or something could not be. Another seek may have been faster. */
+static void seek_read(struct seek *s, int rc)
 {
-	struct seek *s = arg;
-	struct troupe_actor *live;
+	struct troupe_actor *live = tr_roster_by_num(s->core, s->found.row.num);
 
-	if (rc == 0 && value.data) {
-		if (!tr_alarm_load(&s->alarms, id, at_ms, value))
-			tr_error("alarm.damaged", "id=%s alarm=%llu", s->found.row.id, (unsigned long long)id);
-		return;
-	}
-	live = tr_roster_by_num(s->core, s->found.row.num); /* another seek may have been faster */
-	if (!live && rc == 0) {
+	if (!live && !s->stale && !s->core->draining && rc == 0) {
 		seek_wake(s);
 		return;
 	}
 	tr_alarms_free(&s->alarms);
 	if (live)
 		seek_found(s, live);
+	else if (s->stale)
+		seek_go(s);
 	else
-		seek_fail(s, rc);
+		seek_fail(s, rc < 0 ? rc : TROUPE_EDRAINING);
+}
+
+/* Without its queues it is still somebody. */
+static void on_mail(void *arg, int rc, struct troupe_text key)
+{
+	struct seek *s = arg;
+
+	if (rc == 0 && key.data) {
+		tr_queue_note(&s->mail, key);
+		return;
+	}
+	s->mail_rc = rc;
+	seek_read(s, 0);
+}
+
+static void on_alarm(void *arg, int rc, uint64_t id, int64_t at_ms, struct troupe_value value)
+{
+	struct seek *s = arg;
+	struct tr_store *store = &s->core->o.store;
+
+	if (rc == 0 && value.data) {
+		if (!tr_alarm_load(&s->alarms, id, at_ms, value))
+			tr_error("alarm.damaged", "id=%s alarm=%llu", s->found.row.id, (unsigned long long)id);
+		return;
+	}
+	if (rc == 0 && !s->stale && tr_kind_find(s->core, s->found.row.name)->queues)
+		store->ops->keys(store->ctx, s->found.row.num, tr_text_from(TR_SPACE_QUEUE), on_mail, s);
+	else
+		seek_read(s, rc);
 }
 
 static void seek_stored(struct seek *s, const struct tr_actor_row *row, struct troupe_value state, uint64_t seq)
@@ -310,6 +346,10 @@ static void on_found(void *arg, int rc, const struct tr_actor_row *row, struct t
 		live = tr_roster_by_num(s->core, row->num);
 	if (live)
 		seek_found(s, live);
+	else if (s->stale)
+		seek_go(s);
+	else if (s->core->draining)
+		seek_fail(s, TROUPE_EDRAINING);
 	else if (rc == 0)
 		seek_stored(s, row, state, seq);
 	else if (rc == TROUPE_ENOTFOUND)
@@ -323,6 +363,8 @@ static void seek_go(struct seek *s)
 	struct tr_store *store = &s->core->o.store;
 	struct troupe_actor *a = seek_live(s);
 
+	s->stale = s->read = false;
+	tr_bytes_clear(&s->mail);
 	if (a)
 		seek_found(s, a);
 	else if (s->core->draining)
@@ -352,6 +394,7 @@ void tr_roster_seek(struct tr_core *core, const struct tr_address *to, enum tr_s
 	s->key = tr_pool_text(&s->pool, to->key);
 	tr_list_init(&s->link);
 	tr_list_init(&s->alarms);
+	tr_list_push(&core->seeks, &s->all);
 	if (!s->id && !s->name)
 		seek_fail(s, TROUPE_EKIND);
 	else
@@ -365,7 +408,7 @@ static int sleep_turn(struct troupe_actor *a, void *arg)
 	(void)arg;
 	if (a->kind->sleep)
 		a->kind->sleep(a);
-	if (a->busy && a->holds == 0) {
+	if (a->busy && a->holds == 0 && tr_queue_known(a)) {
 		a->busy = false;
 		tr_ledger_write(&a->core->ledger, TR_OP_IDLE, a->row.num, 0, NULL, 0, NULL, 0);
 	}
@@ -436,6 +479,26 @@ void tr_roster_retire(struct troupe_actor *a, bool destroy)
 	tr_debug(destroy ? "actor.destroy" : "actor.sleep", "kind=%s key=%s", a->row.name, a->row.key);
 }
 
+static bool is_of(const struct seek *s, const struct tr_actor_row *row)
+{
+	if (s->read)
+		return s->found.row.num == row->num;
+	if (s->id)
+		return strcmp(s->id, row->id) == 0;
+	return is_sought(s, row) && strcmp(s->key, row->key) == 0;
+}
+
+/* A search that has not come back may have looked before its last commit: such an answer would wake an actor
+ * as it was. */
+static void outdate(const struct troupe_actor *a)
+{
+	for (struct tr_list *at = a->core->seeks.next; at != &a->core->seeks; at = at->next) {
+		struct seek *s = tr_container(at, struct seek, all);
+
+		s->stale |= is_of(s, &a->row);
+	}
+}
+
 /* Those who waited for it look again; the list is theirs, the actor is not there any more. */
 static void forget(struct troupe_actor *a)
 {
@@ -448,6 +511,7 @@ static void forget(struct troupe_actor *a)
 		tr_list_remove(at);
 		tr_list_push(&waiters, at);
 	}
+	outdate(a);
 	leave(a);
 	tr_actor_close(a);
 	while (!tr_list_empty(&waiters)) {

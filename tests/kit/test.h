@@ -4,12 +4,15 @@
  *	TEST(mailbox_refuses_when_full) { ... assert_int_equal(...); ... }
  *	TESTS(RUN(mailbox_refuses_when_full), RUN(another_claim))
  *
- * TESTS() is main(). It also fails the program when a test left more descriptors open than it found. */
+ * TESTS() is main(). It also fails the program when a test left more descriptors open than it found. A
+ * program that uses the world (tests/kit/world.h) runs all of its tests twice: with a store that answers at
+ * once, and with one that answers later. */
 #ifndef TR_TESTS_KIT_TEST_H
 #define TR_TESTS_KIT_TEST_H
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
@@ -50,11 +53,17 @@ static inline int tr_test_same_descriptors(void **state)
 	return -1;
 }
 
+extern bool tr_world_late __attribute__((weak)); /* no address: the program has no world */
+
 #define TESTS(...) \
 	int main(void) \
 	{ \
 		const struct CMUnitTest tests[] = { __VA_ARGS__ }; \
-		return cmocka_run_group_tests(tests, NULL, NULL); \
+		int failed = cmocka_run_group_tests(tests, NULL, NULL); \
+		if (!&tr_world_late) \
+			return failed; \
+		tr_world_late = true; \
+		return failed + cmocka_run_group_tests_name("the store answers later", tests, NULL, NULL); \
 	}
 
 #endif

@@ -3,7 +3,8 @@
  * told to go on, and peers that remember what they heard. All JSON, so that a test reads like what a browser sees.
  *
  * The store answers before a call returns; or, when the world is late, from a later turn of the loop: one answer after each
- * tr_core_turn_end, in the order in which the core asked. */
+ * tr_core_turn_end, in the order in which the core asked. Every program of tests that links this runs all of
+ * its tests in both modes (tests/kit/test.h). */
 #ifndef TR_TESTS_KIT_WORLD_H
 #define TR_TESTS_KIT_WORLD_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Plays scenes: short texts in which people join rooms, call actions and hear events, against the real core and the real
- * actors in a world of fakes (tests/kit/world.h). tests/scenes/README.md has the language. play FILE...
+ * actors in a world of fakes (tests/kit/world.h), in both of its modes. tests/scenes/README.md has the
+ * language. play FILE...
  *
  * A line is a sentence; what somebody hears is compared as JSON: `*` matches anything, and an object may have more
  * members than the sentence says. */
@@ -439,8 +440,12 @@ int main(int argc, char **argv)
 	static struct play p;
 
 	tr_log_setup(TR_LOG_ERROR, false); /* a scene with a full disk says so itself */
-	for (int i = 1; i < argc; i++)
-		play_file(&p, argv[i]);
+	for (int late = 0; late < 2; late++) {
+		tr_world_late = late;
+		printf("the store answers %s\n", late ? "later" : "at once");
+		for (int i = 1; i < argc; i++)
+			play_file(&p, argv[i]);
+	}
 	printf("%d passed, %d failed\n", p.passed, p.bad + (p.passed + p.bad == 0));
 	return p.bad > 0 || p.passed == 0;
 }

@@ -117,6 +117,7 @@ TEST(a_plain_sockets_upgrade_is_seen_until_it_is_open)
 	tr_someone_opens(&ann, &w, "seer", "x", "/websocket/a?b");
 	tr_someone_says(&ann, "hello");
 	tr_someone_opens(&bob, &w, "seer", "x", "/websocket/no");
+	tr_world_turn(&w);
 	assert_null(bob.conn->peer.request);
 	tr_someone_leaves(&bob);
 	tr_someone_leaves(&ann);

@@ -339,6 +339,7 @@ TEST(a_list_ends)
 	resolve("z", true);
 	tr_core_list(w.core, (struct troupe_text){ 0 }, (struct troupe_text){ "probe", 5 }, 0, 100, on_row, &all);
 	tr_core_list(w.core, (struct troupe_text){ 0 }, (struct troupe_text){ 0 }, 2, 100, on_row, &rest);
+	tr_world_turn(&w);
 	assert_int_equal(all.count, 3);
 	assert_int_equal(all.ends, 1);
 	assert_int_equal(rest.count, 1);

@@ -332,6 +332,7 @@ TEST(a_destroy_whose_commit_fails_is_told_as_a_failure)
 	assert_int_equal(t.count, 2);
 	assert_int_equal(t.error, 0);
 	tr_core_resolve(w.core, &to, on_row, &t);
+	tr_world_turn(&w);
 	assert_int_equal(t.error, TROUPE_ENOTFOUND);
 	tr_world_close(&w);
 }
@@ -467,6 +468,7 @@ static unsigned owed_count(void)
 {
 	found = 0;
 	tr_core_scan(w.core, (struct troupe_text){ "owed/", 5 }, on_item, NULL);
+	tr_world_turn(&w);
 	return found;
 }
 

@@ -63,6 +63,8 @@ static const char *items(void)
 {
 	payer.items[0] = '\0';
 	tr_core_scan(payer.core, tr_text_from(TR_OWED), on_item, NULL);
+	while (tr_world_answer(&w))
+		;
 	return payer.items;
 }
 

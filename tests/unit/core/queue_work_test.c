@@ -538,40 +538,29 @@ TEST(bodies_may_come_late)
 	tr_world_close(&w);
 }
 
-TEST(what_waits_may_be_known_late)
+TEST(what_waits_is_known_before_the_first_turn)
 {
+	struct sent s;
+
 	shop_open();
 	shop_send("a", "1");
-	tr_world_restart(&w, shop_kinds, NULL);
-	shop_log[0] = 0;
-	w.hold_reads = true;
-	shop_send("a", "2");
-	wish = (struct troupe_take_options){ .count = 5 };
-	shop_does(takes); /* of what is there: nobody knows yet */
-	tr_world_pass(&w, 0);
-	assert_log("");
-	tr_world_read(&w); /* the keys */
-	for (int body = 0; body < 2; body++) {
-		tr_world_pass(&w, 0);
-		tr_world_read(&w);
-	}
-	tr_world_pass(&w, 0);
-	assert_log("took a1 a2;");
-	w.hold_reads = false;
 	shop_run = shop_keeps;
-	shop_send("jobs", "3");
+	shop_send("jobs", "2");
 	tr_world_pass(&w, 0);
-	assert_log("run jobs 3;");
+	assert_log("run jobs 2;");
 	w.hold_reads = true;
 	tr_world_restart(&w, shop_kinds, NULL);
 	shop_log[0] = 0;
-	assert_waiting(0);
-	tr_world_read(&w);
-	assert_waiting(1);
+	shop_acts(&s, shop_count);
+	tr_world_turn(&w);
+	assert_false(s.came); /* it is still asleep */
+	tr_world_read(&w);    /* the keys */
+	tr_world_turn(&w);
+	assert_string_equal(s.text, "completed 2");
 	w.hold_reads = false;
-	shop_run = NULL;
+	tr_world_read(&w);
 	tr_world_pass(&w, TR_IDLE_MS);
-	assert_log("run jobs 3;sleep;");
+	assert_log("run jobs 2;"); /* and it holds the actor */
 	tr_world_close(&w);
 }
 
@@ -622,5 +611,5 @@ TESTS(
 	RUN(an_actor_that_goes_takes_no_more),
 	RUN(no_more_is_read_than_is_given),
 	RUN(bodies_may_come_late),
-	RUN(what_waits_may_be_known_late),
+	RUN(what_waits_is_known_before_the_first_turn),
 	RUN(a_body_that_cannot_be_read_is_told_to_who_wanted_it))
