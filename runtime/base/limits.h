@@ -179,4 +179,50 @@
 #define TR_OPTIONS_ROWS_MAX           64                 /* of the table of options, headings too: asserted */
 #define TR_LOG_LINE_BYTES_MAX         4096               /* of the log: cut */
 
+/* ---- a session with an agent (runtime/sandbox/session) */
+#define TR_HEALTH_MS                  5000               /* one health request, one list: it has failed,
+                                                            and is tried again */
+#define TR_HEALTH_TRIES               3                  /* failed in a row: the sandbox is unreachable,
+                                                            and who waits is told */
+#define TR_HEALTH_WAIT_MS             500                /* before it is tried again; doubles ... */
+#define TR_HEALTH_WAIT_MAX_MS         15000              /* ... up to this */
+#define TR_LOST_AFTER_MS              120000             /* unreachable for so long in mid-turn: the turn
+                                                            is given up */
+#define TR_OPEN_MS                    10000              /* for a stream's head: then the way there is
+                                                            broken */
+#define TR_OPENS_MAX                  8                  /* that failed, of a new instance's stream: the
+                                                            way there is broken */
+#define TR_REREAD_MS                  100                /* before a broken stream is read again; doubles
+                                                            ... */
+#define TR_REREAD_MAX_MS              5000               /* ... up to this */
+#define TR_KEPT_MS                    1000               /* a POST that the sandbox has had so long has
+                                                            reached the agent */
+#define TR_LINGER_MS                  1000               /* for a POST whose response was seen on the
+                                                            stream: then it is closed */
+#define TR_INSTALL_MS                 900000             /* for initialize: the sandbox may install the
+                                                            agent first. Then it is given up */
+#define TR_BOOT_STEP_MS               180000             /* for session/new, load, resume: as well */
+#define TR_SAY_MS                     10000              /* for a reply or notification to be taken: the
+                                                            agent reads no more */
+#define TR_CRASHES_MAX                3                  /* instances that ended within ... */
+#define TR_CRASHES_MS                 60000              /* ... without finishing a turn: agent.crash_loop */
+#define TR_DESTROY_MS                 2000               /* for the turn of a session that is destroyed to
+                                                            end by itself: it is cut off */
+#define TR_SETTING_MS                 60000              /* for the agent's answer to one; then it has
+                                                            failed */
+#define TR_LISTING_MS                 10000              /* for the sandbox to tell what an agent offers;
+                                                            then it offers nothing */
+#define TR_PERMISSIONS_MAX            256                /* open at once: what else the agent asks is
+                                                            refused */
+#define TR_SAYS_MAX                   1024               /* waiting to be sent to the agent: it is given up */
+#define TR_HELD_MAX                   1024               /* envelopes, and ... */
+#define TR_HELD_BYTES_MAX             (8 * 1024 * 1024)  /* ... bytes that came before the session was
+                                                            bound: it is given up */
+#define TR_OPTIONS_BYTES_MAX          (64 * 1024)        /* of a permission request: it is refused */
+#define TR_REQUEST_ID_MAX             64                 /* of our requests' ids, with the NUL: they are
+                                                            made to fit */
+#define TR_SERVER_ID_MAX              129                /* of an instance's name, the same */
+#define TR_INDEX_BLOCK                64                 /* seqs in one item of a session's index
+                                                            (session/store.c) */
+
 #endif

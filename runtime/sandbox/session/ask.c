@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One request to the agent. Its POST and the event stream both bring the response; the stream decides, since it has the
- * order, survives us, and comes when the server's POST does not (spec 2.5, 5.4). The POST's copy is taken only when a healthy
- * stream has not brought the response some seconds later. A POST is not closed before its delivery is known, or the
- * next message could be glued to half of it.
+/* One request to the agent. Its POST and the event stream both bring the response; the stream decides,
+ * since it has the order, survives us, and comes when the server's POST does not (spec 2.5, 5.4). The
+ * POST's copy is taken only when a healthy stream has not brought the response some seconds later. A POST
+ * is not closed before its delivery is known, or the next message could be glued to half of it.
  *
- * What proves delivery: something of the turn is seen, or the server has had the whole POST for a while and keeps it
- * open. Without the second, an agent that thinks for long would lose its turn with each restart of ours.
+ * What proves delivery: something of the turn is seen, or the server has had the whole POST for a while
+ * and keeps it open. Without the second, an agent that thinks for long would lose its turn with each
+ * restart of ours.
  *
- * A stream that seems healthy may be one that stalls somewhere on the way. So before its silence is believed it is read again: the
- * server's ring has what did not get through, and the response is the newest of that. */
-#include "runtime/sandbox/session/session.h"
+ * A stream that seems healthy may be one that stalls somewhere on the way. So before its silence is
+ * believed it is read again: the server's ring has what did not get through, and the response is the
+ * newest of that. */
+#include "runtime/sandbox/session/ask.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,21 +19,32 @@
 #include "proto/json.h"
 #include "proto/value.h"
 #include "runtime/base/log.h"
+#include "runtime/sandbox/session/request.h"
+#include "runtime/sandbox/session/session.h"
+#include "runtime/sandbox/session/stream.h"
 
-int tr_settle_ms = 5000;
-
-/* Something comes: the response is behind it, or in it. */
-static bool comes(const struct tr_stream *st)
-{
-	return tr_mono_ms() - st->heard_ms < tr_settle_ms;
-}
-
-static void on_settle_timer(evutil_socket_t fd, short what, void *arg);
+static void on_settle_timer(void *arg);
+static void stream_opened(struct tr_stream_user *u);
+static void stream_closed(struct tr_stream_user *u);
 
 void tr_ask_init(struct tr_ask *ask, struct troupe_session *s)
 {
 	ask->session = s;
-	ask->timer = evtimer_new(tr_sandbox_base(s->sandbox), on_settle_timer, ask);
+	ask->timer = tr_session_timer(s, on_settle_timer, ask);
+	ask->stream.opened = stream_opened;
+	ask->stream.closed = stream_closed;
+	tr_stream_join(s, &ask->stream);
+}
+
+/* Something comes: the response is behind it, or in it. */
+static bool comes(const struct troupe_session *s)
+{
+	return tr_stream_silent_ms(s) < s->times->settle_ms;
+}
+
+static void set_timer(const struct tr_ask *ask, int64_t ms)
+{
+	tr_session_timer_set(ask->session, ask->timer, ms);
 }
 
 /* ------------------------------------------------------------------ what only the POST's copy says */
@@ -64,7 +77,7 @@ static void on_late_copy(void *arg, const struct tr_http_answer *answer)
 
 static void clear(struct tr_ask *ask)
 {
-	evtimer_del(ask->timer);
+	set_timer(ask, -1);
 	tr_bytes_free(&ask->copy);
 	tr_bytes_free(&ask->body);
 	ask->id[0] = '\0';
@@ -75,7 +88,8 @@ static void clear(struct tr_ask *ask)
 void tr_ask_fini(struct tr_ask *ask)
 {
 	clear(ask);
-	event_free(ask->timer);
+	tr_list_remove(&ask->stream.link);
+	ask->timer = tr_session_timer_free(ask->session, ask->timer);
 }
 
 void tr_ask_drop(struct tr_ask *ask)
@@ -101,10 +115,20 @@ void tr_ask_set(struct tr_ask *ask, const char *id, struct tr_bytes *body)
 	}
 }
 
+bool tr_ask_unsent_yet(const struct tr_ask *ask)
+{
+	return ask->sent == 0 && ask->body.size > 0;
+}
+
+bool tr_ask_never_sent(const struct tr_ask *ask)
+{
+	return ask->unsent || tr_ask_unsent_yet(ask);
+}
+
 void tr_ask_proved(struct tr_ask *ask)
 {
 	if (ask->copy.size == 0)
-		evtimer_del(ask->timer);
+		set_timer(ask, -1);
 	ask->unsure = ask->unsent = false;
 	ask->proved = true;
 }
@@ -113,31 +137,26 @@ void tr_ask_proved(struct tr_ask *ask)
 
 static void arm(struct tr_ask *ask)
 {
-	struct timeval in = { tr_settle_ms / 1000, tr_settle_ms % 1000 * 1000 };
-
 	if ((ask->copy.size > 0 || ask->unsure) && tr_stream_healthy(ask->session))
-		evtimer_add(ask->timer, &in);
+		set_timer(ask, ask->session->times->settle_ms);
 }
 
-void tr_ask_stream_closed(struct tr_ask *ask)
+static void stream_closed(struct tr_stream_user *u)
 {
+	struct tr_ask *ask = tr_container(u, struct tr_ask, stream);
+
 	if (!ask->post)
-		evtimer_del(ask->timer);
+		set_timer(ask, -1);
 }
 
-void tr_ask_stream_opened(struct tr_ask *ask)
+static void stream_opened(struct tr_stream_user *u)
 {
+	struct tr_ask *ask = tr_container(u, struct tr_ask, stream);
+
 	if (ask->unsent)
 		tr_ask_send(ask, false);
 	else if (!ask->post)
 		arm(ask);
-}
-
-static void watch(struct tr_ask *ask)
-{
-	struct timeval in = { TR_KEPT_MS / 1000, TR_KEPT_MS % 1000 * 1000 };
-
-	evtimer_add(ask->timer, &in);
 }
 
 void tr_ask_take_copy(struct tr_ask *ask)
@@ -161,17 +180,16 @@ static void copy_turn(struct troupe_session *s, void *arg)
 	tr_ask_take_copy(arg);
 }
 
-static void on_settle_timer(evutil_socket_t fd, short what, void *arg)
+static void on_settle_timer(void *arg)
 {
 	struct tr_ask *ask = arg;
 	bool reread = ask->reread;
 
-	(void)fd, (void)what;
 	if (ask->post && !tr_http_sent(ask->post))
-		watch(ask);
+		set_timer(ask, TR_KEPT_MS);
 	else if (ask->post)
 		ask->on_kept(ask->session);
-	else if (comes(&ask->session->stream))
+	else if (comes(ask->session))
 		arm(ask);
 	else if (ask->reread = true, !reread)
 		tr_stream_open(ask->session);
@@ -203,7 +221,7 @@ static void on_end(void *arg, const struct tr_http_answer *answer)
 	struct tr_problem p;
 
 	ask->post = NULL;
-	evtimer_del(ask->timer);
+	set_timer(ask, -1);
 	tr_problem_read(answer, &p);
 	switch (p.kind) {
 	case TR_PROBLEM_WAIT:
@@ -235,7 +253,7 @@ void tr_ask_send(struct tr_ask *ask, bool first)
 {
 	struct troupe_session *s = ask->session;
 	struct tr_bytes body = { 0 };
-	char path[TR_SERVER_ID_MAX + 16], whole[TR_SERVER_ID_MAX + 16 + 80];
+	char path[TR_PATH_MAX], whole[TR_PATH_MAX + 80];
 
 	tr_session_path(s, path);
 	snprintf(whole, sizeof whole, "%s%s%s", path, first ? "?agent=" : "", first ? s->agent : "");
@@ -246,5 +264,5 @@ void tr_ask_send(struct tr_ask *ask, bool first)
 		.method = "POST", .accept = "application/json", .body = &body, .own_connection = true, .on_end = on_end, .arg = ask,
 	}, whole);
 	if (ask->on_kept)
-		watch(ask);
+		set_timer(ask, TR_KEPT_MS);
 }

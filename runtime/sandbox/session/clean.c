@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Instances that we left behind: their agents are told, they are deleted, and their processes ended when they do not end by
- * themselves (spec 2.7). Each goes through
+/* Instances that we left behind: their agents are told, they are deleted, and their processes ended when
+ * they do not end by themselves (spec 2.7). Each goes through
  *
  *	[session/close ->] look -> DELETE
  *
- * and then one sweep is for all of them. DELETE of a living agent is never answered; closing it gives the agent the end of its
- * input, which real agents ignore; and what is below an agent may outlive it, without a parent: so who is below it is noted
- * before. One whose DELETE is answered is swept as well: it may be the second one, from a server that followed a killed one, and
- * the sandbox forgets an instance with the first, though the process lives on; and an agent that ended by itself may have left
- * something. Before a new instance is made the same sweep ends the orphans of a server that died. An instance is remembered
+ * and then one sweep is for all of them. DELETE of a living agent is never answered; closing it gives the
+ * agent the end of its input, which real agents ignore; and what is below an agent may outlive it, without
+ * a parent: so who is below it is noted before. One whose DELETE is answered is swept as well: it may be
+ * the second one, from a server that followed a killed one, and the sandbox forgets an instance with the
+ * first, though the process lives on; and an agent that ended by itself may have left something. Before a
+ * new instance is made the same sweep ends the orphans of a server that died. An instance is remembered
  * durably from before it is made until it was cleaned up. */
-#include "runtime/sandbox/session/session.h"
+#include "runtime/sandbox/session/clean.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "runtime/base/mem.h"
+#include "runtime/sandbox/session/request.h"
+#include "runtime/sandbox/session/session.h"
+#include "runtime/sandbox/session/store.h"
+#include "runtime/sandbox/session/sweep.h"
 #include "runtime/sandbox/wire/sweep_script.h"
 
 static void clean_next(struct troupe_session *s);
@@ -26,10 +33,53 @@ void tr_left_free(struct tr_left *left)
 	free(left);
 }
 
+void tr_clean_init(struct troupe_session *s)
+{
+	tr_list_init(&s->clean.left);
+}
+
+void tr_clean_fini(struct troupe_session *s)
+{
+	struct tr_list *first;
+
+	while ((first = tr_list_first(&s->clean.left)))
+		tr_left_free(tr_container(first, struct tr_left, link));
+}
+
+void tr_clean_add(struct troupe_session *s, bool well)
+{
+	struct tr_left *left;
+
+	if (!*s->instance.server_id)
+		return;
+	for (struct tr_list *at = s->clean.left.next; at != &s->clean.left; at = at->next) {
+		if (strcmp(tr_container(at, struct tr_left, link)->server_id, s->instance.server_id) == 0)
+			return;
+	}
+	left = tr_alloc(sizeof *left);
+	snprintf(left->server_id, sizeof left->server_id, "%s", s->instance.server_id);
+	left->created_ms = s->instance.created_ms;
+	if (well && s->instance.closes)
+		memcpy(left->close, s->instance.agent_session, sizeof left->close);
+	tr_list_push(&s->clean.left, &left->link);
+}
+
+void tr_clean_hand_over(struct troupe_session *s)
+{
+	struct tr_list *first;
+
+	while ((first = tr_list_first(&s->clean.left))) {
+		struct tr_left *left = tr_container(first, struct tr_left, link);
+
+		tr_store_hand_over(s, left);
+		tr_left_free(left);
+	}
+}
+
 /* The first that is not ready to be swept. */
 static struct tr_left *first_left(struct troupe_session *s)
 {
-	for (struct tr_list *at = s->left.next; at != &s->left; at = at->next) {
+	for (struct tr_list *at = s->clean.left.next; at != &s->clean.left; at = at->next) {
 		struct tr_left *left = tr_container(at, struct tr_left, link);
 
 		if (left->step < TR_LEFT_SWEEP)
@@ -40,7 +90,7 @@ static struct tr_left *first_left(struct troupe_session *s)
 
 static bool some_hang(const struct troupe_session *s)
 {
-	for (struct tr_list *at = s->left.next; at != &s->left; at = at->next) {
+	for (struct tr_list *at = s->clean.left.next; at != &s->clean.left; at = at->next) {
 		if (tr_container(at, struct tr_left, link)->hung)
 			return true;
 	}
@@ -55,7 +105,7 @@ static void on_closed(void *arg, const struct tr_http_answer *answer)
 	struct troupe_session *s = arg;
 
 	(void)answer;
-	s->link_request = NULL;
+	s->clean.request = NULL;
 	first_left(s)->close[0] = '\0';
 	clean_next(s);
 }
@@ -65,7 +115,7 @@ static void close_session(struct troupe_session *s, struct tr_left *left, const 
 	struct tr_bytes body = { 0 };
 
 	tr_sweep_close(&body, left->close);
-	s->link_request = tr_session_http(s, &(struct tr_http_options){
+	s->clean.request = tr_session_http(s, &(struct tr_http_options){
 		.method = "POST", .accept = "application/json", .body = &body, .own_connection = true, .time_ms = TR_GOODBYE_MS,
 		.body_max = 2 << 20, .on_end = on_closed,
 	}, path);
@@ -83,11 +133,11 @@ static void on_deleted(void *arg, const struct tr_http_answer *answer)
 	struct tr_left *left = first_left(s);
 	struct tr_problem p;
 
-	s->link_request = NULL;
+	s->clean.request = NULL;
 	tr_problem_read(answer, &p);
 	left->hung = answer->end == TR_HTTP_TIMED_OUT;
 	if (!left->hung && p.kind != TR_PROBLEM_NONE) {
-		tr_link_trouble(s, p.words);
+		tr_session_verdict(s, TR_TROUBLE, 0, NULL, p.words);
 		return;
 	}
 	left->step = TR_LEFT_SWEEP;
@@ -96,7 +146,7 @@ static void on_deleted(void *arg, const struct tr_http_answer *answer)
 
 static void delete_instance(struct troupe_session *s, const char *path)
 {
-	s->link_request = tr_session_http(s, &(struct tr_http_options){
+	s->clean.request = tr_session_http(s, &(struct tr_http_options){
 		.method = "DELETE", .own_connection = true, .time_ms = TR_DELETE_MS, .body_max = 64 * 1024, .on_end = on_deleted,
 	}, path);
 }
@@ -106,7 +156,7 @@ static void swept_turn(struct troupe_session *s, void *arg)
 	struct tr_list *first;
 
 	(void)arg;
-	while ((first = tr_list_first(&s->left))) {
+	while ((first = tr_list_first(&s->clean.left))) {
 		struct tr_left *left = tr_container(first, struct tr_left, link);
 
 		tr_store_cleaned(s, left->server_id);
@@ -126,7 +176,7 @@ static void swept(struct troupe_session *s)
 
 static void clean_one(struct troupe_session *s, struct tr_left *left)
 {
-	char path[TR_SERVER_ID_MAX + 16];
+	char path[TR_PATH_MAX];
 
 	snprintf(path, sizeof path, "/v1/acp/%s", left->server_id);
 	if (left->step == TR_LEFT_CLOSE && *left->close) {
@@ -145,14 +195,20 @@ static void clean_next(struct troupe_session *s)
 
 	if (left)
 		clean_one(s, left);
-	else if (!tr_list_empty(&s->left) || (s->family.size > 0 && !s->instance.bound))
+	else if (!tr_list_empty(&s->clean.left) || (tr_family_known(s) && !s->instance.bound))
 		tr_sweep(s, some_hang(s), swept);
 	else
-		s->clean_then(s);
+		s->clean.then(s);
 }
 
 void tr_clean_start(struct troupe_session *s, void (*then)(struct troupe_session *s))
 {
-	s->clean_then = then;
+	s->clean.then = then;
 	clean_next(s);
+}
+
+void tr_clean_stop(struct troupe_session *s)
+{
+	s->clean.request = tr_http_cancel(s->clean.request);
+	tr_sweep_stop(s);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an agent lets people choose (spec/sandbox-agent.md 3.7): its modes and its config options, as last known, with
- * their current values. The agent has the mode twice, among its modes and as an option of category "mode": here both are
- * kept in step. Packed values of the agent's own JSON; nothing in them is ours but the current values. Pure. */
+/* What an agent lets people choose (spec/sandbox-agent.md 3.7): its modes and its config options, as last
+ * known, with their current values. The agent has the mode twice, among its modes and as an option of
+ * category "mode": here both are kept in step. Packed values of the agent's own JSON; nothing in them is
+ * ours but the current values. Pure. */
 #ifndef TR_SANDBOX_CONFIG_H
 #define TR_SANDBOX_CONFIG_H
 
@@ -14,10 +15,11 @@ struct tr_config {
 
 void tr_config_fini(struct tr_config *c);
 
-/* What the answer to session/new, load or resume says; what it does not name becomes unknown. Larger than TR_CONFIG_BYTES_MAX
- * counts as unknown, too. */
+/* What the answer to session/new, load or resume says; what it does not name becomes unknown. Larger than
+ * TR_CONFIG_BYTES_MAX counts as unknown, too. */
 void tr_config_begin(struct tr_config *c, struct troupe_text result);
-/* `configOptions` of an answer or an update, the complete list. False: there is none in it, nothing was changed. */
+/* `configOptions` of an answer or an update, the complete list. False: there is none in it, nothing was
+ * changed. */
 bool tr_config_take_options(struct tr_config *c, struct troupe_text object);
 /* Another mode is current, another value of an option. */
 void tr_config_mode(struct tr_config *c, struct troupe_text mode);

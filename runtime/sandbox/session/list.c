@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pages of what has been, of sessions that need not be open: an actor's sessions, a session's events. Only what is
- * committed is told, and a page costs its own size, however much lies before and behind it.
+/* Pages of what has been, of sessions that need not be open: an actor's sessions, a session's events. Only
+ * what is committed is told, and a page costs its own size, however much lies before and behind it.
  *
- * An actor's log holds the events of all its sessions, and others. Which of its seqs are a session's is in the session's index
- * (session/store.c), so a page reads its blocks of the index, and of the log the runs of entries that they name. Events
- * that were logged before there was an index are looked for in the log, from where they cannot lie before.
+ * An actor's log holds the events of all its sessions, and others. Which of its seqs are a session's is in
+ * the session's index (session/store.c), so a page reads its blocks of the index, and of the log the runs
+ * of entries that they name. Events that were logged before there was an index are looked for in the log,
+ * from where they cannot lie before.
  *
- * The store may answer at once or later: `advance` goes on as long as answers are there, without recursion. */
-#include "proto/text.h"
-#include "runtime/sandbox/session/session.h"
+ * The store may answer at once or later: `advance` goes on as long as answers are there, without
+ * recursion. */
+#include "runtime/sandbox/session/list.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +17,11 @@
 #include <string.h>
 
 #include "proto/json.h"
+#include "proto/text.h"
+#include "runtime/core/actor.h"
+#include "runtime/sandbox/session/read.h"
+#include "runtime/sandbox/session/store.h"
+#include "runtime/sandbox/session/tell.h"
 
 #define RUN_SLACK   16  /* entries of others that are read along rather than read around */
 #define WALK_EVENTS 256 /* read at once where there is no index */
@@ -162,7 +168,8 @@ static int64_t seq_of(const struct reading *r, uint64_t event)
 	return r->seqs[(event - 1) % TR_INDEX_BLOCK];
 }
 
-/* In a run: entries that the index names, in order. An entry that is missing is passed over: the log is not ours alone. */
+/* In a run: entries that the index names, in order. An entry that is missing is passed over: the log is
+ * not ours alone. */
 static void take_run(struct reading *r, const struct tr_actor_event *events, size_t count)
 {
 	for (size_t i = 0; i < count && r->next < r->run_end && !r->page.full; i++) {
@@ -390,7 +397,8 @@ size_t tr_list_envelope_key(struct troupe_value event, char into[TR_ITEM_KEY_MAX
 /* ------------------------------------------------------------------ sessions */
 
 
-/* Sessions by createdAt, then id: that is their keys' order, and a cursor is the key of the last one given. */
+/* Sessions by createdAt, then id: that is their keys' order, and a cursor is the key of the last one
+ * given. */
 struct listing {
 	struct page page;
 	char        cursor[TR_ITEM_KEY_MAX];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The durable items of a session, read back: those that session/store.c writes. */
-#include "runtime/sandbox/session/session.h"
+#include "runtime/sandbox/session/load.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,12 @@
 #include "runtime/base/mem.h"
 #include "runtime/sandbox/debts.h"
 #include "runtime/sandbox/items.h"
+#include "runtime/sandbox/session/clean.h"
+#include "runtime/sandbox/session/read.h"
+#include "runtime/sandbox/session/session.h"
+#include "runtime/sandbox/session/settings.h"
+#include "runtime/sandbox/session/store.h"
+#include "runtime/sandbox/session/turn.h"
 
 /* ------------------------------------------------------------------ where it is */
 
@@ -23,15 +29,15 @@ static void read_main(struct troupe_session *s, struct troupe_value v)
 	s->destroyed_at = tr_item_number(v, "destroyedAt");
 	if (!s->cwd)
 		s->cwd = tr_item_new_text(v, "cwd");
-	free(s->where);
-	s->where = tr_item_new_text(v, "url");
-	tr_item_text(v, "state", s->told_state, sizeof s->told_state);
+	free(s->place.where);
+	s->place.where = tr_item_new_text(v, "url");
+	tr_item_text(v, "state", s->tell.state, sizeof s->tell.state);
 	tr_item_text(v, "serverId", i->server_id, sizeof i->server_id);
 	tr_item_text(v, "connectionId", i->connection_id, sizeof i->connection_id);
 	tr_item_text(v, "agentSessionId", i->agent_session, sizeof i->agent_session);
 	tr_item_text(v, "agent", agent, sizeof agent);
 	if (*i->agent_session && *agent && strcmp(agent, s->agent) != 0) { /* before it is made, another agent may be tried */
-		if (s->agent_given)
+		if (s->life.agent_given)
 			s->refusal = TROUPE_EMISMATCH;
 		free(s->agent);
 		s->agent = tr_strdup(agent);
@@ -42,57 +48,22 @@ static void read_main(struct troupe_session *s, struct troupe_value v)
 	i->replay_due = tr_item_number(v, "replayDue") != 0;
 }
 
-void tr_store_read_seqs(struct troupe_value list, size_t count, int64_t seqs[TR_INDEX_BLOCK])
-{
-	struct tr_cursor c = tr_cursor(list);
-	struct tr_item item;
-	size_t known = 0;
-
-	if (list.size > 0 && tr_next(&c, &item) == 0 && item.kind == TR_ARRAY && item.count <= count)
-		known = item.count;
-	for (size_t i = 0; i < count; i++)
-		seqs[i] = i >= count - known && tr_next(&c, &item) == 0 && item.kind == TR_INT ? item.integer : TR_SEQ_UNKNOWN;
-}
-
-uint64_t tr_store_read_at(struct troupe_value v, int64_t seqs[TR_INDEX_BLOCK])
-{
-	uint64_t newest = (uint64_t)tr_item_number(v, "eventIndex");
-	struct troupe_value list = { 0 };
-
-	tr_value_member(v, "seqs", &list);
-	tr_store_read_seqs(list, newest % TR_INDEX_BLOCK, seqs);
-	return newest;
-}
-
 static void read_at(struct troupe_session *s, struct troupe_value v)
 {
 	s->stream.last = (uint64_t)tr_item_number(v, "streamId");
-	s->event_index = tr_store_read_at(v, s->seqs);
-	s->next_request = (uint64_t)tr_item_number(v, "nextRequest");
-	s->next_order = (uint64_t)tr_item_number(v, "nextOrder");
+	s->tell.event_index = tr_store_read_at(v, s->tell.seqs);
+	s->instance.next_request = (uint64_t)tr_item_number(v, "nextRequest");
+	s->turns.next_order = (uint64_t)tr_item_number(v, "nextOrder");
 }
 
 /* ------------------------------------------------------------------ what is open */
-
-static void read_packed(struct troupe_value v, const char *name, struct tr_bytes *into)
-{
-	struct troupe_value member;
-	struct tr_cursor c;
-	struct tr_item head;
-
-	if (!tr_value_member(v, name, &member))
-		return;
-	c = tr_cursor(member);
-	if (tr_next(&c, &head) == 0 && head.kind != TR_NIL)
-		tr_bytes_put(into, member.data, member.size);
-}
 
 static void read_config(struct troupe_session *s, struct troupe_value v)
 {
 	struct troupe_value list, each, value;
 
-	read_packed(v, "modes", &s->config.modes);
-	read_packed(v, "configOptions", &s->config.options);
+	tr_store_read_packed(v, "modes", &s->settings.config.modes);
+	tr_store_read_packed(v, "configOptions", &s->settings.config.options);
 	if (!tr_value_member(v, "settings", &list))
 		return;
 	for (uint32_t i = 0; tr_value_element(list, i, &each); i++) {
@@ -111,7 +82,7 @@ static void read_prompt(struct troupe_session *s, const char *name, struct troup
 	p->prompt_id = tr_item_new_text(v, "id");
 	p->user_id = tr_item_new_text(v, "userId");
 	p->text = tr_item_new_text(v, "text");
-	read_packed(v, "content", &p->content);
+	tr_store_read_packed(v, "content", &p->content);
 	p->state = (enum tr_prompt_state)tr_item_number(v, "state");
 	tr_item_text(v, "requestId", p->request_id, sizeof p->request_id);
 	p->delivered = tr_item_number(v, "delivered") != 0;
@@ -120,14 +91,14 @@ static void read_prompt(struct troupe_session *s, const char *name, struct troup
 	p->stalled = tr_item_number(v, "stalled") != 0;
 	p->cancel = (enum tr_cancel)tr_item_number(v, "cancel");
 	p->cancelled_by = tr_item_new_text(v, "cancelledBy");
-	if (!p->prompt_id || !p->text || (p->state == TR_RUNNING && s->turn)) {
+	if (!p->prompt_id || !p->text || (p->state == TR_RUNNING && s->turns.running)) {
 		tr_error("session.item", "session=%s reason=\"not a prompt\" order=%s", s->id, name);
 		tr_prompt_free(p);
 	} else if (p->state == TR_RUNNING) {
-		s->turn = p;
+		s->turns.running = p;
 	} else {
-		tr_list_push(&s->queue, &p->link);
-		s->queued++;
+		tr_list_push(&s->turns.queue, &p->link);
+		s->turns.queued++;
 	}
 }
 
@@ -142,8 +113,8 @@ static void read_permission(struct troupe_session *s, const char *name, struct t
 	tr_item_bytes(v, "toolCall", &p->tool_call);
 	p->created_ms = tr_item_number(v, "createdAt");
 	p->deadline_ms = tr_item_number(v, "deadline");
-	tr_list_push(&s->permissions, &p->link);
-	s->permission_count++;
+	tr_list_push(&s->permissions.list, &p->link);
+	s->permissions.count++;
 }
 
 /* ------------------------------------------------------------------ instances that somebody must end */
@@ -157,7 +128,7 @@ static void add_left(struct troupe_session *s, const char *server_id, struct tro
 	tr_item_text(item, "close", left->close, sizeof left->close);
 	left->created_ms = tr_item_number(item, "created");
 	snprintf(left->server_id, sizeof left->server_id, "%.*s", (int)sizeof left->server_id - 1, server_id);
-	tr_list_push(&s->left, &left->link);
+	tr_list_push(&s->clean.left, &left->link);
 }
 
 static bool member_is(struct troupe_value v, const char *name, const char *wanted)
@@ -169,10 +140,11 @@ static bool member_is(struct troupe_value v, const char *name, const char *wante
 	return same;
 }
 
-/* An instance in a sandbox that the session has left for another is not within our reach: the server ends it. */
+/* An instance in a sandbox that the session has left for another is not within our reach: the server ends
+ * it. */
 static void read_owed(struct troupe_session *s, const char *server_id, struct troupe_value v)
 {
-	struct tr_place_where where = tr_place_where(&s->place);
+	struct tr_place_where where = tr_place_where(&s->place.user);
 
 	if (!member_is(v, "session", s->id))
 		return;
@@ -188,7 +160,7 @@ static void read_owed(struct troupe_session *s, const char *server_id, struct tr
 /* The living instance is noted as one to clean up as well, from its birth; it is not left behind yet. */
 static void keep_ours(struct troupe_session *s)
 {
-	for (struct tr_list *at = s->left.next, *next; at != &s->left; at = next) {
+	for (struct tr_list *at = s->clean.left.next, *next; at != &s->clean.left; at = next) {
 		struct tr_left *left = tr_container(at, struct tr_left, link);
 
 		next = at->next;
@@ -222,13 +194,21 @@ static void read_item(struct troupe_session *s, const char *name, struct troupe_
 	else if (strcmp(name, "config") == 0)
 		read_config(s, v);
 	else if (strcmp(name, "family") == 0)
-		tr_item_bytes(v, "processes", &s->family);
+		tr_item_bytes(v, "processes", &s->sweep.family);
 	else if (after_prefix(name, "turn/", &rest))
 		read_prompt(s, rest, v);
 	else if (after_prefix(name, "ask/", &rest))
 		read_permission(s, rest, v);
 	else if (after_prefix(name, "left/", &rest))
 		add_left(s, rest, (struct troupe_value){ 0 });
+}
+
+static void loaded(struct troupe_session *s, int rc)
+{
+	void (*then)(struct troupe_session *s, int rc) = s->load_then;
+
+	s->load_then = NULL;
+	then(s, rc);
 }
 
 static void on_owed(struct troupe_actor *a, void *arg, int rc, struct troupe_text key, struct troupe_value value)
@@ -240,15 +220,16 @@ static void on_owed(struct troupe_actor *a, void *arg, int rc, struct troupe_tex
 	(void)a;
 	if (!s->actor)
 		return;
+	tr_session_enter(s);
 	if (rc < 0 || !key.data) {
 		keep_ours(s);
-		tr_session_loaded(s, rc);
-		tr_session_save(s);
+		loaded(s, rc);
 	} else if (key.size > skip && key.size - skip < sizeof name) {
 		memcpy(name, key.data + skip, key.size - skip);
 		name[key.size - skip] = '\0';
 		read_owed(s, name, value);
 	}
+	tr_session_leave(s);
 }
 
 static void on_item(struct troupe_actor *a, void *arg, int rc, struct troupe_text key, struct troupe_value value)
@@ -260,44 +241,23 @@ static void on_item(struct troupe_actor *a, void *arg, int rc, struct troupe_tex
 	(void)a;
 	if (!s->actor)
 		return;
+	tr_session_enter(s);
 	if (rc < 0) {
-		tr_session_loaded(s, rc);
-		return;
-	}
-	if (!key.data) {
+		loaded(s, rc);
+	} else if (!key.data) {
 		tr_actor_scan(s->actor, (struct troupe_text){ TR_OWED_AGENT, sizeof TR_OWED_AGENT - 1 }, on_owed, s);
-		return;
+	} else if (key.size > skip && key.size - skip < sizeof name) {
+		memcpy(name, key.data + skip, key.size - skip);
+		name[key.size - skip] = '\0';
+		read_item(s, name, value);
 	}
-	if (key.size <= skip || key.size - skip >= sizeof name)
-		return;
-	memcpy(name, key.data + skip, key.size - skip);
-	name[key.size - skip] = '\0';
-	read_item(s, name, value);
+	tr_session_leave(s);
 }
 
-void tr_session_load(struct troupe_session *s)
+void tr_session_load(struct troupe_session *s, void (*then)(struct troupe_session *s, int rc))
 {
 	char key[TR_ITEM_KEY_MAX];
 
+	s->load_then = then;
 	tr_actor_scan(s->actor, tr_store_open_prefix(s, key), on_item, s);
-}
-
-/* ------------------------------------------------------------------ what has ended */
-
-bool tr_store_read_expired(struct troupe_value v)
-{
-	char reply[16];
-
-	tr_item_text(v, "reply", reply, sizeof reply);
-	return strcmp(reply, "expired") == 0;
-}
-
-bool tr_store_read_done(struct troupe_value v, struct tr_prompt *ret)
-{
-	ret->state = (enum tr_prompt_state)tr_item_number(v, "state");
-	ret->error = (int)tr_item_number(v, "error");
-	ret->message = tr_item_new_text(v, "message");
-	read_packed(v, "metadata", &ret->metadata);
-	tr_item_text(v, "stopReason", ret->stop_reason, sizeof ret->stop_reason);
-	return ret->state > TR_RUNNING;
 }

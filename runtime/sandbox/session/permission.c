@@ -1,18 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Permission requests are state, not a question to somebody: stored, told, answered by whoever is first (spec 5.6). An
- * answer stays stored until the sandbox has taken it; a second one is harmless, so it is said again when in doubt. */
-#include "proto/text.h"
-#include "runtime/sandbox/session/session.h"
+/* Permission requests are state, not a question to somebody: stored, told, answered by whoever is first
+ * (spec 5.6). An answer stays stored until the sandbox has taken it; a second one is harmless, so it is
+ * said again when in doubt. */
+#include "runtime/sandbox/session/permission.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/json.h"
+#include "proto/text.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/sandbox/session/read.h"
+#include "runtime/sandbox/session/say.h"
+#include "runtime/sandbox/session/session.h"
+#include "runtime/sandbox/session/store.h"
+#include "runtime/sandbox/session/tell.h"
 
-void tr_permission_free(struct troupe_session *s, struct tr_permission *p)
+/* ------------------------------------------------------------------ the list */
+
+static void on_deadline(void *arg)
+{
+	tr_session_turn(arg, NULL, NULL); /* tr_permissions_overdue */
+}
+
+void tr_permissions_init(struct troupe_session *s, int64_t time_ms, const char *auto_approve)
+{
+	tr_list_init(&s->permissions.list);
+	s->permissions.timer = tr_session_timer(s, on_deadline, s);
+	s->permissions.time_ms = time_ms;
+	s->permissions.auto_approve = tr_strdup(auto_approve);
+}
+
+static void forget(struct troupe_session *s, struct tr_permission *p)
 {
 	tr_list_remove(&p->link);
 	tr_bytes_free(&p->request_id);
@@ -20,7 +40,7 @@ void tr_permission_free(struct troupe_session *s, struct tr_permission *p)
 	tr_bytes_free(&p->tool_call);
 	tr_bytes_free(&p->answer);
 	free(p);
-	s->permission_count--;
+	s->permissions.count--;
 }
 
 static bool is_open(const struct tr_permission *p)
@@ -30,13 +50,28 @@ static bool is_open(const struct tr_permission *p)
 
 static struct tr_permission *find(struct troupe_session *s, const char *id)
 {
-	for (struct tr_list *at = s->permissions.next; at != &s->permissions; at = at->next) {
+	for (struct tr_list *at = s->permissions.list.next; at != &s->permissions.list; at = at->next) {
 		struct tr_permission *p = tr_container(at, struct tr_permission, link);
 
 		if (strcmp(p->id, id) == 0)
 			return p;
 	}
 	return NULL;
+}
+
+void tr_permissions_fini(struct troupe_session *s)
+{
+	struct tr_list *first;
+
+	while ((first = tr_list_first(&s->permissions.list)))
+		forget(s, tr_container(first, struct tr_permission, link));
+	tr_session_timer_free(s, s->permissions.timer);
+	free(s->permissions.auto_approve);
+}
+
+void tr_permissions_silence(struct troupe_session *s)
+{
+	tr_session_timer_set(s, s->permissions.timer, -1);
 }
 
 static struct troupe_text raw_of(const struct tr_bytes *b)
@@ -98,48 +133,47 @@ static void reject(struct troupe_session *s, struct tr_permission *p)
 		resolve(s, p, NULL, "cancelled", NULL, "timeout");
 }
 
-static void patience_turn(struct troupe_session *s, void *arg)
+/* INT64_MAX: there is none. */
+static int64_t next_deadline(const struct troupe_session *s)
 {
-	int64_t now = troupe_now_ms(s->actor);
+	int64_t next = INT64_MAX;
 
-	(void)arg;
-	for (struct tr_list *at = s->permissions.next, *next; at != &s->permissions; at = next) {
-		struct tr_permission *p = tr_container(at, struct tr_permission, link);
-
-		next = at->next;
-		if (is_open(p) && p->deadline_ms > 0 && p->deadline_ms <= now)
-			reject(s, p);
-	}
-	tr_permissions_watch(s);
-}
-
-static void on_patience(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what;
-	tr_session_turn(arg, patience_turn, NULL);
-}
-
-void tr_permissions_init(struct troupe_session *s)
-{
-	s->patience = evtimer_new(tr_sandbox_base(s->sandbox), on_patience, s);
-}
-
-void tr_permissions_watch(struct troupe_session *s)
-{
-	int64_t now = troupe_now_ms(s->actor), next = INT64_MAX, wait;
-	struct timeval in;
-
-	for (struct tr_list *at = s->permissions.next; at != &s->permissions; at = at->next) {
+	for (struct tr_list *at = s->permissions.list.next; at != &s->permissions.list; at = at->next) {
 		struct tr_permission *p = tr_container(at, struct tr_permission, link);
 
 		if (is_open(p) && p->deadline_ms > 0 && p->deadline_ms < next)
 			next = p->deadline_ms;
 	}
-	if (next == INT64_MAX)
+	return next;
+}
+
+static void watch(struct troupe_session *s)
+{
+	int64_t now = troupe_now_ms(s->actor), next = next_deadline(s);
+
+	if (next < INT64_MAX)
+		tr_session_timer_set(s, s->permissions.timer, next > now ? next - now : 1);
+}
+
+void tr_permissions_overdue(struct troupe_session *s)
+{
+	int64_t next = next_deadline(s), now = next < INT64_MAX ? troupe_now_ms(s->actor) : 0;
+
+	if (next > now)
 		return;
-	wait = next > now ? next - now : 1;
-	in = (struct timeval){ wait / 1000, wait % 1000 * 1000 };
-	evtimer_add(s->patience, &in);
+	for (struct tr_list *at = s->permissions.list.next, *after; at != &s->permissions.list; at = after) {
+		struct tr_permission *p = tr_container(at, struct tr_permission, link);
+
+		after = at->next;
+		if (is_open(p) && p->deadline_ms > 0 && p->deadline_ms <= now)
+			reject(s, p);
+	}
+	watch(s);
+}
+
+void tr_permissions_restored(struct troupe_session *s)
+{
+	watch(s);
 }
 
 /* ------------------------------------------------------------------ asked */
@@ -150,8 +184,8 @@ static struct tr_permission *add(struct troupe_session *s, const struct tr_acp *
 
 	tr_random_uuid(p->id);
 	tr_bytes_put(&p->request_id, e->id.data, e->id.size);
-	tr_list_push(&s->permissions, &p->link);
-	s->permission_count++;
+	tr_list_push(&s->permissions.list, &p->link);
+	s->permissions.count++;
 	return p;
 }
 
@@ -238,7 +272,7 @@ void tr_permission_refuse(struct troupe_session *s, const struct tr_acp *e, int 
 
 	tr_acp_refuse(&refusal, e->id, code, message);
 	tr_session_event(s, TR_CLIENT, raw_of(&refusal));
-	if (s->permission_count < TR_PERMISSIONS_MAX) {
+	if (s->permissions.count < TR_PERMISSIONS_MAX) {
 		p = add(s, e);
 		tr_bytes_put(&p->answer, refusal.data, refusal.size);
 		tr_store_permission(s, p);
@@ -246,19 +280,22 @@ void tr_permission_refuse(struct troupe_session *s, const struct tr_acp *e, int 
 	tr_say(s, &refusal, p ? p->id : NULL);
 }
 
-/* Where nobody has to be asked: its turn is being cancelled, or the policy allows such tools. Once is never more than once. */
-static void answer_by_itself(struct troupe_session *s, struct tr_permission *p, struct troupe_text tool_call)
+/* Where nobody has to be asked: its turn is being cancelled, or the policy allows such tools. Once is
+ * never more than once. */
+static void answer_by_itself(struct troupe_session *s, struct tr_permission *p, struct troupe_text tool_call,
+                             struct tr_permission_turn turn)
 {
+	const char *policy = s->permissions.auto_approve;
 	char kind[32], option[TR_ACP_SHORT_MAX];
 
-	if (s->turn && s->turn->cancel != TR_CANCEL_NONE)
-		resolve(s, p, NULL, "cancelled", s->turn->cancelled_by, "cancel");
-	else if (s->auto_approve && tr_acp_short(tool_call, "kind", kind, sizeof kind) && tr_acp_kinds_hold(s->auto_approve, kind)
+	if (turn.cancelling)
+		resolve(s, p, NULL, "cancelled", turn.by, "cancel");
+	else if (policy && tr_acp_short(tool_call, "kind", kind, sizeof kind) && tr_acp_kinds_hold(policy, kind)
 	         && tr_acp_option(raw_of(&p->options), "once", option, sizeof option))
 		resolve(s, p, option, "once", NULL, "policy");
 }
 
-void tr_permission_asked(struct troupe_session *s, const struct tr_acp *e)
+void tr_permission_asked(struct troupe_session *s, const struct tr_acp *e, struct tr_permission_turn turn)
 {
 	struct troupe_text options = { 0 }, tool_call = { 0 };
 	struct tr_permission *p;
@@ -269,7 +306,7 @@ void tr_permission_asked(struct troupe_session *s, const struct tr_acp *e)
 		tr_permission_refuse(s, e, -32602, "No option of this request can be chosen.");
 		return;
 	}
-	if (s->permission_count >= TR_PERMISSIONS_MAX) {
+	if (s->permissions.count >= TR_PERMISSIONS_MAX) {
 		tr_permission_refuse(s, e, -32603, "Too many permission requests are open.");
 		return;
 	}
@@ -279,18 +316,18 @@ void tr_permission_asked(struct troupe_session *s, const struct tr_acp *e)
 	tr_bytes_put(&p->options, options.data, options.size);
 	shorten(&p->tool_call, tool_call);
 	p->created_ms = troupe_now_ms(s->actor);
-	p->deadline_ms = s->permission_ms > 0 ? p->created_ms + s->permission_ms : 0;
+	p->deadline_ms = s->permissions.time_ms > 0 ? p->created_ms + s->permissions.time_ms : 0;
 	tr_store_permission(s, p);
 	tell_request(s, p, tool_call);
-	answer_by_itself(s, p, tool_call);
-	tr_permissions_watch(s);
+	answer_by_itself(s, p, tool_call, turn);
+	watch(s);
 }
 
 /* ------------------------------------------------------------------ all of them */
 
 bool tr_permissions_open(const struct troupe_session *s)
 {
-	for (struct tr_list *at = s->permissions.next; at != &s->permissions; at = at->next) {
+	for (struct tr_list *at = s->permissions.list.next; at != &s->permissions.list; at = at->next) {
 		if (is_open(tr_container(at, struct tr_permission, link)))
 			return true;
 	}
@@ -305,7 +342,7 @@ void tr_permissions_list(const struct troupe_session *s, struct tr_bytes *out)
 
 	if (!s->loaded)
 		return;
-	for (struct tr_list *at = s->permissions.next; at != &s->permissions && !more; at = at->next) {
+	for (struct tr_list *at = s->permissions.list.next; at != &s->permissions.list && !more; at = at->next) {
 		struct tr_permission *p = tr_container(at, struct tr_permission, link);
 
 		if (!is_open(p))
@@ -326,7 +363,7 @@ void tr_permissions_list(const struct troupe_session *s, struct tr_bytes *out)
 
 void tr_permissions_cancel(struct troupe_session *s, const char *reason, const char *user_id)
 {
-	for (struct tr_list *at = s->permissions.next, *next; at != &s->permissions; at = next) {
+	for (struct tr_list *at = s->permissions.list.next, *next; at != &s->permissions.list; at = next) {
 		struct tr_permission *p = tr_container(at, struct tr_permission, link);
 
 		next = at->next;
@@ -340,7 +377,7 @@ void tr_permissions_expire(struct troupe_session *s)
 	struct tr_list *first;
 	struct tr_bytes note = { 0 };
 
-	while ((first = tr_list_first(&s->permissions))) {
+	while ((first = tr_list_first(&s->permissions.list))) {
 		struct tr_permission *p = tr_container(first, struct tr_permission, link);
 
 		if (is_open(p)) {
@@ -350,13 +387,13 @@ void tr_permissions_expire(struct troupe_session *s)
 			tell_resolved(s, p, "expired", NULL, "agent_gone");
 		}
 		tr_store_forget_permission(s, p->id);
-		tr_permission_free(s, p);
+		forget(s, p);
 	}
 }
 
 void tr_permissions_say_again(struct troupe_session *s)
 {
-	for (struct tr_list *at = s->permissions.next; at != &s->permissions; at = at->next) {
+	for (struct tr_list *at = s->permissions.list.next; at != &s->permissions.list; at = at->next) {
 		struct tr_permission *p = tr_container(at, struct tr_permission, link);
 		struct tr_bytes body = { 0 };
 
@@ -374,7 +411,7 @@ void tr_permission_said(struct troupe_session *s, const char *permission_id)
 	if (!p || is_open(p))
 		return;
 	tr_store_forget_permission(s, permission_id);
-	tr_permission_free(s, p);
+	forget(s, p);
 }
 
 /* ------------------------------------------------------------------ respond */
@@ -421,7 +458,6 @@ int tr_permission_respond(struct troupe_session *s, struct troupe_call *call, co
 	if (!tr_acp_option(raw_of(&p->options), reply, option, sizeof option))
 		return tr_session_fail(call, TROUPE_EREPLY, "The agent does not offer this reply.");
 	resolve(s, p, option, reply, user_id, NULL);
-	tr_session_save(s);
 	if (call)
 		troupe_reply_value(call, (struct troupe_value){ 0 });
 	return TROUPE_LATER;

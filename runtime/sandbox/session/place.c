@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which sandbox a session works in, and what its provider's news mean for the link. */
-#include "runtime/sandbox/session/session.h"
+#include "runtime/sandbox/session/place.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,9 @@
 #include "proto/json.h"
 #include "proto/text.h"
 #include "runtime/base/mem.h"
+#include "runtime/sandbox/session/session.h"
+#include "runtime/sandbox/session/sweep.h"
+#include "runtime/sandbox/session/tell.h"
 
 /* ------------------------------------------------------------------ which */
 
@@ -98,7 +101,7 @@ int tr_session_place(struct troupe_session *s, const struct troupe_session_optio
 	else
 		rc = given_own(s, o, &p);
 	if (rc == 0)
-		tr_place_join(tr_sandbox_places(s->sandbox), &s->place, s->actor, &p);
+		tr_place_join(tr_sandbox_places(s->sandbox), &s->place.user, s->actor, &p);
 	tr_bytes_free(&options);
 	return rc;
 }
@@ -118,15 +121,8 @@ static void state_turn(struct troupe_session *s, void *arg)
 static void starting_turn(struct troupe_session *s, void *arg)
 {
 	(void)arg;
-	if (strcmp(s->told_state, "ready") != 0 || !s->instance.bound)
+	if (strcmp(s->tell.state, "ready") != 0 || !s->instance.bound)
 		tr_session_state(s, "starting", 0, NULL);
-}
-
-static void failed_turn(struct troupe_session *s, void *arg)
-{
-	const struct news *n = arg;
-
-	tr_link_give_up(s, n->error, n->words);
 }
 
 /* Process numbers mean nothing in another sandbox. */
@@ -134,34 +130,34 @@ static void moved_turn(struct troupe_session *s, void *arg)
 {
 	(void)arg;
 	tr_family_forget(s);
-	s->dirty_main = true;
+	s->dirty.main = true;
 }
 
 static void found(struct troupe_session *s)
 {
-	const char *identity = tr_place_identity(&s->place), *token = tr_place_token(&s->place);
-	bool moved = s->where && strcmp(s->where, identity) != 0;
+	const char *identity = tr_place_identity(&s->place.user), *token = tr_place_token(&s->place.user);
+	bool moved = s->place.where && strcmp(s->place.where, identity) != 0;
 
-	if (s->asked_token && tr_same_string(token, s->token) && !moved) {
-		s->asked_token = false;
-		tr_session_turn(s, failed_turn, &(struct news){ .error = TROUPE_ETOKEN });
+	if (s->place.asked_token && tr_same_string(token, s->place.token) && !moved) {
+		s->place.asked_token = false;
+		tr_session_verdict(s, TR_GIVE_UP, TROUPE_ETOKEN, NULL, NULL);
 		return;
 	}
-	free(s->url);
-	free(s->token);
-	s->url = tr_strdup(tr_place_url(&s->place));
-	s->token = tr_strdup(token);
-	if (!s->where || moved) {
-		free(s->where);
-		s->where = tr_strdup(identity);
+	free(s->place.url);
+	free(s->place.token);
+	s->place.url = tr_strdup(tr_place_url(&s->place.user));
+	s->place.token = tr_strdup(token);
+	if (!s->place.where || moved) {
+		free(s->place.where);
+		s->place.where = tr_strdup(identity);
 	}
 	if (!moved || tr_session_turn(s, moved_turn, NULL))
-		tr_link_found(s);
+		s->place.then(s);
 }
 
 static void on_news(struct tr_place_user *u, enum tr_place_news what, int error, const char *words)
 {
-	struct troupe_session *s = tr_container(u, struct troupe_session, place);
+	struct troupe_session *s = tr_container(u, struct troupe_session, place.user);
 	struct news news = { what == TR_PLACE_CREATING ? "creating" : "lost", error, words };
 
 	switch (what) {
@@ -180,32 +176,52 @@ static void on_news(struct tr_place_user *u, enum tr_place_news what, int error,
 		break;
 	case TR_PLACE_FAILED:
 		if (error == TROUPE_EPROVIDER)
-			tr_link_trouble(s, words ? words : "the provider failed");
+			tr_session_verdict(s, TR_TROUBLE, 0, NULL, words ? words : "the provider failed");
 		else
-			tr_session_turn(s, failed_turn, &news);
+			tr_session_verdict(s, TR_GIVE_UP, error, NULL, words);
 		break;
 	}
 }
 
-void tr_link_place(struct troupe_session *s, bool mend)
+void tr_place_look(struct troupe_session *s, bool mend, void (*then)(struct troupe_session *s))
 {
-	s->link = TR_LINK_PLACE;
-	s->place.on_news = on_news;
-	tr_place_find(&s->place, mend);
+	s->place.then = then;
+	s->place.user.on_news = on_news;
+	tr_place_find(&s->place.user, mend);
 }
 
-int tr_session_renew(struct troupe_session *s)
+void tr_place_look_stop(struct troupe_session *s)
 {
-	int rc = tr_place_renew(&s->place);
+	s->place.user.waits = false;
+}
 
-	if (rc < 0)
-		return rc;
-	tr_link_end_instance(s, TROUPE_ESANDBOXLOST, "sandbox_lost", "The sandbox was given up for another.");
-	tr_link_close(s);
-	free(s->url);
-	s->url = NULL;
-	tr_session_state(s, "destroyed", 0, NULL);
-	tr_link_connect(s);
-	tr_session_save(s);
-	return 0;
+bool tr_place_known(const struct troupe_session *s)
+{
+	return s->place.url != NULL;
+}
+
+void tr_place_given_up(struct troupe_session *s)
+{
+	free(s->place.url);
+	s->place.url = NULL;
+}
+
+bool tr_place_other_token(struct troupe_session *s)
+{
+	bool first = !s->place.asked_token;
+
+	s->place.asked_token = first;
+	return first;
+}
+
+void tr_place_well(struct troupe_session *s)
+{
+	s->place.asked_token = false;
+}
+
+void tr_place_use_fini(struct troupe_session *s)
+{
+	free(s->place.url);
+	free(s->place.token);
+	free(s->place.where);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small messages to the agent that have no response: replies, notifications. In order, one POST at a time, each after the
- * commit that tells of it. Answers to the agent's requests, for which it waits, are durable and said again when it is unknown
- * whether they got through. An agent that does not take one in time reads no more: it is given up. */
-#include "runtime/sandbox/session/session.h"
+/* Small messages to the agent that have no response: replies, notifications. In order, one POST at a time,
+ * each after the commit that tells of it, and while the stream is open: else nobody may be there, or it is
+ * not known where. Answers to the agent's requests, for which it waits, are durable and said again when it
+ * is unknown whether they got through. An agent that does not take one in time reads no more: it is given
+ * up. */
+#include "runtime/sandbox/session/say.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,29 +12,57 @@
 
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/sandbox/session/request.h"
+#include "runtime/sandbox/session/session.h"
+#include "runtime/sandbox/session/stream.h"
 
 static void pump(struct troupe_session *s);
+
+static void stream_opened(struct tr_stream_user *u)
+{
+	pump(tr_container(u, struct troupe_session, says.stream));
+}
+
+static void stream_closed(struct tr_stream_user *u)
+{
+	(void)u; /* what is under way may get there all the same */
+}
+
+void tr_say_init(struct troupe_session *s, void (*said)(struct troupe_session *s, const struct tr_say *say))
+{
+	tr_list_init(&s->says.line);
+	s->says.said = said;
+	s->says.stream.opened = stream_opened;
+	s->says.stream.closed = stream_closed;
+	tr_stream_join(s, &s->says.stream);
+}
+
+void tr_say_fini(struct troupe_session *s)
+{
+	tr_say_drop(s);
+	tr_list_remove(&s->says.stream.link);
+}
 
 static void free_say(struct troupe_session *s, struct tr_say *say)
 {
 	tr_list_remove(&say->link);
 	tr_bytes_free(&say->body);
 	free(say);
-	s->say_count--;
+	s->says.count--;
 }
 
 void tr_say_drop(struct troupe_session *s)
 {
 	struct tr_list *first;
 
-	s->saying = tr_http_cancel(s->saying);
-	while ((first = tr_list_first(&s->says)))
+	s->says.post = tr_http_cancel(s->says.post);
+	while ((first = tr_list_first(&s->says.line)))
 		free_say(s, tr_container(first, struct tr_say, link));
 }
 
 bool tr_say_waits(const struct troupe_session *s, const char *permission_id)
 {
-	for (struct tr_list *at = s->says.next; at != &s->says; at = at->next) {
+	for (struct tr_list *at = s->says.line.next; at != &s->says.line; at = at->next) {
 		if (strcmp(tr_container(at, struct tr_say, link)->permission_id, permission_id) == 0)
 			return true;
 	}
@@ -41,7 +71,7 @@ bool tr_say_waits(const struct troupe_session *s, const char *permission_id)
 
 bool tr_say_cancels(const struct troupe_session *s)
 {
-	for (struct tr_list *at = s->says.next; at != &s->says; at = at->next) {
+	for (struct tr_list *at = s->says.line.next; at != &s->says.line; at = at->next) {
 		if (tr_container(at, struct tr_say, link)->cancels)
 			return true;
 	}
@@ -50,40 +80,29 @@ bool tr_say_cancels(const struct troupe_session *s)
 
 void tr_say_forget_cancel(struct troupe_session *s)
 {
-	for (struct tr_list *at = s->says.next, *next; at != &s->says; at = next) {
+	for (struct tr_list *at = s->says.line.next, *next; at != &s->says.line; at = next) {
 		struct tr_say *say = tr_container(at, struct tr_say, link);
 
 		next = at->next;
-		if (say->cancels && !(s->saying && at == s->says.next))
+		if (say->cancels && !(s->says.post && at == s->says.line.next))
 			free_say(s, say);
 	}
 }
 
-/* What was said. The next prompt may have waited for a cancel to be out of the way. */
+/* The next prompt may have waited for a cancel to be out of the way: settle.c. */
 static void said_turn(struct troupe_session *s, void *arg)
 {
-	const struct tr_say *said = arg;
-
-	if (*said->permission_id)
-		tr_permission_said(s, said->permission_id);
-	s->cancel_said = s->cancel_said || (said->cancels && s->turn);
-	tr_turn_pump(s);
-}
-
-static void unresponsive_turn(struct troupe_session *s, void *arg)
-{
-	(void)arg;
-	tr_link_gone(s, TROUPE_EUNRESPONSIVE, "agent_unresponsive", "The agent does not read what it is sent.");
+	s->says.said(s, arg);
 }
 
 static void on_end(void *arg, const struct tr_http_answer *answer)
 {
 	struct troupe_session *s = arg;
-	struct tr_say *say = tr_container(tr_list_first(&s->says), struct tr_say, link), said = *say;
+	struct tr_say *say = tr_container(tr_list_first(&s->says.line), struct tr_say, link), said = *say;
 	bool matters = *said.permission_id || said.cancels;
 	struct tr_problem p;
 
-	s->saying = NULL;
+	s->says.post = NULL;
 	free_say(s, say);
 	tr_problem_read(answer, &p);
 	if (p.kind == TR_PROBLEM_NONE && answer->status != 202) { /* the server says 202 (spec 2.5): somebody on the way did (F40) */
@@ -91,11 +110,11 @@ static void on_end(void *arg, const struct tr_http_answer *answer)
 		snprintf(p.words, sizeof p.words, "HTTP status %d instead of 202", answer->status);
 	}
 	if (answer->end == TR_HTTP_TIMED_OUT) {
-		tr_session_turn(s, unresponsive_turn, NULL);
+		tr_session_verdict(s, TR_GONE, TROUPE_EUNRESPONSIVE, "agent_unresponsive", "The agent does not read what it is sent.");
 		return;
 	}
 	if (p.kind == TR_PROBLEM_DEAD && s->instance.bound) {
-		tr_stream_last_words(s);
+		tr_session_verdict(s, TR_LAST_WORDS, 0, NULL, NULL);
 		return;
 	}
 	if (p.kind == TR_PROBLEM_NONE) {
@@ -103,7 +122,7 @@ static void on_end(void *arg, const struct tr_http_answer *answer)
 			return;
 	} else {
 		tr_warn("agent.say", "session=%s failed=\"%s\"", s->id, p.words);
-		if (matters && s->link == TR_LINK_UP)
+		if (matters && s->instance.bound && tr_stream_asked(s))
 			tr_stream_again(s); /* when it is open, what is still to be said is said again */
 	}
 	pump(s);
@@ -111,13 +130,13 @@ static void on_end(void *arg, const struct tr_http_answer *answer)
 
 static void pump(struct troupe_session *s)
 {
-	struct tr_list *first = tr_list_first(&s->says);
+	struct tr_list *first = tr_list_first(&s->says.line);
 	struct tr_say *say = first ? tr_container(first, struct tr_say, link) : NULL;
-	char path[TR_SERVER_ID_MAX + 16];
+	char path[TR_PATH_MAX];
 
-	if (s->saying || !say || say->number > s->say_committed)
+	if (s->says.post || !say || say->number > s->says.committed || !tr_stream_healthy(s))
 		return;
-	s->saying = tr_session_http(s, &(struct tr_http_options){
+	s->says.post = tr_session_http(s, &(struct tr_http_options){
 		.method = "POST", .accept = "application/json", .body = &say->body, .time_ms = TR_SAY_MS, .body_max = 1 << 20,
 		.on_end = on_end,
 	}, tr_session_path(s, path));
@@ -125,7 +144,7 @@ static void pump(struct troupe_session *s)
 
 static void on_committed(struct troupe_session *s, uint64_t number)
 {
-	s->say_committed = number;
+	s->says.committed = number;
 	pump(s);
 }
 
@@ -133,18 +152,18 @@ static struct tr_say *say_new(struct troupe_session *s, struct tr_bytes *body, c
 {
 	struct tr_say *say;
 
-	if (s->say_count >= TR_SAYS_MAX) {
+	if (s->says.count >= TR_SAYS_MAX) {
 		tr_bytes_free(body);
-		s->overrun = true; /* tr_take ends it: whoever calls us may be walking our lists */
+		s->says.overrun = true; /* take.c ends it */
 		return NULL;
 	}
 	say = tr_alloc(sizeof *say);
-	say->number = ++s->say_number;
+	say->number = ++s->says.number;
 	say->body = *body;
 	*body = (struct tr_bytes){ 0 };
 	snprintf(say->permission_id, sizeof say->permission_id, "%s", permission_id ? permission_id : "");
-	tr_list_push(&s->says, &say->link);
-	s->say_count++;
+	tr_list_push(&s->says.line, &say->link);
+	s->says.count++;
 	tr_session_after(s, on_committed, say->number);
 	return say;
 }
@@ -160,4 +179,12 @@ void tr_say_cancel(struct troupe_session *s, struct tr_bytes *body)
 
 	if (say)
 		say->cancels = true;
+}
+
+bool tr_say_overran(struct troupe_session *s)
+{
+	bool overran = s->says.overrun;
+
+	s->says.overrun = false;
+	return overran;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Modes, models and other options: what people set, one after the other, and what has to be set again.
  *
- * The agent's own word on them is the record (config.h): its answers, its updates. A new instance begins with the agent's
- * defaults, so when one is bound, whatever the record has is put in line to be set again; what is the same already, or is not
- * offered any more, is passed over. All that waits is durable, and setting is harmless to repeat: after a crash the first
- * in line is simply asked again. While something is in line, prompts wait: they are meant to run under it. */
-#include "runtime/sandbox/session/session.h"
+ * The agent's own word on them is the record (config.h): its answers, its updates. A new instance begins
+ * with the agent's defaults, so when one is bound, whatever the record has is put in line to be set again;
+ * what is the same already, or is not offered any more, is passed over. All that waits is durable, and
+ * setting is harmless to repeat: after a crash the first in line is simply asked again. While something is
+ * in line, prompts wait: they are meant to run under it. */
+#include "runtime/sandbox/session/settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,35 +15,39 @@
 #include "proto/json.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/sandbox/session/request.h"
+#include "runtime/sandbox/session/session.h"
+#include "runtime/sandbox/session/tell.h"
 
-#define LISTING_MS 10000
-
-static void on_setting_timer(evutil_socket_t fd, short what, void *arg);
+static void on_setting_timer(void *arg);
 static void on_response(struct troupe_session *s, struct troupe_text json, const struct tr_acp *e);
 static void on_trouble(struct troupe_session *s, const struct tr_problem *p);
 static void on_missing(struct troupe_session *s);
 
 static void on_kept(struct troupe_session *s)
 {
-	tr_ask_proved(&s->setting);
+	tr_ask_proved(&s->settings.ask);
 }
 
-void tr_settings_init(struct troupe_session *s)
+void tr_settings_init(struct troupe_session *s, const struct troupe_session_options *o)
 {
-	tr_list_init(&s->settings);
-	tr_ask_init(&s->setting, s);
-	s->setting.on_response = on_response;
-	s->setting.on_trouble = on_trouble;
-	s->setting.on_missing = on_missing;
-	s->setting.on_kept = on_kept;
-	s->setting_timer = evtimer_new(tr_sandbox_base(s->sandbox), on_setting_timer, s);
+	s->settings.first_mode = tr_strdup(o->mode);
+	s->settings.first_model = tr_strdup(o->model);
+	s->settings.first_thought = tr_strdup(o->thought_level);
+	tr_list_init(&s->settings.line);
+	tr_ask_init(&s->settings.ask, s);
+	s->settings.ask.on_response = on_response;
+	s->settings.ask.on_trouble = on_trouble;
+	s->settings.ask.on_missing = on_missing;
+	s->settings.ask.on_kept = on_kept;
+	s->settings.timer = tr_session_timer(s, on_setting_timer, s);
 }
 
 /* ------------------------------------------------------------------ the line */
 
 static struct tr_setting *first_of(const struct troupe_session *s)
 {
-	struct tr_list *first = tr_list_first(&s->settings);
+	struct tr_list *first = tr_list_first(&s->settings.line);
 
 	return first ? tr_container(first, struct tr_setting, link) : NULL;
 }
@@ -54,8 +59,8 @@ static struct tr_setting *add(struct troupe_session *s, enum tr_setting_kind kin
 	w->kind = kind;
 	w->name = tr_strdup(name);
 	tr_bytes_put(&w->value, value.data, value.size);
-	tr_list_push(&s->settings, &w->link);
-	s->settings_count++;
+	tr_list_push(&s->settings.line, &w->link);
+	s->settings.count++;
 	return w;
 }
 
@@ -65,19 +70,19 @@ static void drop(struct troupe_session *s, struct tr_setting *w)
 	tr_bytes_free(&w->value);
 	free(w->name);
 	free(w);
-	s->settings_count--;
+	s->settings.count--;
 }
 
 static void stop_asking(struct troupe_session *s)
 {
-	evtimer_del(s->setting_timer);
-	s->listing = tr_http_cancel(s->listing);
-	tr_ask_drop(&s->setting);
+	tr_session_timer_set(s, s->settings.timer, -1);
+	s->settings.listing = tr_http_cancel(s->settings.listing);
+	tr_ask_drop(&s->settings.ask);
 }
 
 void tr_settings_unheard(struct troupe_session *s)
 {
-	for (struct tr_list *at = s->settings.next; at != &s->settings; at = at->next)
+	for (struct tr_list *at = s->settings.line.next; at != &s->settings.line; at = at->next)
 		tr_container(at, struct tr_setting, link)->call = NULL;
 }
 
@@ -86,7 +91,7 @@ void tr_settings_silence(struct troupe_session *s)
 	stop_asking(s);
 }
 
-void tr_settings_free(struct troupe_session *s)
+static void drop_all(struct troupe_session *s)
 {
 	struct tr_setting *w;
 
@@ -94,9 +99,26 @@ void tr_settings_free(struct troupe_session *s)
 		drop(s, w);
 }
 
+void tr_settings_fini(struct troupe_session *s)
+{
+	drop_all(s);
+	tr_ask_fini(&s->settings.ask);
+	tr_session_timer_free(s, s->settings.timer);
+	tr_config_fini(&s->settings.config);
+	free(s->settings.first_mode);
+	free(s->settings.first_model);
+	free(s->settings.first_thought);
+}
+
+void tr_settings_forget(struct troupe_session *s)
+{
+	drop_all(s);
+	tr_config_fini(&s->settings.config);
+}
+
 bool tr_settings_waiting(const struct troupe_session *s)
 {
-	return s->settings_count > 0;
+	return s->settings.count > 0;
 }
 
 void tr_settings_read(struct troupe_session *s, enum tr_setting_kind kind, char *name, struct troupe_value value, bool first)
@@ -122,19 +144,20 @@ static uint64_t digest(const struct tr_config *c)
 
 void tr_settings_restored(struct troupe_session *s)
 {
-	s->config_told = digest(&s->config);
+	s->settings.told = digest(&s->settings.config);
 }
 
 static bool restoring(const struct troupe_session *s)
 {
-	for (struct tr_list *at = s->settings.next; at != &s->settings; at = at->next) {
+	for (struct tr_list *at = s->settings.line.next; at != &s->settings.line; at = at->next) {
 		if (!tr_container(at, struct tr_setting, link)->call)
 			return true;
 	}
 	return false;
 }
 
-/* Not while a new instance is being brought to where the old one was: nothing has changed when it is there. */
+/* Not while a new instance is being brought to where the old one was: nothing has changed when it is
+ * there. */
 static void tell(struct troupe_session *s)
 {
 	struct tr_bytes value = { 0 };
@@ -142,12 +165,12 @@ static void tell(struct troupe_session *s)
 
 	if (restoring(s))
 		return;
-	now = digest(&s->config);
-	if (now == s->config_told)
+	now = digest(&s->settings.config);
+	if (now == s->settings.told)
 		return;
-	s->config_told = now;
+	s->settings.told = now;
 	tr_put_map(&value, 2);
-	tr_config_put(&s->config, &value);
+	tr_config_put(&s->settings.config, &value);
 	tr_session_change(s, "session.config", &value);
 }
 
@@ -158,24 +181,10 @@ static void succeed(struct troupe_session *s, struct tr_setting *w)
 	struct troupe_call *call = w->call;
 
 	drop(s, w);
-	s->dirty_config = true;
+	s->dirty.config = true;
 	tell(s);
 	if (call)
 		troupe_reply_value(call, (struct troupe_value){ 0 });
-}
-
-/* A new session that cannot be as it was wanted: there is none. */
-static void unmake(struct troupe_session *s, int error, const char *message)
-{
-	if (tr_life_unmade(s, error, message))
-		return;
-	tr_link_end_instance(s, error, "not_made", message);
-	s->instance.agent_session[0] = '\0';
-	tr_store_forget_record(s);
-	s->created_at = 0;
-	tr_settings_free(s);
-	tr_config_fini(&s->config);
-	tr_link_give_up(s, error, message);
 }
 
 /* metadata: what the agent's error holds beside its words; size 0: nothing. */
@@ -187,13 +196,13 @@ static void fail_with(struct troupe_session *s, struct tr_setting *w, int error,
 	if (!call)
 		tr_warn("session.setting", "actor=%s session=%s failed=\"%s\"", troupe_id(s->actor), s->id, message);
 	drop(s, w);
-	s->dirty_config = true;
+	s->dirty.config = true;
 	if (call)
 		troupe_fail_with(call, error, *message ? message : NULL, metadata);
 	else
 		tell(s);
-	if (first)
-		unmake(s, error, message);
+	if (first) /* a new session that cannot be as it was wanted: there is none */
+		tr_session_verdict(s, TR_UNMADE, error, "not_made", message);
 }
 
 static void fail(struct troupe_session *s, struct tr_setting *w, int error, const char *message)
@@ -204,7 +213,7 @@ static void fail(struct troupe_session *s, struct tr_setting *w, int error, cons
 void tr_settings_lost(struct troupe_session *s, int error, const char *message)
 {
 	stop_asking(s);
-	for (struct tr_list *at = s->settings.next, *next; at != &s->settings; at = next) {
+	for (struct tr_list *at = s->settings.line.next, *next; at != &s->settings.line; at = next) {
 		struct tr_setting *w = tr_container(at, struct tr_setting, link);
 
 		next = at->next;
@@ -218,17 +227,15 @@ void tr_settings_lost(struct troupe_session *s, int error, const char *message)
 static void send_setting(struct troupe_session *s, uint64_t number)
 {
 	(void)number;
-	if (*s->setting.id && s->setting.sent == 0 && s->setting.body.size > 0)
-		tr_ask_send(&s->setting, false);
+	if (*s->settings.ask.id && tr_ask_unsent_yet(&s->settings.ask))
+		tr_ask_send(&s->settings.ask, false);
 }
 
 static void ask(struct troupe_session *s, const char *id, struct tr_bytes *body)
 {
-	struct timeval in = { TR_SETTING_MS / 1000, 0 };
-
 	tr_session_event(s, TR_CLIENT, (struct troupe_text){ (const char *)body->data, body->size });
-	tr_ask_set(&s->setting, id, body);
-	evtimer_add(s->setting_timer, &in);
+	tr_ask_set(&s->settings.ask, id, body);
+	tr_session_timer_set(s, s->settings.timer, TR_SETTING_MS);
 	tr_session_after(s, send_setting, 0);
 }
 
@@ -267,7 +274,7 @@ static bool start_mode(struct troupe_session *s, struct tr_setting *w)
 	bool has;
 
 	tr_value_text(tr_bytes_value(&w->value), &mode);
-	has = tr_config_has_mode(&s->config, mode, &allowed);
+	has = tr_config_has_mode(&s->settings.config, mode, &allowed);
 	if (!has) {
 		tr_bytes_printf(&sentence, "There is no mode \"%s\". The agent has: ", wanted(w, words));
 		refuse(s, w, &sentence, &allowed);
@@ -275,7 +282,7 @@ static bool start_mode(struct troupe_session *s, struct tr_setting *w)
 	tr_bytes_free(&allowed);
 	if (!has)
 		return false;
-	if (!w->call && tr_config_current_mode(&s->config, &current) && current.size == mode.size
+	if (!w->call && tr_config_current_mode(&s->settings.config, &current) && current.size == mode.size
 	    && memcmp(current.data, mode.data, mode.size) == 0) {
 		succeed(s, w);
 		return false;
@@ -294,9 +301,9 @@ static bool find_option(struct troupe_session *s, struct tr_setting *w, struct t
 	struct troupe_text id;
 	char words[WORDS];
 
-	if (!tr_config_find(&s->config, by, w->name, option) || !tr_value_member(*option, "id", &member)
+	if (!tr_config_find(&s->settings.config, by, w->name, option) || !tr_value_member(*option, "id", &member)
 	    || !tr_value_text(member, &id) || id.size == 0) {
-		tr_config_names(&s->config, by, &names);
+		tr_config_names(&s->settings.config, by, &names);
 		tr_bytes_printf(&sentence, "The agent has no option of %s \"%s\". It has: ", by, words_of(w->name, strlen(w->name), words));
 		refuse(s, w, &sentence, &names);
 		tr_bytes_free(&names);
@@ -306,7 +313,7 @@ static bool find_option(struct troupe_session *s, struct tr_setting *w, struct t
 		free(w->name);
 		w->name = tr_strndup(id.data, id.size);
 		w->kind = TR_SET_OPTION;
-		s->dirty_config = true;
+		s->dirty.config = true;
 	}
 	return true;
 }
@@ -345,11 +352,9 @@ static void listed_turn(struct troupe_session *s, void *arg)
 {
 	const struct troupe_text *body = arg;
 
-	if (s->config.options.size == 0 && tr_config_take_options(&s->config, *body))
-		s->dirty_config = true;
-	tr_settings_pump(s);
+	if (s->settings.config.options.size == 0 && tr_config_take_options(&s->settings.config, *body))
+		s->dirty.config = true;
 	tell(s);
-	tr_turn_pump(s);
 }
 
 static void on_listed(void *arg, const struct tr_http_answer *answer)
@@ -358,7 +363,7 @@ static void on_listed(void *arg, const struct tr_http_answer *answer)
 	struct troupe_text body = answer->body, none = { "{}", 2 };
 	struct tr_problem p;
 
-	s->listing = NULL;
+	s->settings.listing = NULL;
 	tr_problem_read(answer, &p);
 	if (p.kind != TR_PROBLEM_NONE || tr_json_check(body, TR_JSON_KEPT_DEPTH, NULL) < 0)
 		body = none;
@@ -369,22 +374,23 @@ static void ask_listing(struct troupe_session *s, uint64_t epoch)
 {
 	char path[TR_ACP_SHORT_MAX + 32];
 
-	if (s->listing || s->listed || !s->instance.bound || s->instance.epoch != epoch)
+	if (s->settings.listing || s->settings.listed || !s->instance.bound || s->instance.epoch != epoch)
 		return;
-	s->listed = true;
+	s->settings.listed = true;
 	snprintf(path, sizeof path, "/v1/agents/%s?config=true", s->agent);
-	s->listing = tr_session_http(s, &(struct tr_http_options){
-		.method = "GET", .time_ms = LISTING_MS, .body_max = 4 * 1024 * 1024, .on_end = on_listed,
+	s->settings.listing = tr_session_http(s, &(struct tr_http_options){
+		.method = "GET", .time_ms = TR_LISTING_MS, .body_max = 4 * 1024 * 1024, .on_end = on_listed,
 	}, path);
 }
 
 /* ------------------------------------------------------------------ going on */
 
-static bool ready(struct troupe_session *s)
+/* What the agent offers is known, or not to be known. */
+static bool offer_is_known(struct troupe_session *s)
 {
-	if (s->link != TR_LINK_UP || !s->instance.bound || !tr_stream_healthy(s) || s->listing)
+	if (s->settings.listing)
 		return false;
-	if (s->config.options.size > 0 || s->listed)
+	if (s->settings.config.options.size > 0 || s->settings.listed)
 		return true;
 	tr_session_after(s, ask_listing, s->instance.epoch);
 	return false;
@@ -394,16 +400,10 @@ void tr_settings_pump(struct troupe_session *s)
 {
 	struct tr_setting *w;
 
-	while (!*s->setting.id && ready(s) && (w = first_of(s))) {
+	while (!*s->settings.ask.id && !tr_session_doomed(s) && offer_is_known(s) && (w = first_of(s))) {
 		if (w->kind == TR_SET_MODE ? start_mode(s, w) : start_option(s, w))
 			return;
 	}
-}
-
-static void go_on(struct troupe_session *s)
-{
-	tr_settings_pump(s);
-	tr_turn_pump(s);
 }
 
 /* ------------------------------------------------------------------ the answer */
@@ -413,9 +413,9 @@ static void take_answer(struct troupe_session *s, struct tr_setting *w, const st
 	struct troupe_text mode = { 0 };
 
 	if (w->kind == TR_SET_MODE && tr_value_text(tr_bytes_value(&w->value), &mode))
-		tr_config_mode(&s->config, mode);
-	if (!tr_config_take_options(&s->config, e->result) && w->kind == TR_SET_OPTION)
-		tr_config_option(&s->config, w->name, tr_bytes_value(&w->value));
+		tr_config_mode(&s->settings.config, mode);
+	if (!tr_config_take_options(&s->settings.config, e->result) && w->kind == TR_SET_OPTION)
+		tr_config_option(&s->settings.config, w->name, tr_bytes_value(&w->value));
 	succeed(s, w);
 }
 
@@ -439,13 +439,12 @@ static void on_response(struct troupe_session *s, struct troupe_text json, const
 {
 	struct tr_setting *w = first_of(s);
 
-	evtimer_del(s->setting_timer);
+	tr_session_timer_set(s, s->settings.timer, -1);
 	tr_session_event(s, TR_AGENT, json);
 	if (e->error.size > 0)
 		take_refusal(s, w, e);
 	else
 		take_answer(s, w, e);
-	go_on(s);
 }
 
 struct failure { int error; const char *message; };
@@ -454,18 +453,17 @@ static void failed_turn(struct troupe_session *s, void *arg)
 {
 	const struct failure *f = arg;
 
-	evtimer_del(s->setting_timer);
-	tr_ask_end(&s->setting);
+	tr_session_timer_set(s, s->settings.timer, -1);
+	tr_ask_end(&s->settings.ask);
 	if (first_of(s))
 		fail(s, first_of(s), f->error, f->message);
-	go_on(s);
 }
 
 static void on_trouble(struct troupe_session *s, const struct tr_problem *p)
 {
 	struct failure f = { TROUPE_EAGENT, p->words };
 
-	if (!tr_link_problem(s, p, s->setting.unsent))
+	if (!tr_session_problem(s, p, s->settings.ask.unsent))
 		tr_session_turn(s, failed_turn, &f);
 }
 
@@ -474,21 +472,14 @@ static void on_missing(struct troupe_session *s)
 	tr_session_turn(s, failed_turn, &(struct failure){ TROUPE_EAGENT, "The agent's answer did not come." });
 }
 
-static void deaf_turn(struct troupe_session *s, void *arg)
-{
-	(void)arg;
-	tr_link_gone(s, TROUPE_EAGENT, "agent_unresponsive", "The agent does not read what it is sent.");
-}
-
-static void on_setting_timer(evutil_socket_t fd, short what, void *arg)
+static void on_setting_timer(void *arg)
 {
 	struct troupe_session *s = arg;
 
-	(void)fd, (void)what;
-	if (s->setting.proved || !s->setting.post)
+	if (s->settings.ask.proved || !s->settings.ask.post)
 		tr_session_turn(s, failed_turn, &(struct failure){ TROUPE_EAGENT, "The agent does not answer." });
 	else
-		tr_session_turn(s, deaf_turn, NULL);
+		tr_session_verdict(s, TR_GONE, TROUPE_EAGENT, "agent_unresponsive", "The agent does not read what it is sent.");
 }
 
 /* ------------------------------------------------------------------ a new instance */
@@ -506,7 +497,7 @@ static void add_first(struct troupe_session *s, enum tr_setting_kind kind, const
 
 static bool in_line(const struct troupe_session *s, enum tr_setting_kind kind, const char *name)
 {
-	for (struct tr_list *at = s->settings.next; at != &s->settings; at = at->next) {
+	for (struct tr_list *at = s->settings.line.next; at != &s->settings.line; at = at->next) {
 		struct tr_setting *w = tr_container(at, struct tr_setting, link);
 
 		if (w->kind == kind && (!name || strcmp(w->name, name) == 0))
@@ -534,7 +525,7 @@ static void restore_option(struct troupe_session *s, struct troupe_value option)
 	char *name;
 
 	if (!tr_value_member(option, "id", &id) || !tr_value_text(id, &text) || text.size == 0
-	    || !tr_value_member(option, "currentValue", &value) || s->settings_count >= TR_CONFIG_WAITING_MAX)
+	    || !tr_value_member(option, "currentValue", &value) || s->settings.count >= TR_CONFIG_WAITING_MAX)
 		return;
 	name = tr_strndup(text.data, text.size);
 	if (!in_line(s, TR_SET_OPTION, name))
@@ -559,16 +550,16 @@ static void restore(struct troupe_session *s, const struct tr_config *before)
 
 void tr_settings_bound(struct troupe_session *s, struct troupe_text result, bool first)
 {
-	struct tr_config before = s->config;
+	struct tr_config before = s->settings.config;
 
-	s->config = (struct tr_config){ 0 };
-	tr_config_begin(&s->config, result);
-	s->listed = false;
-	s->dirty_config = true;
+	s->settings.config = (struct tr_config){ 0 };
+	tr_config_begin(&s->settings.config, result);
+	s->settings.listed = false;
+	s->dirty.config = true;
 	if (first) {
-		add_first(s, TR_SET_MODE, NULL, s->first_mode);
-		add_first(s, TR_SET_CATEGORY, "model", s->first_model);
-		add_first(s, TR_SET_CATEGORY, "thought_level", s->first_thought);
+		add_first(s, TR_SET_MODE, NULL, s->settings.first_mode);
+		add_first(s, TR_SET_CATEGORY, "model", s->settings.first_model);
+		add_first(s, TR_SET_CATEGORY, "thought_level", s->settings.first_thought);
 	} else {
 		restore(s, &before);
 	}
@@ -582,23 +573,18 @@ void tr_settings_seen(struct troupe_session *s, struct troupe_text update, const
 	bool changed = false;
 
 	if (strcmp(kind, "config_option_update") == 0) {
-		changed = tr_config_take_options(&s->config, update);
+		changed = tr_config_take_options(&s->settings.config, update);
 	} else if (strcmp(kind, "current_mode_update") == 0 && tr_json_find_string(update, &mode, "currentModeId", NULL)) {
-		tr_config_mode(&s->config, (struct troupe_text){ tr_bytes_text(&mode), mode.size });
+		tr_config_mode(&s->settings.config, (struct troupe_text){ tr_bytes_text(&mode), mode.size });
 		changed = true;
 	}
 	tr_bytes_free(&mode);
-	s->dirty_config = s->dirty_config || changed;
+	s->dirty.config = s->dirty.config || changed;
 	if (changed)
 		tell(s);
 }
 
 /* ------------------------------------------------------------------ what people set */
-
-static int refuse_call(struct troupe_call *call, int error, const char *message)
-{
-	return call ? troupe_fail(call, error, "%s", message) : error;
-}
 
 static const char *invalid(enum troupe_setting what, const char *config_id, struct troupe_value value)
 {
@@ -626,17 +612,15 @@ int tr_settings_set(struct troupe_session *s, struct troupe_call *call, enum tro
 	const char *why = invalid(what, config_id, value);
 
 	if (s->stopped || !s->loaded)
-		return refuse_call(call, TROUPE_ERESTARTING, "The session is restarting. Try again in a moment.");
+		return tr_session_fail(call, TROUPE_ERESTARTING, "The session is restarting. Try again in a moment.");
 	if (s->refusal)
-		return refuse_call(call, s->refusal, troupe_error_info(s->refusal)->sentence);
+		return tr_session_refuse(call, s->refusal);
 	if (why)
-		return refuse_call(call, TROUPE_EINVAL, why);
-	if (s->settings_count >= TR_CONFIG_WAITING_MAX)
-		return refuse_call(call, TROUPE_EOVERLOADED, "Too many settings are waiting for the agent.");
+		return tr_session_fail(call, TROUPE_EINVAL, why);
+	if (s->settings.count >= TR_CONFIG_WAITING_MAX)
+		return tr_session_fail(call, TROUPE_EOVERLOADED, "Too many settings are waiting for the agent.");
 	add(s, kinds[what].kind, what == TROUPE_OPTION_BY_ID ? config_id : kinds[what].name, value)->call = call;
-	s->dirty_config = true;
-	tr_settings_pump(s);
-	tr_link_connect(s);
-	tr_session_save(s);
+	s->dirty.config = true;
+	tr_session_want(s);
 	return TROUPE_LATER;
 }

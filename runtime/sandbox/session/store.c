@@ -15,12 +15,12 @@
  *
  * And under TR_SPACE_SESSIONS, by time and id, what listSessions tells of each.
  *
- * And, beside the sandbox's own item (place.c), under TR_OWED "agent/ID" an instance that was made and not cleaned up: if the actor
- * is destroyed, the server does that (debts.c).
+ * And, beside the sandbox's own item (place.c), under TR_OWED "agent/ID" an instance that was made and not
+ * cleaned up: if the actor is destroyed, the server does that (debts.c).
  *
  * Everything under open/ is read when the actor wakes, so it is bounded; the rest is looked up one by one.
  * session/load.c reads them back. */
-#include "runtime/sandbox/session/session.h"
+#include "runtime/sandbox/session/store.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,6 +28,7 @@
 
 #include "runtime/sandbox/debts.h"
 #include "runtime/sandbox/items.h"
+#include "runtime/sandbox/session/session.h"
 
 static struct troupe_text key_in(const char *session_id, char into[TR_ITEM_KEY_MAX], const char *kind, const char *name)
 {
@@ -92,7 +93,7 @@ static void put_item(struct troupe_session *s, struct troupe_text key, struct tr
 	tr_bytes_free(value);
 }
 
-void tr_store_main(struct troupe_session *s)
+static void store_main(struct troupe_session *s)
 {
 	const struct tr_instance *i = &s->instance;
 	struct tr_bytes v = { 0 };
@@ -103,8 +104,8 @@ void tr_store_main(struct troupe_session *s)
 	tr_item_put_number(&v, "destroyedAt", s->destroyed_at);
 	tr_item_put_text(&v, "cwd", s->cwd);
 	tr_item_put_text(&v, "agent", s->agent);
-	tr_item_put_text(&v, "state", s->told_state);
-	tr_item_put_text(&v, "url", s->where);
+	tr_item_put_text(&v, "state", s->tell.state);
+	tr_item_put_text(&v, "url", s->place.where);
 	tr_item_put_number(&v, "createdAt", s->created_at);
 	tr_item_put_text(&v, "serverId", i->server_id);
 	tr_item_put_text(&v, "connectionId", i->connection_id);
@@ -123,18 +124,18 @@ static void put_seqs(struct tr_bytes *out, const int64_t *seqs, size_t count)
 		tr_put_int(out, seqs[i]);
 }
 
-void tr_store_at(struct troupe_session *s)
+static void store_at(struct troupe_session *s)
 {
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
 	tr_put_map(&v, 5);
 	tr_item_put_number(&v, "streamId", s->instance.bound ? (int64_t)s->stream.last : 0);
-	tr_item_put_number(&v, "eventIndex", (int64_t)s->event_index);
-	tr_item_put_number(&v, "nextRequest", (int64_t)s->next_request);
-	tr_item_put_number(&v, "nextOrder", (int64_t)s->next_order);
+	tr_item_put_number(&v, "eventIndex", (int64_t)s->tell.event_index);
+	tr_item_put_number(&v, "nextRequest", (int64_t)s->instance.next_request);
+	tr_item_put_number(&v, "nextOrder", (int64_t)s->turns.next_order);
 	tr_put_text(&v, "seqs");
-	put_seqs(&v, s->seqs, s->event_index % TR_INDEX_BLOCK);
+	put_seqs(&v, s->tell.seqs, s->tell.event_index % TR_INDEX_BLOCK);
 	put_item(s, tr_store_at_key(s->id, key), &v);
 }
 
@@ -143,8 +144,8 @@ void tr_store_block(struct troupe_session *s)
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	put_seqs(&v, s->seqs, TR_INDEX_BLOCK);
-	put_item(s, tr_store_block_key(s->id, key, s->event_index / TR_INDEX_BLOCK - 1), &v);
+	put_seqs(&v, s->tell.seqs, TR_INDEX_BLOCK);
+	put_item(s, tr_store_block_key(s->id, key, s->tell.event_index / TR_INDEX_BLOCK - 1), &v);
 }
 
 static struct troupe_text record_key(const struct troupe_session *s, char into[TR_ITEM_KEY_MAX])
@@ -170,7 +171,7 @@ void tr_store_forget(struct troupe_session *s)
 
 	for (size_t i = 0; i < sizeof items / sizeof *items; i++)
 		tr_actor_delete(s->actor, key_of(s, key, "open/", items[i]));
-	s->dirty_main = s->dirty_at = s->dirty_history = s->dirty_config = false;
+	s->dirty = (struct tr_dirty){ 0 };
 }
 
 void tr_store_put_record(const struct troupe_session *s, struct tr_bytes *out)
@@ -183,16 +184,16 @@ void tr_store_put_record(const struct troupe_session *s, struct tr_bytes *out)
 	tr_item_put_number(out, "createdAt", s->created_at);
 	if (s->destroyed_at)
 		tr_item_put_number(out, "destroyedAt", s->destroyed_at);
-	tr_item_put_text(out, "sandboxId", tr_place_name(&s->place));
+	tr_item_put_text(out, "sandboxId", tr_place_name(&s->place.user));
 	tr_put_text(out, "sessionInit");
 	tr_put_map(out, 2);
 	tr_item_put_text(out, "cwd", tr_session_cwd(s));
 	tr_put_text(out, "mcpServers");
 	tr_put_array(out, 0);
-	tr_config_put(&s->config, out);
+	tr_config_put(&s->settings.config, out);
 }
 
-void tr_store_record(struct troupe_session *s)
+static void store_record(struct troupe_session *s)
 {
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
@@ -201,7 +202,7 @@ void tr_store_record(struct troupe_session *s)
 	put_item(s, record_key(s, key), &v);
 }
 
-void tr_store_history(struct troupe_session *s)
+static void store_history(struct troupe_session *s)
 {
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
@@ -210,16 +211,16 @@ void tr_store_history(struct troupe_session *s)
 	put_item(s, key_of(s, key, "open/", "history"), &v);
 }
 
-void tr_store_config(struct troupe_session *s)
+static void store_config(struct troupe_session *s)
 {
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
 	tr_put_map(&v, 3);
-	tr_config_put(&s->config, &v);
+	tr_config_put(&s->settings.config, &v);
 	tr_put_text(&v, "settings");
-	tr_put_array(&v, (uint32_t)s->settings_count);
-	for (struct tr_list *at = s->settings.next; at != &s->settings; at = at->next) {
+	tr_put_array(&v, (uint32_t)s->settings.count);
+	for (struct tr_list *at = s->settings.line.next; at != &s->settings.line; at = at->next) {
 		struct tr_setting *w = tr_container(at, struct tr_setting, link);
 
 		tr_put_map(&v, 4);
@@ -319,11 +320,11 @@ static struct troupe_text owed_key(char into[TR_ITEM_KEY_MAX], const char *serve
 /* made: it goes with its sandbox, when the actor is destroyed. */
 static void put_agent(const struct troupe_session *s, bool made, const char *close, int64_t created_ms, struct tr_bytes *out)
 {
-	struct tr_place_where where = tr_place_where(&s->place);
+	struct tr_place_where where = tr_place_where(&s->place.user);
 
 	tr_agent_item_put(out, &(struct tr_agent_item){
 		s->id, where.provider, where.raw_id, where.token, where.options, *close ? close : NULL, made && where.made, created_ms,
-		&s->family });
+		&s->sweep.family });
 }
 
 void tr_store_instance(struct troupe_session *s)
@@ -396,12 +397,12 @@ void tr_store_family(struct troupe_session *s)
 	struct tr_bytes v = { 0 };
 	char key[TR_ITEM_KEY_MAX];
 
-	if (s->family.size == 0) {
+	if (s->sweep.family.size == 0) {
 		tr_actor_delete(s->actor, key_of(s, key, "open/", "family"));
 		return;
 	}
 	tr_put_map(&v, 1);
-	tr_item_put_bytes(&v, "processes", &s->family);
+	tr_item_put_bytes(&v, "processes", &s->sweep.family);
 	put_item(s, key_of(s, key, "open/", "family"), &v);
 }
 
@@ -412,4 +413,22 @@ void tr_store_big(struct troupe_session *s, uint64_t event_index, struct troupe_
 
 	tr_put_json(&v, json.data, json.size);
 	put_item(s, tr_store_big_key(s->id, key, event_index), &v);
+}
+
+void tr_store_save(struct troupe_session *s)
+{
+	if (s->created_at != 0 && (s->dirty.main || s->dirty.config || !s->recorded)) {
+		store_record(s);
+		s->dirty.main = s->dirty.main || !s->recorded;
+		s->recorded = true;
+	}
+	if (s->dirty.main)
+		store_main(s);
+	if (s->dirty.at)
+		store_at(s);
+	if (s->dirty.history)
+		store_history(s);
+	if (s->dirty.config)
+		store_config(s);
+	s->dirty = (struct tr_dirty){ 0 };
 }

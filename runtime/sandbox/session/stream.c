@@ -1,45 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The event stream of our instance, and the rule by which it is read (spec 2.6): ids without a hole are the only proof that
- * nothing is missing. An id that jumps is not taken; the stream is read again from the last one taken, which brings what the
- * server's ring still has. What is missing even then is gone, and the log says so.
+/* The event stream of our instance, and the rule by which it is read (spec 2.6): ids without a hole are
+ * the only proof that nothing is missing. An id that jumps is not taken; the stream is read again from the
+ * last one taken, which brings what the server's ring still has. What is missing even then is gone, and
+ * the log says so.
  *
- * Events are taken in a turn of the actor, as many as one read brought, together with the new position: one commit.
+ * Events are taken in a turn of the actor, as many as one read brought, together with the new position:
+ * one commit.
  *
- * Where many agents talk at once, the server is the one that falls behind: the queue that it has for our GET (512) runs over while
- * its threads wait for a processor, however fast we read, and its ring (1,024) is past it before a GET made then is answered. But a
- * GET is first given the ring, to which that queue does not apply. So as long as there is a flood the stream is read again and
- * again ahead of need: the next GET takes the place of the present one as soon as it has something, and has what that missed. Not
+ * Where many agents talk at once, the server is the one that falls behind: the queue that it has for our
+ * GET (512) runs over while its threads wait for a processor, however fast we read, and its ring (1,024)
+ * is past it before a GET made then is answered. But a GET is first given the ring, to which that queue
+ * does not apply. So as long as there is a flood the stream is read again and again ahead of need: the
+ * next GET takes the place of the present one as soon as it has something, and has what that missed. Not
  * for a lone agent, for whom the server has time: the second GET would only take it away from the first. */
-#include "runtime/sandbox/session/session.h"
+#include "runtime/sandbox/session/stream.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
+#include "runtime/sandbox/session/request.h"
+#include "runtime/sandbox/session/session.h"
+#include "runtime/sandbox/session/tell.h"
 
-int tr_silence_ms = 45000;
-int tr_flood_ms = TR_FLOOD_MS;
+static void on_stream_timer(void *arg);
 
-static void on_stream_timer(evutil_socket_t fd, short what, void *arg);
-
-void tr_stream_init(struct troupe_session *s)
+void tr_stream_init(struct troupe_session *s, void (*take)(struct troupe_session *s, const struct tr_sse_event *event))
 {
 	struct tr_stream *st = &s->stream;
 
-	st->timer = evtimer_new(tr_sandbox_base(s->sandbox), on_stream_timer, s);
+	tr_list_init(&st->users);
+	st->timer = tr_session_timer(s, on_stream_timer, s);
 	st->now = &st->readings[0];
 	st->next = &st->readings[1];
 	st->now->session = st->next->session = s;
+	st->take = take;
 }
 
 void tr_stream_fini(struct troupe_session *s)
 {
-	event_free(s->stream.timer);
+	tr_session_timer_free(s, s->stream.timer);
 	tr_sse_fini(&s->stream.now->sse);
 	tr_sse_fini(&s->stream.next->sse);
+}
+
+void tr_stream_join(struct troupe_session *s, struct tr_stream_user *u)
+{
+	tr_list_push(&s->stream.users, &u->link);
 }
 
 bool tr_stream_asked(const struct troupe_session *s)
@@ -54,16 +62,25 @@ bool tr_stream_healthy(const struct troupe_session *s)
 
 static void set_timer(struct troupe_session *s, int64_t ms)
 {
-	struct timeval in = { ms / 1000, ms % 1000 * 1000 };
-
-	evtimer_add(s->stream.timer, &in);
+	tr_session_timer_set(s, s->stream.timer, ms);
 }
 
-static void asks_closed(struct troupe_session *s)
+static void tell_closed(struct troupe_session *s)
 {
-	tr_ask_stream_closed(&s->ask);
-	tr_ask_stream_closed(&s->boot);
-	tr_ask_stream_closed(&s->setting);
+	for (struct tr_list *at = s->stream.users.next; at != &s->stream.users; at = at->next) {
+		struct tr_stream_user *u = tr_container(at, struct tr_stream_user, link);
+
+		u->closed(u);
+	}
+}
+
+static void tell_opened(struct troupe_session *s)
+{
+	for (struct tr_list *at = s->stream.users.next; at != &s->stream.users; at = at->next) {
+		struct tr_stream_user *u = tr_container(at, struct tr_stream_user, link);
+
+		u->opened(u);
+	}
 }
 
 static void reading_end(struct tr_reading *r)
@@ -83,8 +100,20 @@ void tr_stream_close(struct troupe_session *s)
 {
 	readings_end(s);
 	s->stream.attempt = 0;
-	evtimer_del(s->stream.timer);
-	asks_closed(s);
+	tr_session_timer_set(s, s->stream.timer, -1);
+	tell_closed(s);
+}
+
+void tr_stream_begin(struct troupe_session *s)
+{
+	s->stream.last = 0;
+	s->stream.tried_after = s->stream.jumped = false;
+}
+
+void tr_stream_end(struct troupe_session *s)
+{
+	tr_stream_close(s);
+	s->stream.reattaching = s->stream.ending = false;
 }
 
 /* ------------------------------------------------------------------ what comes */
@@ -128,9 +157,9 @@ static bool much_comes(struct troupe_session *s)
 {
 	struct tr_flood *f = &s->stream.flood;
 	uint64_t all = tr_sandbox_took(s->sandbox);
-	int64_t now = tr_mono_ms();
+	int64_t now = tr_session_mono(s);
 
-	if (now - f->since_ms > (f->on ? TR_FLOOD_OVER_MS : tr_flood_ms))
+	if (now - f->since_ms > (f->on ? TR_FLOOD_OVER_MS : s->times->flood_ms))
 		*f = (struct tr_flood){ .since_ms = now, .all = all };
 	f->events++;
 	if (f->events < TR_FLOOD_EVENTS || all + 1 - f->all < f->events + 2 * TR_FLOOD_EVENTS)
@@ -139,12 +168,13 @@ static bool much_comes(struct troupe_session *s)
 	return true;
 }
 
-/* Had its time, and never came to be `now`: it hangs, or the flood ended and there was nothing more to say. */
+/* Had its time, and never came to be `now`: it hangs, or the flood ended and there was nothing more to
+ * say. */
 static void end_old_next(struct troupe_session *s)
 {
 	struct tr_reading *next = s->stream.next;
 
-	if (next->get && tr_mono_ms() - next->asked_ms >= TR_OPEN_MS)
+	if (next->get && tr_session_mono(s) - next->asked_ms >= TR_OPEN_MS)
 		reading_end(next);
 }
 
@@ -162,7 +192,7 @@ static void read_what_is_missing(struct troupe_session *s)
 	} else {
 		follow(s);
 		if (!tr_stream_healthy(s)) {
-			asks_closed(s);
+			tell_closed(s);
 			set_timer(s, TR_OPEN_MS);
 		}
 	}
@@ -196,8 +226,10 @@ static bool read_event(struct troupe_session *s, const struct tr_sse_event *even
 	st->jumped = false;
 	st->attempt = 0;
 	st->last = event->id;
-	s->dirty_at = s->dirty_at || s->instance.bound;
-	tr_take(s, event);
+	s->dirty.at = s->dirty.at || s->instance.bound;
+	st->take(s, event);
+	if (tr_session_doomed(s))
+		return false;
 	if (st->reads == reads && much_comes(s))
 		read_ahead(s);
 	return st->reads == reads;
@@ -219,7 +251,7 @@ static void on_data(void *arg, const void *data, size_t size)
 	struct troupe_session *s = r->session;
 	struct came c = { .from = r, .at = data, .left = size };
 
-	s->stream.heard_ms = tr_mono_ms();
+	s->stream.heard_ms = tr_session_mono(s);
 	/* a heartbeat, or a piece of an event, is no turn: the actor may go to sleep meanwhile */
 	if (!tr_sse_next(&r->sse, &c.at, &c.left, &c.event))
 		return;
@@ -237,22 +269,25 @@ static void opened_turn(struct troupe_session *s, void *arg)
 	struct tr_bytes note = { 0 };
 
 	(void)arg;
-	if (s->reattaching) {
-		s->reattaching = false;
+	if (s->stream.reattaching) {
+		s->stream.reattaching = false;
 		tr_acp_note_restored(&note, "reattach", s->instance.agent_session, 0);
 		tr_session_note(s, TR_SYNTHETIC, &note);
 	}
-	tr_session_state(s, "ready", 0, NULL);
-	tr_family_note_missing(s);
-	tr_permissions_say_again(s);
-	tr_settings_pump(s);
-	tr_cancel_say(s);
-	tr_turn_pump(s);
+	s->stream.opened = true;
+}
+
+bool tr_stream_take_opened(struct troupe_session *s)
+{
+	bool opened = s->stream.opened;
+
+	s->stream.opened = false;
+	return opened;
 }
 
 static int longest_silence(const struct troupe_session *s)
 {
-	return s->stream.ending ? tr_settle_ms : tr_silence_ms;
+	return s->stream.ending ? s->times->settle_ms : s->times->silence_ms;
 }
 
 static void on_open(void *arg)
@@ -263,17 +298,14 @@ static void on_open(void *arg)
 	tr_sse_fini(&r->sse);
 	tr_sse_init(&r->sse, TR_STREAM_EVENT_BYTES_MAX);
 	r->open = true;
-	s->stream.heard_ms = tr_mono_ms();
+	s->stream.heard_ms = tr_session_mono(s);
 	if (r == s->stream.next)
 		return;
 	set_timer(s, longest_silence(s));
-	if (s->link == TR_LINK_UP)
-		tr_link_well(s);
-	if (s->link == TR_LINK_UP && !tr_session_turn(s, opened_turn, NULL))
+	if (s->instance.bound && !tr_session_turn(s, opened_turn, NULL))
 		return;
-	tr_ask_stream_opened(&s->boot);
-	tr_ask_stream_opened(&s->ask);
-	tr_ask_stream_opened(&s->setting);
+	if (tr_stream_healthy(s)) /* what followed from it has not closed it again */
+		tell_opened(s);
 }
 
 /* ------------------------------------------------------------------ when it ends */
@@ -295,20 +327,21 @@ static void read_later(struct troupe_session *s)
 void tr_stream_again(struct troupe_session *s)
 {
 	readings_end(s);
-	tr_ask_stream_closed(&s->ask);
-	tr_ask_stream_closed(&s->boot);
+	tell_closed(s);
 	read_later(s);
 }
 
-/* While initialize is under way the instance comes into being at some moment of it; its answer may overtake ours. */
+/* While initialize is under way the instance comes into being at some moment of it; its answer may
+ * overtake ours. */
 static bool may_be_made_yet(struct troupe_session *s)
 {
+	enum tr_unborn unborn = s->stream.unborn ? s->stream.unborn(s) : TR_BORN;
 	bool once_more = !s->stream.tried_after;
 
-	if (s->link != TR_LINK_BOOT || s->step != TR_BOOT_INITIALIZE)
+	if (unborn == TR_BORN)
 		return false;
-	s->stream.tried_after = s->boot.post == NULL;
-	return s->boot.post || once_more;
+	s->stream.tried_after = unborn == TR_MADE;
+	return unborn == TR_IN_MAKING || once_more;
 }
 
 static void read_when_made(struct troupe_session *s)
@@ -318,17 +351,6 @@ static void read_when_made(struct troupe_session *s)
 
 	set_timer(s, waits[s->stream.attempt < last ? s->stream.attempt : last]);
 	s->stream.attempt++;
-}
-
-static void gone_turn(struct troupe_session *s, void *arg)
-{
-	(void)arg;
-	tr_link_gone(s, TROUPE_ELOST, "instance_lost", "The sandbox does not have this agent any more.");
-}
-
-static void refused_turn(struct troupe_session *s, void *arg)
-{
-	tr_link_give_up(s, TROUPE_ETOKEN, arg);
 }
 
 static void on_end(void *arg, const struct tr_http_answer *answer)
@@ -343,8 +365,8 @@ static void on_end(void *arg, const struct tr_http_answer *answer)
 	if (r == s->stream.next)
 		return;
 	reading_end(s->stream.next);
-	evtimer_del(s->stream.timer);
-	asks_closed(s);
+	tr_session_timer_set(s, s->stream.timer, -1);
+	tell_closed(s);
 	tr_problem_read(answer, &p);
 	tr_debug("agent.stream", "session=%s opened=%d status=%d why=\"%s\"", s->id, was_open, p.status, answer->why);
 	if (was_open)
@@ -352,11 +374,12 @@ static void on_end(void *arg, const struct tr_http_answer *answer)
 	else if (p.kind == TR_PROBLEM_GONE && may_be_made_yet(s))
 		read_when_made(s);
 	else if (p.kind == TR_PROBLEM_GONE)
-		tr_session_turn(s, gone_turn, NULL);
+		tr_session_verdict(s, TR_GONE, TROUPE_ELOST, "instance_lost", "The sandbox does not have this agent any more.");
 	else if (p.kind == TR_PROBLEM_TOKEN)
-		tr_session_turn(s, refused_turn, p.words);
-	else if (s->link == TR_LINK_UP || s->stream.attempt >= TR_OPENS_MAX)
-		tr_link_trouble(s, p.kind == TR_PROBLEM_NONE ? "the answer is not an event stream" : p.words);
+		tr_session_verdict(s, TR_GIVE_UP, TROUPE_ETOKEN, NULL, p.words);
+	else if (s->instance.bound || s->stream.attempt >= TR_OPENS_MAX)
+		tr_session_verdict(s, TR_TROUBLE, 0, NULL,
+		                   p.kind == TR_PROBLEM_NONE ? "the answer is not an event stream" : p.words);
 	else
 		read_later(s);
 }
@@ -364,10 +387,10 @@ static void on_end(void *arg, const struct tr_http_answer *answer)
 static void reading_start(struct tr_reading *r)
 {
 	struct troupe_session *s = r->session;
-	char last[24], path[TR_SERVER_ID_MAX + 16];
+	char last[24], path[TR_PATH_MAX];
 
 	r->fresh = true;
-	r->asked_ms = tr_mono_ms();
+	r->asked_ms = tr_session_mono(s);
 	snprintf(last, sizeof last, "%" PRIu64, s->stream.last);
 	r->get = tr_session_http(s, &(struct tr_http_options){
 		.method = "GET", .accept = "text/event-stream", .last_event_id = s->stream.last > 0 ? last : NULL, .body_max = 64 * 1024,
@@ -380,46 +403,43 @@ void tr_stream_open(struct troupe_session *s)
 	struct tr_stream *st = &s->stream;
 
 	readings_end(s);
-	asks_closed(s);
+	tell_closed(s);
 	reading_start(st->now);
 	st->heard_ms = st->now->asked_ms;
 	set_timer(s, TR_OPEN_MS);
 }
 
-void tr_stream_last_words(struct troupe_session *s)
+bool tr_stream_last_words(struct troupe_session *s)
 {
-	if (s->stream.ending)
-		return;
+	bool news = !s->stream.ending;
+
 	s->stream.ending = true;
-	if (s->link == TR_LINK_UP)
-		tr_stream_open(s);
+	return news;
 }
 
-static void exited_turn(struct troupe_session *s, void *arg)
+int64_t tr_stream_silent_ms(const struct troupe_session *s)
 {
-	(void)arg;
-	tr_link_gone(s, TROUPE_EEXITED, "agent_exited", NULL);
+	return tr_session_mono(s) - s->stream.heard_ms;
 }
 
-static void on_stream_timer(evutil_socket_t fd, short what, void *arg)
+static void on_stream_timer(void *arg)
 {
 	struct troupe_session *s = arg;
-	int64_t silent = tr_mono_ms() - s->stream.heard_ms;
+	int64_t silent = tr_stream_silent_ms(s);
 
-	(void)fd, (void)what;
 	if (tr_stream_healthy(s) && silent < longest_silence(s)) {
 		end_old_next(s);
 		set_timer(s, longest_silence(s) - silent);
 		return;
 	}
 	if (tr_stream_healthy(s) && s->stream.ending) {
-		tr_session_turn(s, exited_turn, NULL);
+		tr_session_verdict(s, TR_GONE, TROUPE_EEXITED, "agent_exited", NULL);
 		return;
 	}
 	if (tr_stream_asked(s))
 		tr_info("agent.silence", "session=%s opened=%d ms=%" PRId64, s->id, s->stream.now->open, silent);
-	if (tr_stream_asked(s) && !s->stream.now->open && (s->link == TR_LINK_UP || ++s->stream.attempt > TR_OPENS_MAX))
-		tr_link_trouble(s, "the event stream does not open");
+	if (tr_stream_asked(s) && !s->stream.now->open && (s->instance.bound || ++s->stream.attempt > TR_OPENS_MAX))
+		tr_session_verdict(s, TR_TROUBLE, 0, NULL, "the event stream does not open");
 	else
 		tr_stream_open(s);
 }

@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an envelope means, once it stands in its place in the stream. Everything is logged, known or not, with a turn running or
- * not; what is known has a consequence besides. */
-#include "runtime/sandbox/session/session.h"
+/* What an envelope means, once it stands in its place in the stream. Everything is logged, known or not,
+ * with a turn running or not; what is known has a consequence besides. */
+#include "runtime/sandbox/session/take.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "proto/json.h"
 #include "runtime/base/log.h"
+#include "runtime/sandbox/session/boot.h"
+#include "runtime/sandbox/session/cancel.h"
+#include "runtime/sandbox/session/permission.h"
+#include "runtime/sandbox/session/say.h"
+#include "runtime/sandbox/session/session.h"
+#include "runtime/sandbox/session/settings.h"
+#include "runtime/sandbox/session/tell.h"
+#include "runtime/sandbox/session/turn.h"
 
 static void agent_exited(struct troupe_session *s, const struct tr_acp *e)
 {
@@ -16,7 +24,7 @@ static void agent_exited(struct troupe_session *s, const struct tr_acp *e)
 
 	if (code >= 0)
 		snprintf(message, sizeof message, "The agent's process ended with code %d.", (int)code);
-	tr_link_gone(s, TROUPE_EEXITED, "agent_exited", message);
+	tr_session_verdict(s, TR_GONE, TROUPE_EEXITED, "agent_exited", message);
 }
 
 /* Text and tool calls, for the agent session that may have to be told of this one. */
@@ -45,11 +53,14 @@ static void remember(struct troupe_session *s, const struct tr_acp *e)
 
 static void take_request(struct troupe_session *s, const struct tr_acp *e)
 {
+	const struct tr_prompt *running = s->turns.running;
+
 	tr_turn_seen(s);
 	if (e->id.size > TR_ACP_SHORT_MAX) {
 		tr_warn("agent.request", "session=%s reason=\"an id of %zu bytes is not answered\"", s->id, e->id.size);
 	} else if (strcmp(e->method, "session/request_permission") == 0) {
-		tr_permission_asked(s, e);
+		tr_permission_asked(s, e, running ? (struct tr_permission_turn){ running->cancel != TR_CANCEL_NONE, running->cancelled_by }
+		                                  : (struct tr_permission_turn){ 0 });
 	} else {
 		tr_permission_refuse(s, e, -32601, "Method not found");
 	}
@@ -57,7 +68,7 @@ static void take_request(struct troupe_session *s, const struct tr_acp *e)
 
 static void take_bound(struct troupe_session *s, struct troupe_text json, const struct tr_acp *e)
 {
-	struct tr_ask *asks[] = { &s->ask, &s->setting };
+	struct tr_ask *asks[] = { &s->turns.ask, &s->settings.ask };
 
 	for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
 		struct tr_ask *ask = asks[i];
@@ -119,8 +130,6 @@ void tr_take(struct troupe_session *s, const struct tr_sse_event *event)
 		take_json(s, event->data);
 	else
 		take_odd(s, event, json);
-	if (!s->overrun)
-		return;
-	s->overrun = false;
-	tr_link_gone(s, TROUPE_EUNRESPONSIVE, "agent_unresponsive", "The agent asks more than it lets be answered.");
+	if (tr_say_overran(s))
+		tr_session_verdict(s, TR_GONE, TROUPE_EUNRESPONSIVE, "agent_unresponsive", "The agent asks more than it lets be answered.");
 }

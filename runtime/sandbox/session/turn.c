@@ -1,22 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prompts. Each is accepted once (its promptId is looked up first), waits in the open queue, runs alone, and is settled once:
+/* Prompts. Each is accepted once (its promptId is looked up first), waits in the open queue, runs alone,
+ * and is settled once:
  *
  *	asked -> queued -> running -> done | failed | cancelled
  *
- * Every step is an item in the commit that tells of it, so after any restart each prompt stands where it was last
- * told to stand. A prompt is sent after the commit that says so; whether it was sent when we died is then not known,
- * and decided by what the stream brings (spec 5.4). */
-#include "proto/text.h"
-#include "runtime/sandbox/session/session.h"
+ * When the next one starts is for settle.c to know; what is here is how.
+ *
+ * Every step is an item in the commit that tells of it, so after any restart each prompt stands where it
+ * was last told to stand. A prompt is sent after the commit that says so; whether it was sent when we died
+ * is then not known, and decided by what the stream brings (spec 5.4). */
+#include "runtime/sandbox/session/turn.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/json.h"
+#include "proto/text.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
-#include "runtime/sandbox/items.h"
+#include "runtime/sandbox/session/read.h"
+#include "runtime/sandbox/session/permission.h"
+#include "runtime/sandbox/session/request.h"
+#include "runtime/sandbox/session/say.h"
+#include "runtime/sandbox/session/session.h"
+#include "runtime/sandbox/session/store.h"
+#include "runtime/sandbox/session/tell.h"
 
 static const char *const state_names[] = { "queued", "running", "done", "failed", "cancelled" };
 
@@ -43,8 +52,6 @@ void tr_asked_free(struct tr_asked *asked)
 	tr_bytes_free(&asked->content);
 	free(asked);
 }
-
-int tr_late_ms = TR_LATE_MS;
 
 /* ------------------------------------------------------------------ answering */
 
@@ -86,6 +93,16 @@ static void put_member(struct tr_bytes *out, const char *name, const char *text)
 	tr_put_text(out, text);
 }
 
+/* 1: the next. */
+static int64_t position_of(const struct troupe_session *s, const struct tr_prompt *p)
+{
+	int64_t position = 1;
+
+	for (const struct tr_list *at = s->turns.queue.next; at != &p->link; at = at->next)
+		position++;
+	return position;
+}
+
 void tr_turn_tell(struct troupe_session *s, const struct tr_prompt *p)
 {
 	bool stopped = p->stop_reason[0], failed = p->state == TR_FAILED, runs = p->state == TR_RUNNING;
@@ -99,7 +116,7 @@ void tr_turn_tell(struct troupe_session *s, const struct tr_prompt *p)
 	put_member(&value, "state", tr_turn_state(p));
 	put_member(&value, "userId", p->user_id);
 	tr_put_text(&value, "position");
-	tr_put_int(&value, p->state == TR_QUEUED ? (int64_t)s->queued : 0); /* told when it has just become the last */
+	tr_put_int(&value, p->state == TR_QUEUED ? position_of(s, p) : 0);
 	if (runs) {
 		tr_put_text(&value, "stalled");
 		tr_put_bool(&value, p->stalled);
@@ -117,20 +134,20 @@ void tr_turn_tell(struct troupe_session *s, const struct tr_prompt *p)
 
 static void hold_or_release(struct troupe_session *s)
 {
-	bool busy = s->turn || s->queued > 0;
+	bool busy = s->turns.running || s->turns.queued > 0;
 
-	if (busy && !s->held_awake)
+	if (busy && !s->turns.held_awake)
 		tr_actor_hold(s->actor);
-	if (!busy && s->held_awake)
+	if (!busy && s->turns.held_awake)
 		tr_actor_release(s->actor);
-	s->held_awake = busy;
+	s->turns.held_awake = busy;
 }
 
 /* ------------------------------------------------------------------ settling */
 
 static void forget_settled(struct troupe_session *s, uint64_t order)
 {
-	for (struct tr_list *at = s->settled.next; at != &s->settled; at = at->next) {
+	for (struct tr_list *at = s->turns.settled.next; at != &s->turns.settled; at = at->next) {
 		struct tr_prompt *p = tr_container(at, struct tr_prompt, link);
 
 		if (p->order == order) {
@@ -143,7 +160,7 @@ static void forget_settled(struct troupe_session *s, uint64_t order)
 /* Until this is durable a lookup of its id would not find it: it is kept. */
 void tr_turn_settle(struct troupe_session *s, struct tr_prompt *p)
 {
-	tr_list_push(&s->settled, &p->link);
+	tr_list_push(&s->turns.settled, &p->link);
 	tr_store_prompt(s, p);
 	tr_turn_tell(s, p);
 	for (size_t i = 0; i < p->waiter_count; i++)
@@ -163,12 +180,12 @@ static void settle_failed(struct troupe_session *s, struct tr_prompt *p, int err
 
 static struct tr_prompt *take_first(struct troupe_session *s)
 {
-	struct tr_list *first = tr_list_first(&s->queue);
+	struct tr_list *first = tr_list_first(&s->turns.queue);
 
 	if (!first)
 		return NULL;
 	tr_list_remove(first);
-	s->queued--;
+	s->turns.queued--;
 	return tr_container(first, struct tr_prompt, link);
 }
 
@@ -182,17 +199,16 @@ void tr_turn_fail_first(struct troupe_session *s, int error, const char *message
 
 void tr_turn_fail_waiting(struct troupe_session *s, int error, const char *message)
 {
-	for (size_t waiting = s->queued; waiting > 0; waiting--) /* not those that a hook adds meanwhile */
+	for (size_t waiting = s->turns.queued; waiting > 0; waiting--) /* not those that a hook adds meanwhile */
 		tr_turn_fail_first(s, error, message);
 }
 
 struct tr_prompt *tr_turn_take(struct troupe_session *s)
 {
-	struct tr_prompt *p = s->turn;
+	struct tr_prompt *p = s->turns.running;
 
-	s->turn = NULL;
-	s->dirty_history = true;
-	s->cancel_said = false;
+	s->turns.running = NULL;
+	s->dirty.history = true;
 	tr_say_forget_cancel(s);
 	return p;
 }
@@ -201,10 +217,10 @@ void tr_turn_lost(struct troupe_session *s, int error, const char *reason, const
 {
 	struct tr_bytes note = { 0 };
 
-	if (!s->turn)
+	if (!s->turns.running)
 		return;
-	tr_ask_drop(&s->ask);
-	tr_acp_note_lost(&note, s->turn->request_id, reason, message ? message : troupe_error_info(error)->sentence);
+	tr_ask_drop(&s->turns.ask);
+	tr_acp_note_lost(&note, s->turns.running->request_id, reason, message ? message : troupe_error_info(error)->sentence);
 	tr_session_note(s, TR_SYNTHETIC, &note);
 	settle_failed(s, tr_turn_take(s), error, message);
 }
@@ -224,21 +240,30 @@ static void on_response(struct troupe_session *s, struct troupe_text json, const
 {
 	struct tr_prompt *p = tr_turn_take(s);
 
-	s->ended_ms = tr_mono_ms();
+	s->turns.ended_ms = tr_session_mono(s);
+	s->turns.finished++;
 	tr_session_event(s, TR_AGENT, json);
 	tr_permissions_cancel(s, "turn_over", NULL);
-	s->crash_count = 0;
 	if (e->error.size > 0) {
 		read_error(p, e);
 	} else {
 		if (!tr_acp_short(e->result, "stopReason", p->stop_reason, sizeof p->stop_reason))
 			strcpy(p->stop_reason, "unknown");
 		p->state = strcmp(p->stop_reason, "cancelled") == 0 ? TR_CANCELLED : TR_DONE;
-		s->dirty_main = s->dirty_main || s->instance.replay_due;
+		s->dirty.main = s->dirty.main || s->instance.replay_due;
 		s->instance.replay_due = false;
 	}
 	tr_turn_settle(s, p);
-	tr_turn_pump(s);
+}
+
+void tr_turn_agent_gone(struct troupe_session *s, int error, const char *reason, const char *message)
+{
+	if (s->turns.running && s->turns.ask.copy.size > 0) {
+		tr_permissions_expire(s);
+		tr_ask_take_copy(&s->turns.ask);
+	}
+	tr_turn_lost(s, error, reason, message);
+	s->turns.ask.answered[0] = '\0';
 }
 
 struct failure { int error; const char *reason, *message; };
@@ -248,24 +273,16 @@ static void lost_turn(struct troupe_session *s, void *arg)
 	const struct failure *f = arg;
 
 	tr_turn_lost(s, f->error, f->reason, f->message);
-	tr_turn_pump(s);
-}
-
-static void unsent_turn(struct troupe_session *s, void *arg)
-{
-	(void)arg;
-	if (s->turn && s->turn->cancel != TR_CANCEL_NONE)
-		tr_cancel_unsent(s);
 }
 
 static void on_trouble(struct troupe_session *s, const struct tr_problem *p)
 {
 	struct failure f = { TROUPE_EAGENT, "refused", p->words };
-	bool unsent = s->ask.unsent;
+	bool unsent = s->turns.ask.unsent;
 
-	if (unsent && !tr_session_turn(s, unsent_turn, NULL))
+	if (unsent && !tr_session_turn(s, NULL, NULL)) /* one that is being cancelled ends here: tr_cancel_settle */
 		return;
-	if (tr_link_problem(s, p, unsent))
+	if (tr_session_problem(s, p, unsent))
 		return;
 	if (p->kind == TR_PROBLEM_NOT_SENT)
 		f = (struct failure){ TROUPE_ESANDBOX, "sandbox_lost", p->words };
@@ -274,42 +291,32 @@ static void on_trouble(struct troupe_session *s, const struct tr_problem *p)
 	tr_session_turn(s, lost_turn, &f);
 }
 
-/* Half of it may lie in the agent's input, where the next message would be glued to it; or it runs, and the next would run
- * beside it. So that instance is left behind. */
-static void missing_turn(struct troupe_session *s, void *arg)
-{
-	(void)arg;
-	tr_link_end_instance(s, TROUPE_EUNDELIVERED, "delivery_unknown", NULL);
-	tr_link_close(s);
-	if (s->queued > 0)
-		tr_link_connect(s);
-}
-
+/* Half of it may lie in the agent's input, where the next message would be glued to it; or it runs, and
+ * the next would run beside it. So that instance is left behind. */
 static void on_missing(struct troupe_session *s)
 {
-	tr_session_turn(s, missing_turn, NULL);
+	tr_session_verdict(s, TR_LEAVE, TROUPE_EUNDELIVERED, "delivery_unknown", NULL);
 }
 
 void tr_turn_seen(struct troupe_session *s)
 {
-	bool waits = s->ask.sent == 0 && s->ask.body.size > 0; /* for its commit: this belongs to the turn before */
-	bool late = s->ended_ms && tr_mono_ms() - s->ended_ms < tr_late_ms; /* this may */
+	bool waits = tr_ask_unsent_yet(&s->turns.ask); /* for its commit: this belongs to the turn before */
+	bool late = s->turns.ended_ms && tr_session_mono(s) - s->turns.ended_ms < s->times->late_ms; /* this may */
 
-	if (!s->turn || !*s->ask.id || waits || (late && s->ask.unsure))
+	if (!s->turns.running || !*s->turns.ask.id || waits || (late && s->turns.ask.unsure))
 		return;
-	if (!late && !s->ask.proved)
-		tr_ask_proved(&s->ask);
-	if (s->turn->delivered)
+	if (!late && !s->turns.ask.proved)
+		tr_ask_proved(&s->turns.ask);
+	if (s->turns.running->delivered)
 		return;
-	s->turn->delivered = true;
-	tr_store_prompt(s, s->turn);
-	tr_cancel_say(s);
+	s->turns.running->delivered = true;
+	tr_store_prompt(s, s->turns.running);
 }
 
 static void kept_turn(struct troupe_session *s, void *arg)
 {
 	(void)arg;
-	tr_ask_proved(&s->ask);
+	tr_ask_proved(&s->turns.ask);
 	tr_turn_seen(s);
 }
 
@@ -337,50 +344,84 @@ static void build(struct troupe_session *s, const struct tr_prompt *p, struct tr
 
 static void send_prompt(struct troupe_session *s, uint64_t order)
 {
-	if (s->turn && s->turn->order == order && s->ask.sent == 0 && s->ask.body.size > 0)
-		tr_ask_send(&s->ask, false);
+	if (s->turns.running && s->turns.running->order == order && tr_ask_unsent_yet(&s->turns.ask))
+		tr_ask_send(&s->turns.ask, false);
 }
 
-static void start(struct troupe_session *s, struct tr_prompt *p)
+void tr_turn_start(struct troupe_session *s)
 {
+	struct tr_prompt *p = take_first(s);
 	struct tr_bytes body = { 0 };
 
-	s->turn = p;
+	s->turns.running = p;
 	p->state = TR_RUNNING;
+	p->untold = false;
 	p->since_ms = troupe_now_ms(s->actor);
 	tr_session_request_id(s, p->request_id);
 	build(s, p, &body);
 	tr_history_user(&s->history, p->user_id, p->text);
-	s->dirty_history = true;
+	s->dirty.history = true;
 	tr_store_prompt(s, p);
 	tr_turn_tell(s, p);
 	tr_session_event(s, TR_CLIENT, (struct troupe_text){ (const char *)body.data, body.size });
-	tr_ask_set(&s->ask, p->request_id, &body);
-	tr_watch_begin(s);
+	tr_ask_set(&s->turns.ask, p->request_id, &body);
 	tr_session_after(s, send_prompt, p->order);
 }
 
-void tr_turn_pump(struct troupe_session *s)
+/* ------------------------------------------------------------------ its life */
+
+void tr_turns_init(struct troupe_session *s)
 {
-	tr_life_ready(s);
-	tr_life_turn_over(s);
-	if (!s->turn && s->queued > 0 && s->link == TR_LINK_UP && tr_stream_healthy(s) && !tr_settings_waiting(s) &&
-	    !tr_say_cancels(s))
-		start(s, take_first(s));
+	tr_list_init(&s->turns.asked);
+	tr_list_init(&s->turns.queue);
+	tr_list_init(&s->turns.settled);
+	s->turns.next_order = 1;
+	tr_ask_init(&s->turns.ask, s);
+	s->turns.ask.on_response = on_response;
+	s->turns.ask.on_trouble = on_trouble;
+	s->turns.ask.on_missing = on_missing;
+	s->turns.ask.on_kept = on_kept;
 }
 
-void tr_turn_restored(struct troupe_session *s)
+void tr_turns_silence(struct troupe_session *s)
 {
-	s->ask.on_response = on_response;
-	s->ask.on_trouble = on_trouble;
-	s->ask.on_missing = on_missing;
-	s->ask.on_kept = on_kept;
-	if (s->turn)
-		tr_ask_set(&s->ask, s->turn->request_id, NULL);
-	if (s->turn && s->turn->delivered)
-		tr_ask_proved(&s->ask);
-	tr_watch_begin(s);
-	tr_permissions_watch(s);
+	tr_ask_drop(&s->turns.ask);
+}
+
+static void free_prompts(struct tr_list *list)
+{
+	struct tr_list *first;
+
+	while ((first = tr_list_first(list)))
+		tr_prompt_free(tr_container(first, struct tr_prompt, link));
+}
+
+void tr_turns_forget(struct troupe_session *s)
+{
+	struct tr_list *first;
+
+	while ((first = tr_list_first(&s->turns.asked)))
+		tr_asked_free(tr_container(first, struct tr_asked, link));
+	free_prompts(&s->turns.queue);
+	free_prompts(&s->turns.settled);
+	s->turns.queued = 0;
+	if (s->turns.running)
+		tr_prompt_free(s->turns.running);
+	s->turns.running = NULL;
+}
+
+void tr_turns_fini(struct troupe_session *s)
+{
+	assert(tr_list_empty(&s->turns.asked) && tr_list_empty(&s->turns.queue) && !s->turns.running);
+	tr_ask_fini(&s->turns.ask);
+}
+
+void tr_turns_restored(struct troupe_session *s)
+{
+	if (s->turns.running)
+		tr_ask_set(&s->turns.ask, s->turns.running->request_id, NULL);
+	if (s->turns.running && s->turns.running->delivered)
+		tr_ask_proved(&s->turns.ask);
 	hold_or_release(s);
 }
 
@@ -399,11 +440,11 @@ static struct tr_prompt *find_in(const struct tr_list *list, const char *prompt_
 
 struct tr_prompt *tr_turn_find(struct troupe_session *s, const char *prompt_id)
 {
-	struct tr_prompt *p = find_in(&s->queue, prompt_id);
+	struct tr_prompt *p = find_in(&s->turns.queue, prompt_id);
 
-	if (!p && s->turn && strcmp(s->turn->prompt_id, prompt_id) == 0)
-		p = s->turn;
-	return p ? p : find_in(&s->settled, prompt_id);
+	if (!p && s->turns.running && strcmp(s->turns.running->prompt_id, prompt_id) == 0)
+		p = s->turns.running;
+	return p ? p : find_in(&s->turns.settled, prompt_id);
 }
 
 /* An undone turn would leave us with a prompt that nobody remembers: tr_session_after tells us of that. */
@@ -412,37 +453,56 @@ static void on_accepted(struct troupe_session *s, uint64_t order)
 	(void)s, (void)order;
 }
 
+/* What it is told as, and whether it starts at once, is decided when the turn is at its end. */
 static void take_in(struct troupe_session *s, struct tr_asked *asked)
 {
 	struct tr_prompt *p;
 
-	if (s->queued >= TR_PROMPTS_QUEUED_MAX) {
+	if (s->turns.queued >= TR_PROMPTS_QUEUED_MAX) {
 		tr_session_fail(asked->call, TROUPE_EOVERLOADED, "Too many prompts are waiting for the agent.");
 		return;
 	}
 	p = tr_alloc(sizeof *p);
 	tr_list_init(&p->link);
-	p->order = s->next_order++;
+	p->order = s->turns.next_order++;
 	p->prompt_id = tr_strdup(asked->prompt_id);
 	p->user_id = tr_strdup(asked->user_id);
 	p->text = tr_strdup(asked->text);
 	p->content = asked->content;
 	asked->content = (struct tr_bytes){ 0 };
 	p->created_ms = troupe_now_ms(s->actor);
-	s->dirty_at = true;
+	s->dirty.at = true;
 	if (s->hooks.on_prompt)
 		s->hooks.on_prompt(s->actor, s, &(struct troupe_prompt){
 			p->prompt_id, p->user_id, p->text, tr_bytes_value(&p->content) });
 	wait_for(p, asked->call);
-	tr_list_push(&s->queue, &p->link);
-	s->queued++;
+	p->untold = true;
+	tr_list_push(&s->turns.queue, &p->link);
+	s->turns.queued++;
 	hold_or_release(s);
-	tr_turn_pump(s);
-	if (p->state == TR_QUEUED) {
+}
+
+static struct tr_prompt *first_untold(const struct troupe_session *s)
+{
+	for (struct tr_list *at = s->turns.queue.next; at != &s->turns.queue; at = at->next) {
+		struct tr_prompt *p = tr_container(at, struct tr_prompt, link);
+
+		if (p->untold)
+			return p;
+	}
+	return NULL;
+}
+
+void tr_turn_tell_waiting(struct troupe_session *s)
+{
+	struct tr_prompt *p;
+
+	while ((p = first_untold(s))) { /* whoever hears of one may add and cancel others */
+		p->untold = false;
+		tr_session_after(s, on_accepted, p->order);
+		tr_session_want(s);
 		tr_store_prompt(s, p);
 		tr_turn_tell(s, p);
-		tr_session_after(s, on_accepted, p->order);
-		tr_link_connect(s);
 	}
 }
 
@@ -465,18 +525,29 @@ static void on_looked_up(struct troupe_actor *a, void *arg, int rc, struct troup
 	struct tr_prompt *known = tr_turn_find(s, asked->prompt_id);
 
 	(void)a;
+	tr_session_enter(s);
 	if (known)
 		wait_for(known, asked->call);
 	else if (rc == 0)
 		answer_known(value, asked);
 	else if (rc != TROUPE_ENOTFOUND)
-		tr_session_fail(asked->call, rc, troupe_error_info(rc)->sentence);
+		tr_session_refuse(asked->call, rc);
 	else if (s->refusal)
-		tr_session_fail(asked->call, s->refusal, troupe_error_info(s->refusal)->sentence);
+		tr_session_refuse(asked->call, s->refusal);
 	else
 		take_in(s, asked);
 	tr_asked_free(asked);
-	tr_session_save(s);
+	tr_session_leave(s);
+}
+
+void tr_asked_find(struct troupe_session *s, struct tr_asked *asked,
+                   void (*found)(struct troupe_actor *a, void *arg, int rc, struct troupe_value value))
+{
+	char key[TR_ITEM_KEY_MAX];
+
+	asked->session = s;
+	tr_list_push(&s->turns.asked, &asked->link);
+	tr_actor_get(s->actor, tr_store_done_key(s, key, asked->prompt_id), found, asked);
 }
 
 /* As the sandbox will see it; the envelope around it is small. */
@@ -495,8 +566,8 @@ static bool too_large(const char *text, struct troupe_value content)
 
 int tr_turn_prompt(struct troupe_session *s, struct troupe_call *call, const struct troupe_prompt *p)
 {
-	char uuid[37], key[TR_ITEM_KEY_MAX];
 	const char *id = p->prompt_id;
+	char uuid[37];
 	struct tr_asked *asked;
 
 	if (s->stopped)
@@ -516,13 +587,11 @@ int tr_turn_prompt(struct troupe_session *s, struct troupe_call *call, const str
 	if (tr_session_check_user(call, p->user_id) < 0)
 		return TROUPE_EINVAL;
 	asked = tr_alloc(sizeof *asked);
-	asked->session = s;
 	asked->call = call;
 	asked->prompt_id = tr_strdup(id);
 	asked->user_id = tr_strdup(p->user_id);
 	asked->text = tr_strdup(p->text);
 	tr_bytes_put(&asked->content, p->content.data, p->content.size);
-	tr_list_push(&s->asked, &asked->link);
-	tr_actor_get(s->actor, tr_store_done_key(s, key, id), on_looked_up, asked);
+	tr_asked_find(s, asked, on_looked_up);
 	return TROUPE_LATER;
 }

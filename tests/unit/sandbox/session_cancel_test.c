@@ -354,7 +354,7 @@ TEST(an_agent_that_ignores_a_cancel_is_told_of_and_may_still_end)
 	struct troupe_call *call, *again;
 
 	kit_start_ready();
-	tr_cancel_ms = 50;
+	kit.times.cancel_ms = 50;
 	call = run_heard("p1");
 	kit_cancel(NULL);
 	UNTIL(told("turn.state", "agent_unresponsive") == 1);
@@ -369,7 +369,7 @@ TEST(an_agent_that_ignores_a_cancel_is_told_of_and_may_still_end)
 TEST(an_unresponsive_agent_is_known_as_such_after_a_restart)
 {
 	kit_start_ready();
-	tr_cancel_ms = 50;
+	kit.times.cancel_ms = 50;
 	run_heard("p1");
 	kit_cancel(NULL);
 	UNTIL(told("turn.state", "agent_unresponsive") == 1);
@@ -386,7 +386,7 @@ TEST(a_restart_ends_the_turn_and_the_queue_goes_on_with_another_agent)
 	struct troupe_call *first, *second, *restart;
 
 	kit_start_ready();
-	tr_cancel_ms = 50;
+	kit.times.cancel_ms = 50;
 	first = run_heard("p1");
 	second = kit_prompt("p2", "two");
 	kit_cancel(NULL);
@@ -432,7 +432,7 @@ TEST(an_agent_hears_of_its_end_before_another_is_made_if_it_listens)
 	UNTIL(in.closes == 1);
 	assert_int_equal(in.instance_count, 1);
 	UNTIL(told("sandbox.state", "ready") == 2);
-	tr_cancel_ms = 50;
+	kit.times.cancel_ms = 50;
 	run_heard("p1");
 	kit_cancel(NULL);
 	UNTIL(told("turn.state", "agent_unresponsive") == 1);

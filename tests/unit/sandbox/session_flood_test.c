@@ -8,7 +8,7 @@
 /* A session that is ready, on a machine however busy. */
 static void start(void)
 {
-	tr_flood_ms = 60000;
+	kit.times.flood_ms = 60000;
 	kit_start_ready();
 }
 

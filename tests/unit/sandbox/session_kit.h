@@ -14,7 +14,7 @@
 #include "runtime/main/clock.h"
 #include "runtime/sandbox/wire/curl.h"
 
-extern int tr_settle_ms, tr_cancel_ms, tr_silence_ms, tr_late_ms;
+
 
 static struct {
 	struct event_base           *base;
@@ -94,11 +94,7 @@ static inline void kit_start(void)
 	memset(&kit, 0, sizeof kit);
 	fake_reset(); /* of a test that failed */
 	tr_log_setup(getenv("DEBUG") ? TR_LOG_DEBUG : TR_LOG_ERROR, false);
-	tr_settle_ms = 5000;
 	kit.times = (struct tr_sandbox_times)TR_SANDBOX_TIMES;
-	tr_late_ms = 1000;
-	tr_silence_ms = 45000;
-	tr_cancel_ms = 10000;
 	kit.base = event_base_new();
 	kit.curl = tr_curl_new(kit.base, NULL);
 	in_start(kit.base);

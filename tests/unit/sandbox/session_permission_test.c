@@ -266,6 +266,22 @@ TEST(the_time_to_answer_goes_on_while_we_are_away)
 	kit_end();
 }
 
+/* Nothing is known yet of where the agent is: whoever is awake first may be a person. */
+TEST(an_answer_that_is_given_before_the_sandbox_is_found_is_sent_when_it_is)
+{
+	const char *id;
+
+	kit_start();
+	kit_open();
+	kit_run("p1", "one");
+	id = ask("7");
+	kit_crash();
+	kit_open();
+	assert_int_equal(kit_respond(id, "once")->error, 0);
+	UNTIL(strstr(in.last_post, "\"optionId\":\"O\"") != NULL);
+	kit_end();
+}
+
 /* ------------------------------------------------------------------ the policy */
 
 static void ask_for(int id, const char *kind, const char *option)
@@ -322,5 +338,6 @@ TESTS(
 	RUN(who_does_not_answer_in_time_has_rejected),
 	RUN(what_cannot_be_rejected_is_cancelled_when_its_time_is_over),
 	RUN(the_time_to_answer_goes_on_while_we_are_away),
+	RUN(an_answer_that_is_given_before_the_sandbox_is_found_is_sent_when_it_is),
 	RUN(kinds_of_tools_that_the_policy_allows_are_answered_once_and_never_more),
 	RUN(policies_that_are_none_are_refused))

@@ -156,7 +156,7 @@ TEST(what_was_not_committed_did_not_happen)
 TEST(a_prompt_that_was_committed_and_perhaps_not_sent_is_not_sent_again)
 {
 	kit_start_ready();
-	tr_settle_ms = 50;
+	kit.times.settle_ms = 50;
 	kit_prompt("p1", "one"); /* committed; its POST has not left yet */
 	kit_prompt("p2", "two");
 	kit_crash();
@@ -173,7 +173,7 @@ TEST(an_update_proves_that_it_was_sent)
 	kit_start_ready();
 	kit_run("p1", "one");
 	kit_crash();
-	tr_settle_ms = 50;
+	kit.times.settle_ms = 50;
 	in_say("a");
 	kit_open();
 	UNTIL(events("\"a\"") == 1);
@@ -470,7 +470,7 @@ TEST(every_prompt_ends_once_whatever_breaks)
 
 	start_random();
 	kit_start_ready();
-	tr_settle_ms = 20;
+	kit.times.settle_ms = 20;
 	for (int i = 0; i < 40; i++) {
 		snprintf(id, sizeof id, "p%d", i);
 		kit_prompt(id, "work");

@@ -233,7 +233,7 @@ TEST(a_response_that_the_stream_does_not_bring_is_taken_from_the_post_once)
 	char json[256];
 
 	kit_start_ready();
-	tr_settle_ms = 50;
+	kit.times.settle_ms = 50;
 	call = kit_run("p1", "one");
 	snprintf(json, sizeof json, "{\"id\":%s,\"jsonrpc\":\"2.0\",\"result\":{\"stopReason\":"
 		"\"end_turn\"}}", in.prompt_id);
