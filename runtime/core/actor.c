@@ -7,18 +7,26 @@
 #include "runtime/core/actor.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/json.h"
-#include "proto/key.h"
-#include "proto/record.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
 
 /* ------------------------------------------------------------------ life */
+
+static void actor_free(struct tr_writer *w)
+{
+	struct troupe_actor *a = tr_container(w, struct troupe_actor, writer);
+
+	assert(a->life == TR_GONE && w->held == 0); /* nobody is going to speak of it */
+	a->core->gone_count--;
+	free((char *)(uintptr_t)a->row.id);
+	free((char *)(uintptr_t)a->row.key);
+	free((char *)(uintptr_t)a->row.namespace);
+	free(a);
+}
 
 struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind *kind, const struct tr_actor_row *row,
                                   uint64_t seq)
@@ -26,7 +34,7 @@ struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind
 	struct troupe_actor *a = tr_alloc(sizeof *a);
 
 	a->core = core;
-	a->refs = 1;
+	a->writer = (struct tr_writer){ .num = row->num, .refs = 1, .free = actor_free };
 	a->kind = kind;
 	a->idlers = tr_kind_idlers(core, kind);
 	a->seq = seq;
@@ -57,32 +65,6 @@ struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind
 	return a;
 }
 
-static void actor_free(struct troupe_actor *a)
-{
-	assert(a->life == TR_GONE && a->held == 0); /* nobody is going to speak of it */
-	a->core->gone_count--;
-	free((char *)(uintptr_t)a->row.id);
-	free((char *)(uintptr_t)a->row.key);
-	free((char *)(uintptr_t)a->row.namespace);
-	free(a);
-}
-
-struct troupe_actor *tr_actor_ref(struct troupe_actor *a)
-{
-	if (a)
-		a->refs++;
-	return a;
-}
-
-void tr_actor_unref(struct troupe_actor *a)
-{
-	if (!a)
-		return;
-	assert(a->refs > 0);
-	if (--a->refs == 0)
-		actor_free(a);
-}
-
 void tr_actor_close(struct troupe_actor *a)
 {
 	assert(a->life != TR_GONE && a->core->turning != a);
@@ -103,7 +85,7 @@ void tr_actor_close(struct troupe_actor *a)
 	free(a->self);
 	a->self = NULL;
 	a->life = TR_GONE;
-	tr_actor_unref(a);
+	tr_writer_unref(&a->writer);
 }
 
 static bool is_idle(const struct troupe_actor *a)
@@ -151,7 +133,7 @@ static void turn_begin(struct troupe_actor *a, const struct troupe_call *running
 
 static void turn_undo(struct troupe_actor *a, int rc)
 {
-	tr_ledger_undo(&a->core->ledger, a->before.mark, rc, a->core->running);
+	tr_ledger_undo(&a->core->ledger, a->before.mark, rc);
 	a->seq = a->before.seq;
 	a->holds = a->before.holds;
 	a->busy = a->before.busy;
@@ -218,16 +200,23 @@ void tr_actor_settle(struct troupe_actor *a)
 		tr_roster_retire(a, false);
 }
 
+void tr_actor_take_fault(struct troupe_actor *a, int rc, struct tr_fault *f)
+{
+	if (a->refusal.error == rc) {
+		*f = a->refusal;
+		a->refusal = (struct tr_fault){ 0 };
+		return;
+	}
+	tr_fault_clear(&a->refusal);
+	tr_fault_set(f, rc, NULL);
+}
+
 /* ------------------------------------------------------------------ the commit, and staying awake */
 
 void tr_actor_after(struct troupe_actor *a, void (*then)(void *arg, int rc), void *arg)
 {
-	struct tr_release *r;
-
 	assert(a->core->turning == a);
-	r = tr_ledger_hold(&a->core->ledger, TR_RELEASE_AFTER, a);
-	r->after.then = then;
-	r->after.arg = arg;
+	tr_ledger_after(&a->core->ledger, &a->writer, then, arg);
 }
 
 void tr_actor_hold(struct troupe_actor *a)
@@ -262,170 +251,4 @@ bool tr_actor_resting(const struct troupe_actor *a)
 uint64_t tr_actor_num(const struct troupe_actor *a)
 {
 	return a->row.num;
-}
-
-/* ------------------------------------------------------------------ what an author asks of it */
-
-void *troupe_self(struct troupe_actor *a)
-{
-	return a->self;
-}
-
-const char *troupe_id(const struct troupe_actor *a)
-{
-	return a->row.id;
-}
-
-const char *troupe_namespace(const struct troupe_actor *a)
-{
-	return a->row.namespace;
-}
-
-size_t troupe_key_count(const struct troupe_actor *a)
-{
-	return tr_key_count(a->label.key);
-}
-
-const char *troupe_key(const struct troupe_actor *a, size_t index)
-{
-	struct tr_bytes part = { 0 };
-	char *text = NULL;
-
-	if (tr_key_part(&part, a->label.key, index))
-		text = tr_pool_text(&a->core->turn_pool, (struct troupe_text){ (char *)part.data, part.size });
-	tr_bytes_free(&part);
-	return text;
-}
-
-int64_t troupe_now_ms(const struct troupe_actor *a)
-{
-	return a->core->now_ms;
-}
-
-uint64_t troupe_seq(const struct troupe_actor *a)
-{
-	return a->seq;
-}
-
-const char *troupe_epoch(const struct troupe_actor *a)
-{
-	return a->epoch;
-}
-
-const char *troupe_uuid(struct troupe_actor *a)
-{
-	char *uuid = tr_pool_alloc(&a->core->turn_pool, 37);
-
-	tr_random_uuid(uuid);
-	return uuid;
-}
-
-struct troupe_value troupe_input(const struct troupe_actor *a)
-{
-	return a->input;
-}
-
-/* An agent's envelope is kept as its JSON; here it becomes an object. */
-static struct troupe_value unfolded(struct troupe_actor *a, struct troupe_value v)
-{
-	struct tr_bytes packed = { 0 };
-	struct tr_cursor c = tr_cursor(v);
-	struct tr_item item;
-
-	if (tr_next(&c, &item) < 0 || item.kind != TR_JSON)
-		return v;
-	if (tr_json_decode(&packed, (struct troupe_text){ item.data, item.size }, TR_JSON_PLAIN, TR_JSON_KEPT_DEPTH, NULL) == 0)
-		v = tr_pool_value(&a->core->turn_pool, tr_bytes_value(&packed));
-	tr_bytes_free(&packed);
-	return v;
-}
-
-int troupe_read(struct troupe_actor *a, const struct troupe_record *r, void *into, struct troupe_value object)
-{
-	struct tr_arena arena = tr_pool_arena(&a->core->turn_pool);
-	char why[256];
-	int rc = tr_record_decode(r, into, unfolded(a, object), &arena, why, sizeof why);
-
-	return rc == TROUPE_EINVAL ? troupe_refuse(a, rc, "%s", why) : rc;
-}
-
-struct troupe_value troupe_list(struct troupe_actor *a, const struct troupe_record *r, const void *items, size_t count)
-{
-	struct tr_bytes packed = { 0 };
-	struct troupe_value copy;
-
-	tr_put_array(&packed, (uint32_t)count);
-	for (size_t i = 0; i < count; i++)
-		tr_record_encode(r, (const char *)items + i * r->size, 0, &packed);
-	copy = tr_pool_value(&a->core->turn_pool, tr_bytes_value(&packed));
-	tr_bytes_free(&packed);
-	return copy;
-}
-
-struct troupe_value troupe_texts(struct troupe_actor *a, const char *const *texts, size_t count)
-{
-	struct tr_bytes packed = { 0 };
-	struct troupe_value copy;
-
-	tr_put_array(&packed, (uint32_t)count);
-	for (size_t i = 0; i < count; i++)
-		tr_put_text(&packed, texts[i]);
-	copy = tr_pool_value(&a->core->turn_pool, tr_bytes_value(&packed));
-	tr_bytes_free(&packed);
-	return copy;
-}
-
-struct troupe_value troupe_int(struct troupe_actor *a, int64_t v)
-{
-	struct tr_bytes packed = { 0 };
-	struct troupe_value copy;
-
-	tr_put_int(&packed, v);
-	copy = tr_pool_value(&a->core->turn_pool, tr_bytes_value(&packed));
-	tr_bytes_free(&packed);
-	return copy;
-}
-
-int troupe_refuse(struct troupe_actor *a, int error, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	tr_fault_vset(&a->refusal, error, format, args);
-	va_end(args);
-	tr_core_mask(a, &a->refusal);
-	return error;
-}
-
-int troupe_refuse_as(struct troupe_actor *a, const char *group, const char *code, const char *message,
-                     struct troupe_value metadata)
-{
-	tr_fault_set(&a->refusal, TROUPE_EUSER, "%s", message);
-	a->refusal.user_group = tr_strdup(group);
-	a->refusal.user_code = tr_strdup(code);
-	tr_bytes_put(&a->refusal.metadata, metadata.data, metadata.size);
-	return TROUPE_EUSER;
-}
-
-void tr_actor_take_fault(struct troupe_actor *a, int rc, struct tr_fault *f)
-{
-	if (a->refusal.error == rc) {
-		*f = a->refusal;
-		a->refusal = (struct tr_fault){ 0 };
-		return;
-	}
-	tr_fault_clear(&a->refusal);
-	tr_fault_set(f, rc, NULL);
-}
-
-void troupe_destroy(struct troupe_actor *a)
-{
-	assert(a->core->turning == a);
-	a->destroying = true;
-}
-
-void troupe_sleep(struct troupe_actor *a)
-{
-	assert(a->core->turning == a);
-	a->sleeping = a->risen; /* while it wakes, somebody waits for it */
 }

@@ -208,7 +208,7 @@ static void run_due(struct troupe_actor *a)
 
 		if (al->at_ms > now || al->id > newest)
 			return;
-		if (a->doomed || a->call_count - a->stream_count >= TR_MAILBOX_MAX) {
+		if (a->writer.doomed || a->call_count - a->stream_count >= TR_MAILBOX_MAX) {
 			tr_alarms_retry(core);
 			return;
 		}

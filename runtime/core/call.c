@@ -49,13 +49,6 @@ static void call_free(struct troupe_call *c)
 
 /* ------------------------------------------------------------------ the answer */
 
-void tr_call_hold_answer(struct troupe_call *c)
-{
-	assert(!c->answered); /* a call is answered exactly once */
-	c->answered = true;
-	tr_ledger_hold(&c->actor->core->ledger, TR_RELEASE_ANSWER, c->actor)->call = c;
-}
-
 static void frame_error(struct troupe_call *c)
 {
 	tr_frame_unref(c->frame);
@@ -126,7 +119,7 @@ int troupe_fail(struct troupe_call *c, int error, const char *format, ...)
 	va_start(args, format);
 	tr_fault_vset(&fault, error, format, args);
 	va_end(args);
-	tr_core_mask(c->actor, &fault);
+	tr_author_mask(c->actor, &fault);
 	tr_call_fail(c, &fault);
 	return error;
 }
@@ -137,7 +130,7 @@ int troupe_fail_with(struct troupe_call *c, int error, const char *message, stru
 
 	tr_fault_set(&fault, error, message ? "%s" : NULL, message);
 	tr_bytes_put(&fault.metadata, metadata.data, metadata.size);
-	tr_core_mask(c->actor, &fault);
+	tr_author_mask(c->actor, &fault);
 	tr_call_fail(c, &fault);
 	return error;
 }
@@ -153,7 +146,7 @@ int troupe_fail_user(struct troupe_call *c, const char *code, const char *messag
 	return TROUPE_EUSER;
 }
 
-void tr_call_take_back(struct troupe_call *c)
+static void take_back(struct troupe_call *c)
 {
 	c->answered = false;
 	c->response.status = 0;
@@ -195,6 +188,42 @@ void tr_call_forget(struct troupe_call *c)
 	c->answered = true; /* a turn in which its visitor leaves must not answer it */
 	tr_call_release(c);
 	tr_actor_settle(a);
+}
+
+static void release_answer(const struct tr_release *r)
+{
+	tr_call_release(r->call);
+}
+
+static void doom_answer(const struct tr_release *r, int rc)
+{
+	tr_call_spoil(r->call, rc);
+	tr_call_release(r->call);
+}
+
+/* Of the call that runs, the answer is merely taken back: it will be told what its turn failed with. Another
+ * must not be lost; that it failed, if it did, is as true as before. */
+static bool undo_answer(struct tr_release *r, int rc)
+{
+	struct troupe_call *c = r->call;
+
+	(void)rc;
+	if (c == c->actor->core->running) {
+		take_back(c);
+		return false;
+	}
+	if (!c->fault.error)
+		tr_call_spoil(c, TROUPE_EINTERNAL);
+	return true;
+}
+
+static const struct tr_release_kind answer_item = { release_answer, doom_answer, undo_answer, NULL };
+
+void tr_call_hold_answer(struct troupe_call *c)
+{
+	assert(!c->answered); /* a call is answered exactly once */
+	c->answered = true;
+	tr_ledger_hold(&c->actor->core->ledger, &answer_item, &c->actor->writer)->call = c;
 }
 
 /* ------------------------------------------------------------------ running it */

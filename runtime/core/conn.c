@@ -53,9 +53,23 @@ void tr_conn_send(struct tr_conn *c, struct tr_frame *f)
 		c->ops->send(c->gate, f);
 }
 
+static void drop_frame(const struct tr_release *r)
+{
+	tr_frame_unref(r->send.frame);
+	tr_conn_unref(r->send.conn);
+}
+
+static void release_frame(const struct tr_release *r)
+{
+	tr_conn_send(r->send.conn, r->send.frame);
+	drop_frame(r);
+}
+
+static const struct tr_release_kind frame_item = { .release = release_frame, .drop = drop_frame };
+
 void tr_conn_hold_frame(struct tr_conn *c, struct tr_frame *f)
 {
-	struct tr_release *r = tr_ledger_hold(&c->core->ledger, TR_RELEASE_FRAME, c->peer.actor);
+	struct tr_release *r = tr_ledger_hold(&c->core->ledger, &frame_item, &c->peer.actor->writer);
 
 	r->send.conn = tr_conn_ref(c);
 	r->send.frame = f;
@@ -69,9 +83,24 @@ void tr_conn_close_now(struct tr_conn *c, int code, const char *reason, int dela
 	c->ops->close(c->gate, code, reason, delay_ms);
 }
 
+static void drop_close(const struct tr_release *r)
+{
+	free(r->close.reason);
+	tr_conn_unref(r->close.conn);
+}
+
+static void release_close(const struct tr_release *r)
+{
+	tr_conn_close_now(r->close.conn, r->close.code, r->close.reason, r->close.delay_ms);
+	drop_close(r);
+}
+
+/* It waits for what was said before it, and for nobody's writes. */
+static const struct tr_release_kind close_item = { .release = release_close, .drop = drop_close };
+
 static void hold_close(struct tr_conn *c, int code, const char *reason, int delay_ms)
 {
-	struct tr_release *r = tr_ledger_hold(&c->core->ledger, TR_RELEASE_CLOSE, NULL);
+	struct tr_release *r = tr_ledger_hold(&c->core->ledger, &close_item, NULL);
 
 	r->close.conn = tr_conn_ref(c);
 	r->close.code = code;
@@ -100,7 +129,7 @@ void tr_conn_detach(struct tr_conn *c)
 	tr_list_remove(&c->peer.link);
 	a->peer_count -= !c->plain;
 	a->socket_count -= c->plain;
-	if (a->life == TR_AWAKE && !a->doomed)
+	if (a->life == TR_AWAKE && !a->writer.doomed)
 		tr_actor_turn(a, leave_turn, &c->peer);
 	c->peer.actor = NULL;
 	tr_actor_touch(a);
@@ -344,7 +373,7 @@ void tr_conn_message(struct tr_conn *c, const void *data, size_t size, bool text
 		return;
 	}
 	tr_bytes_clear(&c->core->inbox);
-	rc = size > tr_core_message_size(c->core) ? TROUPE_EBIGIN
+	rc = size > c->core->o.message_size ? TROUPE_EBIGIN
 	     : tr_client_decode(c->encoding, data, size, TR_DEPTH_MAX, &c->core->inbox, &m, &why);
 	if (rc < 0) {
 		tr_debug("conn.message", "connection=%s refused=\"%s\"", c->peer.id, why);

@@ -107,7 +107,7 @@ bool tr_conn_sleeps(const struct tr_conn *c)
 {
 	const struct troupe_actor *a = c->peer.actor;
 
-	return c->dorm || (a && a->life == TR_LEAVING && !a->doomed);
+	return c->dorm || (a && a->life == TR_LEAVING && !a->writer.doomed);
 }
 
 static void wake(struct tr_conn *c);

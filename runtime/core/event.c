@@ -14,7 +14,6 @@
 
 
 struct tr_event {
-	unsigned         refs;
 	uint64_t         seq;  /* 0: broadcast */
 	struct tr_frame *frames[TR_ENCODINGS];
 	char            *name; /* points behind data */
@@ -27,7 +26,6 @@ static struct tr_event *event_new(const char *name, uint64_t seq, struct troupe_
 	size_t name_size = strlen(name) + 1;
 	struct tr_event *e = tr_alloc(sizeof *e + data.size + name_size);
 
-	e->refs = 1;
 	e->seq = seq;
 	e->size = data.size;
 	memcpy(e->data, data.data, data.size);
@@ -36,15 +34,11 @@ static struct tr_event *event_new(const char *name, uint64_t seq, struct troupe_
 	return e;
 }
 
-struct tr_event *tr_event_unref(struct tr_event *e)
+static void event_free(struct tr_event *e)
 {
-	assert(e->refs > 0);
-	if (--e->refs > 0)
-		return NULL;
 	for (size_t i = 0; i < TR_ENCODINGS; i++)
 		tr_frame_unref(e->frames[i]);
 	free(e);
-	return NULL;
 }
 
 /* ------------------------------------------------------------------ encoding */
@@ -124,7 +118,7 @@ static struct tr_frame *frame_for(struct tr_core *core, struct tr_event *e, enum
 
 /* ------------------------------------------------------------------ fan-out */
 
-void tr_event_release(struct troupe_actor *a, struct tr_event *e)
+static void fan_out(struct troupe_actor *a, struct tr_event *e)
 {
 	struct tr_topic *topic = tr_topic_find(a, e->name);
 
@@ -183,9 +177,22 @@ static int name_check(struct troupe_actor *a, const char *name)
 	return 0;
 }
 
+static void release_event(const struct tr_release *r)
+{
+	fan_out(tr_container(r->writer, struct troupe_actor, writer), r->event);
+	event_free(r->event);
+}
+
+static void drop_event(const struct tr_release *r)
+{
+	event_free(r->event);
+}
+
+static const struct tr_release_kind event_item = { .release = release_event, .drop = drop_event };
+
 static void say(struct troupe_actor *a, const char *name, uint64_t seq, struct troupe_value data)
 {
-	tr_ledger_hold(&a->core->ledger, TR_RELEASE_EVENT, a)->event = event_new(name, seq, data);
+	tr_ledger_hold(&a->core->ledger, &event_item, &a->writer)->event = event_new(name, seq, data);
 }
 
 /* data holds the whole event, seq included. */

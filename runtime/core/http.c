@@ -100,7 +100,7 @@ static int leave_turn(struct troupe_actor *a, void *arg)
 
 static void leave(struct tr_http_call *h, struct troupe_actor *a)
 {
-	if (h->joined && a->kind->leave && a->life == TR_AWAKE && !a->doomed)
+	if (h->joined && a->kind->leave && a->life == TR_AWAKE && !a->writer.doomed)
 		tr_actor_turn(a, leave_turn, &h->visitor);
 	h->joined = false;
 }
@@ -143,13 +143,10 @@ static void tell_fault(void *arg, int rc)
 /* Never from inside tr_core_action: its caller does not have the handle yet. a: who refuses, or NULL. */
 static void fail_later(struct tr_http_call *h, struct tr_fault *fault, struct troupe_actor *a)
 {
-	struct tr_release *r = tr_ledger_hold(&h->core->ledger, TR_RELEASE_AFTER, a);
-
 	h->reached = a;
 	h->fault = *fault;
 	*fault = (struct tr_fault){ 0 };
-	r->after.then = tell_fault;
-	r->after.arg = h;
+	tr_ledger_after(&h->core->ledger, a ? &a->writer : NULL, tell_fault, h);
 }
 
 static int admit_turn(struct troupe_actor *a, void *arg)

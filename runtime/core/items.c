@@ -22,7 +22,7 @@ void tr_actor_hand_over(struct troupe_actor *a, struct troupe_text key, const vo
 {
 	assert(a->core->turning == a);
 	tr_ledger_write(&a->core->ledger, TR_OP_PUT, TR_NOBODY, 0, key.data, key.size, value, size);
-	tr_ledger_writer(&a->core->ledger, a);
+	tr_ledger_written_by(&a->core->ledger, &a->writer);
 }
 
 /* ------------------------------------------------------------------ reading */

@@ -1,35 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a turn of the loop gathers: the writes that will be committed together, and everything that is held back until
  * they are: replies, events, closes, the session's prompts. One list, in the order in which things were said; released
- * after the commit, or, for the actors whose writes failed, answered with an error instead. */
+ * after the commit, or, for the writers whose writes failed, answered with an error instead.
+ *
+ * The ledger knows nobody who uses it. What an item comes to is in a row that its user has (struct
+ * tr_release_kind), and of whoever writes it knows a struct tr_writer. */
 #ifndef TR_CORE_LEDGER_H
 #define TR_CORE_LEDGER_H
 
 #include "runtime/core/core.h"
 
 struct tr_event;
+struct tr_release;
 
-enum tr_release_kind {
-	TR_RELEASE_EVENT,  /* fan out to the actor's subscribers */
-	TR_RELEASE_FRAME,  /* one frame to one connection */
-	TR_RELEASE_CLOSE,  /* close one connection */
-	TR_RELEASE_ANSWER, /* a call's answer, which lies in the call */
-	TR_RELEASE_PIECE,  /* of an answer in pieces */
-	TR_RELEASE_AFTER,  /* somebody waits for the commit */
-	TR_RELEASE_GONE    /* the actor's last word: forget it */
+/* Whose writes they are, and who says it: a part of an actor. Its memory is counted, since what was said may
+ * be told after its speaker has gone: each item of a ledger that names it has a reference. */
+struct tr_writer {
+	uint64_t num;    /* as of struct tr_op */
+	unsigned refs;
+	unsigned held;   /* items that name it: of the refs, these */
+	bool     doomed; /* its commit failed */
+	void   (*free)(struct tr_writer *w); /* at the last reference */
+};
+
+struct tr_writer *tr_writer_ref(struct tr_writer *w); /* takes NULL, and gives it back */
+void tr_writer_unref(struct tr_writer *w);            /* takes NULL */
+
+/* The ends that an item can come to, side by side. Each gives back what the item owns; release and doom may
+ * say more. */
+struct tr_release_kind {
+	/* What its writer wrote is on disk: it is said. */
+	void (*release)(const struct tr_release *r);
+	/* It is not on disk, and nobody may hear what depends on it. NULL: it is dropped. */
+	void (*doom)(const struct tr_release *r, int rc);
+	/* The turn that said it has failed. True: it stays, to say that it failed. NULL: it is dropped. */
+	bool (*undo)(struct tr_release *r, int rc);
+	/* It is not said. NULL: there are no others. */
+	void (*drop)(const struct tr_release *r);
 };
 
 struct tr_release {
-	enum tr_release_kind kind;
-	int                  rc;    /* AFTER: what to tell; 0 unless its turn was undone */
-	struct troupe_actor *actor; /* whose writes this waits for; owns a reference */
+	const struct tr_release_kind *kind;
+	struct tr_writer    *writer; /* whose writes this waits for; owns a reference; NULL: nobody's */
 	union {
-		struct tr_event *event;                                       /* owns a reference */
+		struct tr_event *event;                                       /* owned */
 		struct { struct tr_conn *conn; struct tr_frame *frame; } send; /* own references */
 		struct { struct tr_conn *conn; char *reason; int code, delay_ms; } close;
 		struct troupe_call *call;
 		struct { struct troupe_call *call; void *data; size_t size; } piece; /* owns data; NULL: the head */
-		struct { void (*then)(void *arg, int rc); void *arg; } after;
+		struct { void (*then)(void *arg, int rc); void *arg; int rc; } after;
 	};
 };
 
@@ -42,23 +61,28 @@ struct tr_ledger {
 /* A place to go back to. */
 struct tr_mark { size_t ops, bytes, items; };
 
+/* ---- gathering */
+
 void tr_ledger_write(struct tr_ledger *l, enum tr_op_kind kind, uint64_t actor, uint64_t seq,
                      const void *key, size_t key_size, const void *value, size_t value_size);
 /* The last write is not its own actor's, but of a turn of this one: it stands or falls with what else this one wrote. */
-void tr_ledger_writer(struct tr_ledger *l, const struct troupe_actor *a);
-/* The caller fills it in. */
-struct tr_release *tr_ledger_hold(struct tr_ledger *l, enum tr_release_kind kind, struct troupe_actor *actor);
+void tr_ledger_written_by(struct tr_ledger *l, const struct tr_writer *w);
+/* The caller fills it in, at once. */
+struct tr_release *tr_ledger_hold(struct tr_ledger *l, const struct tr_release_kind *kind,
+                                  struct tr_writer *w);
+/* then comes when this is on disk (rc 0), or is not, or its turn has failed; never from inside. */
+void tr_ledger_after(struct tr_ledger *l, struct tr_writer *w, void (*then)(void *arg, int rc), void *arg);
 struct tr_mark tr_ledger_mark(const struct tr_ledger *l);
-/* Forgets everything since the mark. Answers and waiters among it are not lost: their calls are failed with
- * TROUPE_EINTERNAL, unless they were failed already (but for `running`, whose answer is merely taken back), waiters are told
- * `rc`. */
-void tr_ledger_undo(struct tr_ledger *l, struct tr_mark mark, int rc, const struct troupe_call *running);
 
-/* Takes everything of one actor out, as if its commit had failed with rc: the actor is about to be dropped. */
-void tr_ledger_purge(struct tr_ledger *l, struct troupe_actor *a, int rc);
+/* ---- what becomes of it */
 
-/* Commits what core's ledger holds and releases it, until nothing is left to do or a commit is under way. */
-void tr_ledger_settle(struct tr_core *core);
+/* Forgets everything since the mark, but for what stays to say that it failed with rc. */
+void tr_ledger_undo(struct tr_ledger *l, struct tr_mark mark, int rc);
+/* Takes everything of one writer out, as if its commit had failed with rc: it is about to be dropped. */
+void tr_ledger_purge(struct tr_ledger *l, const struct tr_writer *w, int rc);
+/* Its commit has ended, well (rc 0) or not: then what the doomed said is not heard, and all else is. Empties
+ * it. */
+void tr_ledger_release(struct tr_ledger *l, int rc);
 void tr_ledger_free(struct tr_ledger *l);
 
 #endif

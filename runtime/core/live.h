@@ -63,15 +63,13 @@ struct tr_idlers { struct tr_list actors; struct tr_timer *timer; int64_t after_
 
 struct troupe_actor {
 	struct tr_core           *core;
+	struct tr_writer          writer;    /* the roster has a reference */
 	const struct troupe_kind *kind;
 	struct tr_idlers         *idlers;    /* of its kind */
 	struct tr_actor_row       row;       /* texts are owned */
 	struct tr_client_actor    label;     /* for error messages; lends from row */
 	char                      epoch[40]; /* names its log: the store's epoch and its num */
 	enum tr_life              life;
-	unsigned                  refs;      /* the roster's, and one for each of: */
-	unsigned                  held;      /* items of the ledgers that name it */
-	bool                      doomed;    /* its commit failed: to be dropped */
 	bool                      destroying; /* troupe_destroy was called */
 	bool                      destroyed; /* it was retired for good */
 	bool                      sleeping;  /* it is to sleep as soon as it may */
@@ -213,8 +211,6 @@ struct troupe_call {
 /* ---- actor.c */
 struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind *kind, const struct tr_actor_row *row,
                                   uint64_t seq);
-struct troupe_actor *tr_actor_ref(struct troupe_actor *a); /* takes NULL, and gives it back */
-void tr_actor_unref(struct troupe_actor *a);               /* takes NULL */
 /* It has left the roster, with its connections and calls: gives back all that it has, and the roster's reference. */
 void tr_actor_close(struct troupe_actor *a);
 /* A turn in which a call runs; then tr_actor_settle, once the call has its answer. */
@@ -244,15 +240,11 @@ void tr_call_run(struct troupe_call *c);
 void tr_call_fail(struct troupe_call *c, struct tr_fault *fault); /* takes the fault; the answer is held in the ledger */
 void tr_call_release(struct troupe_call *c); /* the commit is through: tell, and forget the call */
 void tr_call_forget(struct troupe_call *c); /* its caller has gone, and nobody is going to answer it */
-void tr_call_take_back(struct troupe_call *c); /* its answer was undone */
 void tr_call_spoil(struct troupe_call *c, int rc); /* its answer must not be told: it becomes this error */
 void tr_calls_expire(void *core);
 void tr_call_hold_answer(struct troupe_call *c); /* which lies in the call */
 
 /* ---- respond.c */
-/* What was held back of an answer in pieces: is told; or is not to be, and is as if it had not been said. Both take data. */
-void tr_piece_release(struct troupe_call *c, void *data, size_t size);
-void tr_piece_take_back(struct troupe_call *c, void *data, size_t size);
 /* Its reader has taken all, or has gone: its actor hears so, if it wants to. */
 void tr_stream_turn(struct troupe_call *c, bool open);
 
@@ -270,8 +262,6 @@ size_t tr_http_backlog(const struct tr_http_call *h);
 const struct troupe_request *tr_http_request(struct tr_http_call *h);
 
 /* ---- event.c */
-void tr_event_release(struct troupe_actor *a, struct tr_event *e);
-struct tr_event *tr_event_unref(struct tr_event *e);
 /* A log entry is a packed array: name, when (ms), data. This is the only place that knows. */
 struct tr_logged { struct troupe_text name; int64_t at_ms; struct troupe_value data; };
 struct tr_logged tr_event_read(const struct tr_log_entry *entry);
@@ -389,15 +379,21 @@ typedef void tr_on_seek(void *arg, struct tr_fault *fault, const struct tr_actor
 void tr_roster_seek(struct tr_core *core, const struct tr_address *to, enum tr_seek_mode mode, tr_on_seek *on_seek, void *arg);
 struct troupe_actor *tr_roster_by_num(struct tr_core *core, uint64_t num);
 void tr_roster_retire(struct troupe_actor *a, bool destroy); /* sleep or destroy hook, then GONE is held */
-void tr_roster_gone(struct troupe_actor *a);                 /* that was committed */
 void tr_roster_doom(struct tr_core *core, uint64_t num);     /* its commit failed: it is to be dropped */
 void tr_roster_drop(struct troupe_actor *a, int rc);         /* its commit failed, and everybody has heard so */
 void tr_roster_expire(void *idlers);                         /* puts the idle of a kind to sleep */
 
-/* ---- core.c */
+/* ---- commit.c */
+/* Commits what core's ledger holds and releases it, until nothing is left to do or a commit is under way. */
+void tr_commit(struct tr_core *core);
+
+/* ---- author.c */
 /* What is wrong inside is for the log, not for clients. */
-void tr_core_mask(const struct troupe_actor *a, struct tr_fault *fault);
-void tr_core_clean_soon(struct tr_core *core); /* the store has something to delete */
+void tr_author_mask(const struct troupe_actor *a, struct tr_fault *fault);
+
+/* ---- clean.c */
+void tr_clean_soon(struct tr_core *core); /* the store has something to delete */
+void tr_clean(void *core);                /* does a piece of it */
 
 /* ---- kind.c */
 int tr_kind_add(struct tr_core *core, const struct troupe_kind *kind);

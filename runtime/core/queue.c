@@ -233,12 +233,10 @@ static void on_stored(void *arg, int rc)
 
 static void store_newest(struct troupe_actor *a)
 {
-	struct tr_release *r = tr_ledger_hold(&a->core->ledger, TR_RELEASE_AFTER, a);
 	struct storing *s = tr_alloc(sizeof *s);
 
 	*s = (struct storing){ a->core, a->row.num, a->queues->newest };
-	r->after.then = on_stored;
-	r->after.arg = s;
+	tr_ledger_after(&a->core->ledger, &a->writer, on_stored, s);
 }
 
 /* It ended well. True: the message is new. */

@@ -58,9 +58,36 @@ int troupe_respond(struct troupe_call *c, int status, const struct troupe_header
 
 /* ------------------------------------------------------------------ in pieces */
 
+static void release_piece(const struct tr_release *r)
+{
+	struct troupe_call *c = r->piece.call;
+
+	c->waiting -= r->piece.size;
+	if (r->piece.data)
+		tr_http_piece(c->http, r->piece.data, r->piece.size);
+	else
+		tr_http_begin(c->http, c);
+	free(r->piece.data);
+}
+
+static void drop_piece(const struct tr_release *r)
+{
+	struct troupe_call *c = r->piece.call;
+
+	c->waiting -= r->piece.size;
+	if (!r->piece.data) {
+		c->streaming = false;
+		c->response.status = 0;
+		c->actor->stream_count--;
+	}
+	free(r->piece.data);
+}
+
+static const struct tr_release_kind piece_item = { .release = release_piece, .drop = drop_piece };
+
 static void hold_piece(struct troupe_call *c, void *data, size_t size)
 {
-	struct tr_release *r = tr_ledger_hold(&c->actor->core->ledger, TR_RELEASE_PIECE, c->actor);
+	struct tr_release *r = tr_ledger_hold(&c->actor->core->ledger, &piece_item, &c->actor->writer);
 
 	r->piece.call = c;
 	r->piece.data = data;
@@ -117,27 +144,6 @@ int troupe_respond_end(struct troupe_call *c)
 	return 0;
 }
 
-void tr_piece_release(struct troupe_call *c, void *data, size_t size)
-{
-	c->waiting -= size;
-	if (data)
-		tr_http_piece(c->http, data, size);
-	else
-		tr_http_begin(c->http, c);
-	free(data);
-}
-
-void tr_piece_take_back(struct troupe_call *c, void *data, size_t size)
-{
-	c->waiting -= size;
-	if (!data) {
-		c->streaming = false;
-		c->response.status = 0;
-		c->actor->stream_count--;
-	}
-	free(data);
-}
-
 struct flow { struct troupe_call *call; bool open; };
 
 static int flow_turn(struct troupe_actor *a, void *arg)
@@ -153,7 +159,7 @@ void tr_stream_turn(struct troupe_call *c, bool open)
 	struct troupe_actor *a = c->actor;
 
 	c->full = false;
-	if (a->kind->stream && !c->answered && a->life == TR_AWAKE && !a->doomed)
+	if (a->kind->stream && !c->answered && a->life == TR_AWAKE && !a->writer.doomed)
 		tr_actor_turn(a, flow_turn, &(struct flow){ c, open });
 }
 

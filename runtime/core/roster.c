@@ -450,35 +450,6 @@ static void shut_peers(struct troupe_actor *a, int code, const char *reason)
 	shut_all(&a->sockets, code, reason);
 }
 
-void tr_roster_retire(struct troupe_actor *a, bool destroy)
-{
-	bool draining = a->core->draining;
-
-	a->destroying = a->sleeping = a->risen = false; /* it is being done: the turns below must not begin it again */
-	tr_queue_close(a, destroy);
-	answer_calls(a, TROUPE_EDRAINING, destroy ? "The actor was destroyed." : "The server is restarting.");
-	if (destroy || draining)
-		shut_peers(a, draining ? 1001 : 1000, draining ? "ws.going_away" : "");
-	else if (!a->kind->keep_sockets)
-		shut_all(&a->sockets, 1000, "");
-	if (a->destroying && !destroy) { /* a leave hook wants more than sleep */
-		tr_roster_retire(a, true);
-		return;
-	}
-	a->life = TR_LEAVING;
-	a->resting = !destroy && !draining;
-	tr_list_remove(&a->idle_link);
-	tr_actor_turn(a, destroy ? destroy_turn : sleep_turn, NULL);
-	a->spent = true;
-	if (destroy)
-		tr_ledger_write(&a->core->ledger, TR_OP_DESTROY, a->row.num, 0, NULL, 0, NULL, 0);
-	tr_ledger_hold(&a->core->ledger, TR_RELEASE_GONE, a);
-	a->destroyed = destroy;
-	if (destroy)
-		tr_core_clean_soon(a->core);
-	tr_debug(destroy ? "actor.destroy" : "actor.sleep", "kind=%s key=%s", a->row.name, a->row.key);
-}
-
 static bool is_of(const struct seek *s, const struct tr_actor_row *row)
 {
 	if (s->read)
@@ -522,16 +493,55 @@ static void forget(struct troupe_actor *a)
 	}
 }
 
-void tr_roster_gone(struct troupe_actor *a)
+/* That it goes is on disk. */
+static void release_gone(const struct tr_release *r)
 {
+	struct troupe_actor *a = tr_container(r->writer, struct troupe_actor, writer);
 	const struct tr_sessions *sessions = a->core->o.sessions;
 
 	if (a->core->draining)
 		shut_peers(a, 1001, "ws.going_away");
 	tr_dorm_enter(a);
 	forget(a);
-	if (a->destroyed && sessions && sessions->ops->owed) /* whoever says that it has gone has a reference */
+	if (a->destroyed && sessions && sessions->ops->owed) /* the item has a reference */
 		sessions->ops->owed(sessions->ctx, a->row.num);
+}
+
+/* It is not, and the actor is about to be dropped. */
+static void drop_gone(const struct tr_release *r)
+{
+	(void)r;
+}
+
+static const struct tr_release_kind gone_item = { .release = release_gone, .drop = drop_gone };
+
+void tr_roster_retire(struct troupe_actor *a, bool destroy)
+{
+	bool draining = a->core->draining;
+
+	a->destroying = a->sleeping = a->risen = false; /* it is being done: the turns below must not begin it again */
+	tr_queue_close(a, destroy);
+	answer_calls(a, TROUPE_EDRAINING, destroy ? "The actor was destroyed." : "The server is restarting.");
+	if (destroy || draining)
+		shut_peers(a, draining ? 1001 : 1000, draining ? "ws.going_away" : "");
+	else if (!a->kind->keep_sockets)
+		shut_all(&a->sockets, 1000, "");
+	if (a->destroying && !destroy) { /* a leave hook wants more than sleep */
+		tr_roster_retire(a, true);
+		return;
+	}
+	a->life = TR_LEAVING;
+	a->resting = !destroy && !draining;
+	tr_list_remove(&a->idle_link);
+	tr_actor_turn(a, destroy ? destroy_turn : sleep_turn, NULL);
+	a->spent = true;
+	if (destroy)
+		tr_ledger_write(&a->core->ledger, TR_OP_DESTROY, a->row.num, 0, NULL, 0, NULL, 0);
+	tr_ledger_hold(&a->core->ledger, &gone_item, &a->writer);
+	a->destroyed = destroy;
+	if (destroy)
+		tr_clean_soon(a->core);
+	tr_debug(destroy ? "actor.destroy" : "actor.sleep", "kind=%s key=%s", a->row.name, a->row.key);
 }
 
 /* To be dropped, once everybody has heard so; whoever asks for it meanwhile waits for its next life. */
@@ -541,7 +551,7 @@ void tr_roster_doom(struct tr_core *core, uint64_t num)
 
 	if (!a)
 		return;
-	a->doomed = true;
+	a->writer.doomed = true;
 	a->life = TR_LEAVING;
 }
 
@@ -550,10 +560,10 @@ void tr_roster_doom(struct tr_core *core, uint64_t num)
 void tr_roster_drop(struct troupe_actor *a, int rc)
 {
 	tr_warn("actor.drop", "kind=%s key=%s failed=%s", a->row.name, a->row.key, troupe_error_info(rc)->name);
-	a->doomed = true;
+	a->writer.doomed = true;
 	a->life = TR_LEAVING;
 	tr_alarms_retry(a->core); /* it may have run some, which is undone now */
-	tr_ledger_purge(&a->core->ledger, a, rc);
+	tr_ledger_purge(&a->core->ledger, &a->writer, rc);
 	shut_peers(a, 1011, "actor.restarting");
 	while (!tr_list_empty(&a->calls)) {
 		struct troupe_call *c = tr_container(a->calls.next, struct troupe_call, link);

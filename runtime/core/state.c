@@ -181,7 +181,7 @@ void tr_state_restore(struct troupe_actor *a)
 		return;
 	a->saved = (struct tr_bytes){ 0 };
 	if (tr_state_load(a, tr_bytes_value(&saved)) < 0)
-		a->doomed = true; /* our own bytes: a bug, told by load. The next commit failure or sleep ends it */
+		a->writer.doomed = true; /* our own bytes: a bug, told by load. A failed commit or sleep ends it */
 	tr_bytes_free(&saved);
 }
 
