@@ -7,8 +7,8 @@
 static const char *date_line(void)
 {
 	static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	static char line[48];
-	static time_t of;
+	static _Thread_local char line[48]; /* made once a second; each loop has its own */
+	static _Thread_local time_t of;
 	time_t now = time(NULL);
 	struct tm tm;
 

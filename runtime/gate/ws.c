@@ -27,7 +27,7 @@
 
 static void check_silence(struct tr_ws_peer *p)
 {
-	static uint8_t ping[] = { 0x89, 1, '?' }; /* of an empty pong lws says nothing */
+	uint8_t ping[] = { 0x89, 1, '?' }; /* of an empty pong lws says nothing */
 	int64_t silent_ms = tr_ws_now(p->ws) - p->heard_ms;
 
 	if (silent_ms < 0) /* the clock was set back */

@@ -62,7 +62,7 @@ static int take_arguments(struct tr_options *o, char **argv, bool given[])
 
 static int take_list(struct tr_options *o, const struct tr_option *option, const char *value)
 {
-	char *rest = option->several, *one;
+	char *rest = (char *)o + option->several, *one;
 
 	if (strlen(value) >= TR_OPTIONS_LIST_BYTES)
 		return tr_options_refuse(option, "...", true, "the list is too long");
@@ -123,7 +123,7 @@ static int take_command(int argc, char **argv)
 
 int tr_options_parse(struct tr_options *ret, int argc, char **argv)
 {
-	struct tr_options o = {
+	static const struct tr_options usual = {
 		.host = "127.0.0.1", .port = "6420", .data = "./data",
 		.sandbox = "local", .agent = "mock", .log_level = TR_LOG_INFO,
 	};
@@ -132,9 +132,9 @@ int tr_options_parse(struct tr_options *ret, int argc, char **argv)
 
 	if (outcome >= 0)
 		return outcome;
-	if ((outcome = take_arguments(&o, argv, given)) ||
-	    (outcome = take_environment(&o, given)) || (outcome = tr_options_check_together(&o, given)))
+	*ret = usual;
+	if ((outcome = take_arguments(ret, argv, given)) ||
+	    (outcome = take_environment(ret, given)) || (outcome = tr_options_check_together(ret, given)))
 		return outcome;
-	*ret = o;
 	return TR_OPTIONS_SERVE;
 }

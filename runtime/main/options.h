@@ -35,12 +35,14 @@ struct tr_options {
 	bool              log_json;
 	bool              insecure, no_supervise, show_errors;
 	bool              private_sandboxes; /* --allow-private-sandboxes */
+	char              origins_text[TR_OPTIONS_LIST_BYTES]; /* behind the lists */
+	char              providers_text[TR_OPTIONS_LIST_BYTES];
 };
 
 enum tr_options_outcome { TR_OPTIONS_SERVE = 0, TR_OPTIONS_EXIT_OK = 1, TR_OPTIONS_EXIT_USAGE = 2 };
 
-/* 0: serve with *ret (texts are lent from argv and the environment, so it can be called once in a process's life with
- * TROUPE_ALLOW_ORIGIN or TROUPE_PROVIDER). Else everything has been said (help and version on
+/* 0: serve with *ret (texts are lent from argv and the environment; those of lists lie in *ret, which must
+ * not be copied). Else everything has been said (help and version on
  * stdout, complaints on stderr, naming the bad value and what would do) and the program exits with 0 or 2. */
 int tr_options_parse(struct tr_options *ret, int argc, char **argv);
 

@@ -10,8 +10,6 @@
 #define FLAG(member)     .is = TR_OPTION_FLAG, AT(member, bool *)
 #define LIST(member)     .is = TR_OPTION_LIST, AT(member, const char *(*)[TR_OPTIONS_SEVERAL_MAX + 1])
 
-static char origins_text[TR_OPTIONS_LIST_BYTES], providers_text[TR_OPTIONS_LIST_BYTES];
-
 const struct tr_option tr_options_table[] = {
 	{ .help = "Where" },
 	{ .name = "listen", .value = "HOST:PORT", .example = "127.0.0.1:6420", .set = tr_options_set_listen,
@@ -26,7 +24,8 @@ const struct tr_option tr_options_table[] = {
 		  "on this machine, a URL uses one that runs already,\n"
 		  "none does without (local)." },
 	{ .name = "provider", .value = "NAME", .example = "local",
-	  LIST(providers), .several = providers_text, .check = tr_options_check_provider,
+	  LIST(providers), .several = offsetof(struct tr_options, providers_text),
+	  .check = tr_options_check_provider,
 	  .help = "Who makes a sandbox for each actor, and destroys it with\n"
 		  "the actor: local is a sandbox-agent process of its own;\n"
 		  "daytona, e2b, docker, vercel, modal, cloudflare,\n"
@@ -84,7 +83,7 @@ const struct tr_option tr_options_table[] = {
 	  TEXT(observer_token), .check = tr_options_check_token,
 	  .help = "Another one, for those who may only watch (none)." },
 	{ .name = "allow-origin", .value = "SITE", .example = "https://app.example.com",
-	  LIST(origins), .several = origins_text, .check = tr_options_check_origin,
+	  LIST(origins), .several = offsetof(struct tr_options, origins_text), .check = tr_options_check_origin,
 	  .help = "Web site whose pages may use this server, besides\n"
 		  "those of this machine, like https://app.example.com;\n"
 		  "* stands for all. May be given several times." },

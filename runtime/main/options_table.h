@@ -18,8 +18,7 @@ struct tr_option {
 	const char *help;    /* lines; each fits behind the column where help begins */
 	const char *example; /* a value that would do */
 	bool        secret;  /* the value is never printed */
-	char       *several; /* of a list: TR_OPTIONS_LIST_BYTES where one from the environment is taken apart. Once in a process's
-	                        life */
+	size_t      several; /* of a list: where in struct tr_options one from the environment is taken apart */
 	enum tr_option_is is;
 	size_t      at;      /* where in struct tr_options its text, flag or list is */
 	const char *(*check)(const char *text);                    /* of a text, or of one in a list; NULL: any will do */

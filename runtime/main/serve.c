@@ -1,267 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one place that plugs the ports together, and the worker's loop: take what is ready, run the turns, commit once,
- * release (design.md 2).
- *
- * Starting: data, sandbox, core, gate. Ending is the reverse: the gate takes no more, the core drains, the sandbox is
- * stopped or left for the next process, and everything is given back. */
+/* The process around one server: its limits and its signals. */
 #include "runtime/main/serve.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <limits.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <event2/event.h>
 
-#include "runtime/base/limits.h"
-#include "runtime/base/log.h"
-#include "runtime/base/mem.h"
-#include "runtime/core/core.h"
-#include "runtime/gate/gate.h"
-#include "runtime/main/clock.h"
-#include "runtime/sandbox/provider/local.h"
-#include "runtime/sandbox/sandbox.h"
-#include "runtime/sandbox/wire/curl.h"
-#include "runtime/store/lmdb_store.h"
-
-
-struct server {
-	const struct tr_options *o;
-	struct event_base *base;
-	struct event      *signals[3], *last_heads, *committed;
-	struct tr_lmdb    *store;
-	struct tr_curl    *curl;
-	struct tr_local   *local;
-	struct tr_sandbox *sandbox;
-	struct tr_core    *core;
-	struct tr_gate    *gate;
-	char               cwd[PATH_MAX];
-	int                waited_ms; /* for heads on their way */
-	bool               ending, keep_sandbox, drained, stopped;
-};
-
-/* ------------------------------------------------------------------ ending */
-
-static void on_stopped(void *arg)
-{
-	struct server *s = arg;
-
-	s->stopped = true;
-}
-
-static void on_sandboxes_stopped(void *arg)
-{
-	struct server *s = arg;
-
-	if (s->local)
-		tr_local_stop(s->local, s->keep_sandbox, on_stopped, s);
-	else
-		s->stopped = true;
-}
-
-static void on_drained(void *arg)
-{
-	struct server *s = arg;
-
-	s->drained = true;
-	if (s->sandbox)
-		tr_sandbox_stop(s->sandbox, s->keep_sandbox, on_sandboxes_stopped, s);
-	else
-		s->stopped = true;
-}
-
-/* Whoever has connected is about to ask: cut off now, the official client would never come back. */
-static void on_last_heads(evutil_socket_t fd, short what, void *arg)
-{
-	struct server *s = arg;
-
-	(void)fd;
-	(void)what;
-	s->waited_ms += TR_HTTP_LAST_HEAD_STEP_MS;
-	if (!tr_gate_quiet(s->gate) && s->waited_ms < TR_HTTP_LAST_HEAD_MS)
-		return;
-	evtimer_del(s->last_heads);
-	tr_gate_drain(s->gate);
-	tr_core_drain(s->core, on_drained, s);
-}
-
-static void on_signal(evutil_socket_t signal, short what, void *arg)
-{
-	struct server *s = arg;
-
-	(void)what;
-	s->keep_sandbox = signal == SIGHUP; /* the last word counts: a SIGTERM after it ends the sandbox, too */
-	if (s->ending)
-		return;
-	s->ending = true;
-	tr_info("server.drain", "signal=%d", (int)signal);
-	tr_gate_stop(s->gate);
-	event_add(s->last_heads, &(struct timeval){ .tv_usec = TR_HTTP_LAST_HEAD_STEP_MS * 1000 });
-}
-
-/* ------------------------------------------------------------------ starting */
-
-/* A data directory's own place for agents to work in, unless one was given. */
-static int work_dir(struct server *s)
-{
-	char wanted[PATH_MAX];
-
-	if (s->o->cwd) {
-		snprintf(wanted, sizeof wanted, "%s", s->o->cwd);
-	} else {
-		snprintf(wanted, sizeof wanted, "%s/work", s->o->data);
-		mkdir(wanted, 0700); /* it may be there */
-	}
-	if (realpath(wanted, s->cwd))
-		return 0;
-	fprintf(stderr, "troupe: %s: %m. Agents need a directory to work in: make it, or name another with --cwd\n", wanted);
-	return TROUPE_EINVAL;
-}
-
-static void on_committed(evutil_socket_t fd, short what, void *arg)
-{
-	struct server *s = arg;
-
-	(void)fd;
-	(void)what;
-	tr_lmdb_answer(s->store);
-}
-
-static int open_store(struct server *s)
-{
-	char why[1024];
-	int rc = tr_lmdb_open(&s->store, s->o->data, why, sizeof why);
-
-	if (rc < 0)
-		fprintf(stderr, "troupe: %s\n", why);
-	if (rc < 0)
-		return rc;
-	s->committed = event_new(s->base, tr_lmdb_fd(s->store), EV_READ | EV_PERSIST, on_committed, s);
-	return s->committed && event_add(s->committed, NULL) == 0 ? 0 : TROUPE_ENOMEM;
-}
-
-/* The file of --provider-options, checked. False: that was said. */
-static bool read_provider_options(const char *path, struct tr_bytes *ret)
-{
-	FILE *file = fopen(path, "re");
-	const char *why = NULL;
-	size_t size = 0;
-
-	if (file) {
-		char *room = (char *)tr_bytes_reserve(ret, TR_PROVIDER_OPTIONS_BYTES_MAX + 1);
-
-		size = room ? fread(room, 1, TR_PROVIDER_OPTIONS_BYTES_MAX + 1, file) : 0;
-		while (size > 0 && strchr(" \t\r\n", room[size - 1]))
-			size--;
-		ret->size = size;
-		fclose(file);
-	}
-	if (!file)
-		why = strerror(errno);
-	else if (size > TR_PROVIDER_OPTIONS_BYTES_MAX)
-		why = "it is larger than 64 KiB";
-	else
-		why = tr_bridge_options_check((struct troupe_text){ (const char *)ret->data, ret->size });
-	if (why)
-		fprintf(stderr, "troupe: --provider-options %s: %s\n", path, why);
-	return why == NULL;
-}
-
-static bool ca_is_usable(const char *path)
-{
-	const char *why = path ? tr_curl_ca_check(path) : NULL;
-
-	if (why)
-		fprintf(stderr, "troupe: --sandbox-ca %s: %s\n", path, why);
-	return why == NULL;
-}
-
-static int open_sandbox(struct server *s)
-{
-	const char *where = s->o->sandbox;
-	bool local = strcmp(where, "local") == 0, none = strcmp(where, "none") == 0;
-	struct tr_sandbox_options o = {
-		.base = s->base, .clock = tr_event_clock(s->base),
-		.agent = s->o->agent, .cwd = s->cwd, .cwd_given = s->o->cwd != NULL, .data_dir = s->o->data,
-		.binary = s->o->sandbox_agent, .providers = s->o->providers, .private_ok = s->o->private_sandboxes,
-		.permission_ms = s->o->permission_s * (int64_t)1000, .auto_approve = s->o->auto_approve,
-		.dispose = s->o->dispose, .pause = s->o->pause,
-		.provider_modules = s->o->provider_modules,
-	};
-	struct tr_bytes options = { 0 };
-	int rc = 0;
-
-	if (!ca_is_usable(s->o->sandbox_ca))
-		return TROUPE_EINVAL;
-	if (none && !s->o->providers[0])
-		return 0;
-	if (local)
-		rc = tr_local_new(&s->local, &(struct tr_local_options){
-			.base = s->base, .clock = o.clock, .data_dir = s->o->data, .binary = s->o->sandbox_agent });
-	if (rc < 0)
-		return rc;
-	s->curl = tr_curl_new(s->base, s->o->sandbox_ca);
-	o.http = tr_curl_port(s->curl);
-	o.local = s->local;
-	o.base_url = local || none ? NULL : where;
-	o.token = local || none ? NULL : s->o->sandbox_token;
-	if (s->o->provider_options && !read_provider_options(s->o->provider_options, &options))
-		rc = TROUPE_EINVAL;
-	o.provider_options = (struct troupe_text){ (const char *)options.data, options.size };
-	if (rc == 0)
-		rc = tr_sandbox_new(&s->sandbox, &o);
-	tr_bytes_free(&options);
-	return rc;
-}
-
-static int open_core(struct server *s, const struct troupe_kind *const *kinds)
-{
-	struct tr_core_options o = {
-		.store = tr_lmdb_store(s->store),
-		.clock = tr_event_clock(s->base),
-		.sessions = s->sandbox ? tr_sandbox_sessions(s->sandbox) : NULL,
-		.message_size = s->o->message_size,
-		.show_internal = s->o->show_errors,
-	};
-	int rc = tr_core_new(&s->core, &o);
-
-	for (; rc == 0 && *kinds; kinds++)
-		rc = tr_core_register(s->core, *kinds);
-	return rc;
-}
-
-static int open_gate(struct server *s, int listen_fd)
-{
-	return tr_gate_new(&s->gate, &(struct tr_gate_options){
-		.base = s->base, .core = s->core, .listen_fd = listen_fd, .version = TROUPE_VERSION,
-		.origins = s->o->origins, .token = s->o->token, .observer_token = s->o->observer_token,
-		.proxy = *s->o->proxy ? s->o->proxy : NULL,
-	});
-}
-
-static int open_signals(struct server *s)
-{
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
-
-	s->last_heads = event_new(s->base, -1, EV_PERSIST, on_last_heads, s);
-	if (!s->last_heads)
-		return TROUPE_ENOMEM;
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a file size limit is a full disk, not a reason to die */
-	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-		s->signals[i] = evsignal_new(s->base, numbers[i], on_signal, s);
-		if (!s->signals[i] || event_add(s->signals[i], NULL) < 0)
-			return TROUPE_ENOMEM;
-	}
-	return 0;
-}
+#include "runtime/main/server.h"
 
 /* As many descriptors as the system lets us have: each connection is one. */
 static void raise_limits(void)
@@ -274,95 +21,44 @@ static void raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
-static struct event_base *base_new(void)
+static void on_signal(evutil_socket_t signal, short what, void *arg)
 {
-	struct event_config *config = event_config_new();
-	struct event_base *base;
-
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
-	base = event_base_new_with_config(config);
-	event_config_free(config);
-	return base;
+	(void)what;
+	tr_server_end(arg, signal == SIGHUP); /* a SIGTERM after it ends the sandbox, too */
 }
 
-static int server_open(struct server *s, int listen_fd, const struct troupe_kind *const *kinds)
-{
-	int rc;
+static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+#define SIGNALS (sizeof signals / sizeof *signals)
 
-	s->base = base_new();
-	if (!s->base)
-		return TROUPE_ENOMEM;
-	if ((rc = open_store(s)) < 0 || (rc = work_dir(s)) < 0 || (rc = open_sandbox(s)) < 0)
-		return rc;
-	if ((rc = open_core(s, kinds)) < 0 || (rc = open_gate(s, listen_fd)) < 0)
-		return rc;
-	return open_signals(s);
-}
-
-static void server_close(struct server *s)
+static void run(struct tr_server *s)
 {
-	for (size_t i = 0; i < sizeof s->signals / sizeof *s->signals; i++) {
-		if (s->signals[i])
-			event_free(s->signals[i]);
+	struct event *events[SIGNALS];
+
+	for (size_t i = 0; i < SIGNALS; i++) {
+		events[i] = evsignal_new(tr_server_base(s), signals[i], on_signal, s);
+		if (events[i])
+			event_add(events[i], NULL);
 	}
-	if (s->last_heads)
-		event_free(s->last_heads);
-	if (s->committed)
-		event_free(s->committed);
-	tr_gate_free(s->gate);
-	tr_core_free(s->core);
-	tr_sandbox_free(s->sandbox);
-	tr_curl_free(s->curl);
-	tr_local_free(s->local);
-	tr_lmdb_close(s->store);
-	if (s->base)
-		event_base_free(s->base);
-}
-
-/* ------------------------------------------------------------------ serving */
-
-static void say_where(const struct tr_options *o, int listen_fd)
-{
-	struct sockaddr_storage at = { 0 };
-	socklen_t size = sizeof at;
-	unsigned port = 0;
-	char url[300];
-	bool six;
-
-	getsockname(listen_fd, (struct sockaddr *)&at, &size);
-	six = at.ss_family == AF_INET6;
-	port = ntohs(six ? ((struct sockaddr_in6 *)(void *)&at)->sin6_port : ((struct sockaddr_in *)(void *)&at)->sin_port);
-	snprintf(url, sizeof url, "http://%s%s%s:%u/", six ? "[" : "", o->host, six ? "]" : "", port);
-	tr_info("server.ready", "url=%s data=%s sandbox=%s agent=%s", url, o->data, o->sandbox, o->agent);
-	if (!o->log_json && isatty(STDERR_FILENO))
-		fprintf(stderr, "\n  Troupe is ready. Open this address in two browsers:  %s\n\n", url);
-}
-
-static void run(struct server *s)
-{
-	while (!s->stopped) {
-		if (event_base_loop(s->base, EVLOOP_ONCE) < 0)
-			break;
-		tr_core_turn_end(s->core);
-		tr_gate_flush(s->gate);
+	tr_server_run(s);
+	for (size_t i = 0; i < SIGNALS; i++) {
+		if (events[i])
+			event_free(events[i]);
 	}
 }
 
 int tr_serve(const struct tr_options *o, int listen_fd, const struct troupe_kind *const *kinds)
 {
-	struct server s = { .o = o };
+	struct tr_server *s;
 	int rc;
 
 	raise_limits();
-	rc = server_open(&s, listen_fd, kinds);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file size limit is a full disk, not a reason to die */
+	rc = tr_server_new(&s, o, listen_fd, kinds);
 	if (rc == 0) {
-		tr_core_start(s.core);
-		say_where(o, listen_fd);
-		run(&s);
-		tr_info("server.end", "drained=%d", s.drained);
+		run(s);
+		tr_server_free(s);
 	}
-	server_close(&s);
 	if (rc == TROUPE_EFULL || rc == TROUPE_ENOMEM)
 		return EXIT_FAILURE; /* may pass: the supervisor tries again */
 	return rc < 0 ? TR_EXIT_CONFIG : 0;

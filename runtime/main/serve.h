@@ -1,5 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One server process: the worker's loop with everything plugged in. */
+/* One server process: a server (server.h) and what a process has one of.
+ *
+ * Whoever puts several servers into one process shares these among them:
+ *
+ *	signals         SIGTERM, SIGINT and SIGHUP are tr_serve's, for its one server; others are told by
+ *	                tr_server_end. SIGPIPE and SIGXFSZ are to be ignored by whoever does without tr_serve
+ *	RLIMIT_NOFILE   is raised by tr_serve; all servers' connections count against it
+ *	the log         one sink and one level, set before the first thread (base/log.h). A line is one write, so
+ *	                lines of several do not mix
+ *	lws' log level  set by each gate, always to the same; its lines go to the log
+ *	libuv           has one pipe for signals, of which we give it none: made by the first gate, never closed
+ *	libcurl         is initialised by the first sandbox, under libcurl's own lock, and stays so
+ *	thread-locals   a pool of random bytes (base/mem.c), the text of the Date header (gate/http_answer.c)
+ *
+ * Nothing else is shared: whatever else of ours can be written is reached from a struct tr_server. */
 #ifndef TR_MAIN_SERVE_H
 #define TR_MAIN_SERVE_H
 
