@@ -21,17 +21,14 @@ void tr_actor_delete(struct troupe_actor *a, struct troupe_text key);
 /* The same for an item of the server's own (core.h), whose key begins with TR_OWED. */
 void tr_actor_hand_over(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size);
 
-/* Reading what is committed (see the store port). The callback comes as a turn of the actor; not at all if the actor has
- * gone by then. */
+/* Reading its items, as it wrote them: also in this turn, also what is not committed yet. The callback comes
+ * as a turn of the actor; not at all if the actor has gone by then. Reads are answered in the order in which
+ * they were asked, but for parts of scans, which may come later. */
 void tr_actor_get(struct troupe_actor *a, struct troupe_text key,
                   void (*on_value)(struct troupe_actor *a, void *arg, int rc, struct troupe_value value), void *arg);
 void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
                    void (*on_item)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
                                    struct troupe_value value), void *arg);
-
-/* The keys only. on_key comes outside of any turn. */
-void tr_actor_keys(struct troupe_actor *a, struct troupe_text prefix,
-                   void (*on_key)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key), void *arg);
 
 /* A part of a scan: keys > after (which begins with prefix; size 0: from the first), at most limit (0: all). */
 void tr_actor_scan_after(struct troupe_actor *a, struct troupe_text prefix, struct troupe_text after, unsigned limit,

@@ -22,6 +22,8 @@ static void on_committed(void *arg, int rc)
 	struct tr_core *core = arg;
 	const struct tr_batch *batch = &core->flight.batch;
 
+	if (rc == 0)
+		tr_overlay_committed(core);
 	core->committing = false;
 	if (rc < 0) {
 		tr_error("store.commit", "failed=%s writes=%zu", troupe_error_info(rc)->name, batch->count);
@@ -41,6 +43,7 @@ void tr_commit(struct tr_core *core)
 
 		core->flight = core->ledger;
 		core->ledger = empty;
+		core->batch++;
 		core->flight.batch.alone = core->actor_count <= 1;
 		core->committing = true;
 		if (core->flight.batch.count == 0)

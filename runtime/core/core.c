@@ -23,11 +23,12 @@ int tr_core_new(struct tr_core **ret, const struct tr_core_options *o)
 	core->o = *o;
 	if (core->o.message_size == 0)
 		core->o.message_size = TR_MESSAGE_IN_BYTES_MAX;
-	core->next_actor = o->store.next_actor;
 	core->next_message = (o->store.boots << MESSAGE_BITS) + 1;
 	tr_list_init(&core->actors);
 	tr_list_init(&core->conns);
 	tr_list_init(&core->seeks);
+	tr_list_init(&core->reads);
+	core->batch = 1;
 	tr_list_init(&core->deadlines);
 	core->deadline_timer = clock->ops->timer_new(clock->ctx, tr_calls_expire, core);
 	core->clean_timer = clock->ops->timer_new(clock->ctx, tr_clean, core);
@@ -164,18 +165,21 @@ void tr_core_put(struct tr_core *core, struct troupe_text key, const void *value
 {
 	assert(!core->turning);
 	tr_ledger_write(&core->ledger, TR_OP_PUT, TR_NOBODY, 0, key.data, key.size, value, size);
+	tr_overlay_wrote(core, core->nobody);
 }
 
 void tr_core_delete(struct tr_core *core, struct troupe_text key)
 {
 	assert(!core->turning);
 	tr_ledger_write(&core->ledger, TR_OP_DELETE, TR_NOBODY, 0, key.data, key.size, NULL, 0);
+	tr_overlay_wrote(core, core->nobody);
 }
 
 struct scan {
-	struct tr_core *core;
-	void          (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value);
-	void           *arg;
+	struct tr_read read;
+	void         (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value);
+	void          *arg;
+	char           prefix[];
 };
 
 static void on_scanned(void *arg, int rc, struct troupe_text key, struct troupe_value value)
@@ -183,10 +187,8 @@ static void on_scanned(void *arg, int rc, struct troupe_text key, struct troupe_
 	struct scan *s = arg;
 
 	s->on_item(s->arg, rc, key, value);
-	if (rc == 0 && key.data)
-		return;
-	s->core->read_count--;
-	free(s);
+	if (rc < 0 || !key.data)
+		free(s);
 }
 
 void tr_core_scan(struct tr_core *core, struct troupe_text prefix,
@@ -198,11 +200,13 @@ void tr_core_scan(struct tr_core *core, struct troupe_text prefix,
 		on_item(arg, TROUPE_EDRAINING, (struct troupe_text){ 0 }, (struct troupe_value){ 0 });
 		return;
 	}
-	s = tr_alloc(sizeof *s);
-	*s = (struct scan){ core, on_item, arg };
-	core->read_count++;
-	core->o.store.ops->scan(core->o.store.ctx, TR_NOBODY, prefix, (struct troupe_text){ 0 }, 0,
-	                        on_scanned, s);
+	s = tr_alloc(sizeof *s + prefix.size);
+	s->on_item = on_item;
+	s->arg = arg;
+	s->read.prefix = (struct troupe_text){ memcpy(s->prefix, prefix.data, prefix.size), prefix.size };
+	s->read.on_read = on_scanned;
+	s->read.arg = s;
+	tr_read_scan(core, &s->read, core->nobody, TR_NOBODY);
 }
 
 void tr_core_count(const struct tr_core *core, struct tr_core_counts *ret)

@@ -48,7 +48,8 @@ void tr_core_drain(struct tr_core *core, void (*on_done)(void *arg), void *arg);
  * was. */
 void tr_core_put(struct tr_core *core, struct troupe_text key, const void *value, size_t size);
 void tr_core_delete(struct tr_core *core, struct troupe_text key);
-/* As the store's scan; the callback may put and delete. */
+/* As the store's scan, with what was put and deleted and is not committed yet; the callback may put and
+ * delete. When the drain is over: TROUPE_EDRAINING. */
 void tr_core_scan(struct tr_core *core, struct troupe_text prefix,
                   void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg);
 

@@ -2,6 +2,7 @@
 /* What an actor has in the store beside its kept fields: items of its own, and its log to be read. */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
@@ -10,12 +11,14 @@ void tr_actor_put(struct troupe_actor *a, struct troupe_text key, const void *va
 {
 	assert(a->core->turning == a);
 	tr_ledger_write(&a->core->ledger, TR_OP_PUT, a->row.num, 0, key.data, key.size, value, size);
+	tr_overlay_wrote(a->core, a->written);
 }
 
 void tr_actor_delete(struct troupe_actor *a, struct troupe_text key)
 {
 	assert(a->core->turning == a);
 	tr_ledger_write(&a->core->ledger, TR_OP_DELETE, a->row.num, 0, key.data, key.size, NULL, 0);
+	tr_overlay_wrote(a->core, a->written);
 }
 
 void tr_actor_hand_over(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size)
@@ -23,17 +26,20 @@ void tr_actor_hand_over(struct troupe_actor *a, struct troupe_text key, const vo
 	assert(a->core->turning == a);
 	tr_ledger_write(&a->core->ledger, TR_OP_PUT, TR_NOBODY, 0, key.data, key.size, value, size);
 	tr_ledger_written_by(&a->core->ledger, &a->writer);
+	tr_overlay_wrote(a->core, a->core->nobody);
 }
 
 /* ------------------------------------------------------------------ reading */
 
 /* A read that has not come back finds nobody home when the actor has gone, or is about to. */
 struct pending {
+	struct tr_read       read;      /* of items */
 	struct tr_core      *core;
 	struct tr_list       link;
 	struct troupe_actor *actor;
 	void                *callback;
 	void                *arg;
+	char                 keys[];
 };
 
 void tr_items_forget(struct troupe_actor *a)
@@ -42,6 +48,7 @@ void tr_items_forget(struct troupe_actor *a)
 		struct pending *p = tr_container(a->reads.next, struct pending, link);
 
 		p->actor = NULL;
+		tr_read_forget(&p->read);
 		tr_list_remove(&p->link);
 	}
 }
@@ -51,9 +58,10 @@ static bool is_home(const struct pending *p)
 	return p->actor && p->actor->life == TR_AWAKE;
 }
 
-static struct pending *pending_new(struct troupe_actor *a, void *callback, void *arg)
+/* keys: its room for copies of them. */
+static struct pending *pending_new(struct troupe_actor *a, size_t keys, void *callback, void *arg)
 {
-	struct pending *p = tr_alloc(sizeof *p);
+	struct pending *p = tr_alloc(sizeof *p + keys);
 
 	p->core = a->core;
 	p->core->read_count++;
@@ -61,6 +69,22 @@ static struct pending *pending_new(struct troupe_actor *a, void *callback, void 
 	p->callback = callback;
 	p->arg = arg;
 	tr_list_push(&a->reads, &p->link);
+	return p;
+}
+
+static struct pending *read_new(struct troupe_actor *a, struct troupe_text prefix, struct troupe_text after,
+                                tr_on_read *on_read, void *callback, void *arg)
+{
+	struct pending *p = pending_new(a, prefix.size + after.size, callback, arg);
+
+	if (prefix.size > 0)
+		memcpy(p->keys, prefix.data, prefix.size);
+	if (after.size > 0)
+		memcpy(p->keys + prefix.size, after.data, after.size);
+	p->read.prefix = (struct troupe_text){ p->keys, prefix.size };
+	p->read.after = (struct troupe_text){ p->keys + prefix.size, after.size };
+	p->read.on_read = on_read;
+	p->read.arg = p;
 	return p;
 }
 
@@ -95,10 +119,11 @@ static int item_turn(struct troupe_actor *a, void *arg)
 	return 0;
 }
 
-static void got_value(void *arg, int rc, struct troupe_value value)
+static void got_value(void *arg, int rc, struct troupe_text key, struct troupe_value value)
 {
 	struct found f = { .pending = arg, .rc = rc, .value = value };
 
+	(void)key;
 	if (is_home(f.pending))
 		tr_actor_turn(f.pending->actor, value_turn, &f);
 	pending_free(f.pending);
@@ -117,18 +142,20 @@ static void got_item(void *arg, int rc, struct troupe_text key, struct troupe_va
 void tr_actor_get(struct troupe_actor *a, struct troupe_text key,
                   void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_value value), void *arg)
 {
-	struct tr_store *store = &a->core->o.store;
+	const struct troupe_text none = { 0 };
+	struct pending *p = read_new(a, key, none, got_value, (void *)(uintptr_t)callback, arg);
 
-	store->ops->get(store->ctx, a->row.num, key, got_value, pending_new(a, (void *)(uintptr_t)callback, arg));
+	tr_read_get(a->core, &p->read, a->written, a->row.num);
 }
 
 void tr_actor_scan_after(struct troupe_actor *a, struct troupe_text prefix, struct troupe_text after, unsigned limit,
                          void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
                                           struct troupe_value value), void *arg)
 {
-	struct tr_store *store = &a->core->o.store;
+	struct pending *p = read_new(a, prefix, after, got_item, (void *)(uintptr_t)callback, arg);
 
-	store->ops->scan(store->ctx, a->row.num, prefix, after, limit, got_item, pending_new(a, (void *)(uintptr_t)callback, arg));
+	p->read.limit = limit;
+	tr_read_scan(a->core, &p->read, a->written, a->row.num);
 }
 
 void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
@@ -136,26 +163,6 @@ void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
                                     struct troupe_value value), void *arg)
 {
 	tr_actor_scan_after(a, prefix, (struct troupe_text){ 0 }, 0, callback, arg);
-}
-
-typedef void on_key(struct troupe_actor *, void *, int, struct troupe_text);
-
-static void got_key(void *arg, int rc, struct troupe_text key)
-{
-	struct pending *p = arg;
-
-	if (is_home(p))
-		((on_key *)(uintptr_t)p->callback)(p->actor, p->arg, rc, key);
-	if (!key.data)
-		pending_free(p);
-}
-
-void tr_actor_keys(struct troupe_actor *a, struct troupe_text prefix,
-                   void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key), void *arg)
-{
-	struct tr_store *store = &a->core->o.store;
-
-	store->ops->keys(store->ctx, a->row.num, prefix, got_key, pending_new(a, (void *)(uintptr_t)callback, arg));
 }
 
 /* ------------------------------------------------------------------ the log */
@@ -195,7 +202,7 @@ void tr_actor_read_log(struct troupe_actor *a, uint64_t after, unsigned max_even
 	struct tr_store *store = &a->core->o.store;
 
 	store->ops->read_log(store->ctx, a->row.num, after, max_events, max_bytes, got_page,
-	                     pending_new(a, (void *)(uintptr_t)callback, arg));
+	                     pending_new(a, 0, (void *)(uintptr_t)callback, arg));
 }
 
 void *tr_call_alloc(struct troupe_call *c, size_t size)

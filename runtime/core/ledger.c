@@ -178,6 +178,7 @@ static void ledger_clear(struct tr_ledger *l)
 {
 	l->count = 0;
 	l->batch.count = 0;
+	l->write_count = 0;
 	if (l->batch.bytes.room > TR_LEDGER_KEPT_BYTES_MAX ||
 	    l->room * sizeof *l->items > TR_LEDGER_KEPT_BYTES_MAX)
 		tr_ledger_free(l);
@@ -201,6 +202,7 @@ void tr_ledger_release(struct tr_ledger *l, int rc)
 void tr_ledger_free(struct tr_ledger *l)
 {
 	free(l->items);
+	free(l->writes);
 	free(l->batch.ops);
 	tr_bytes_free(&l->batch.bytes);
 	*l = (struct tr_ledger){ 0 };

@@ -9,6 +9,7 @@
 #define TR_CORE_LEDGER_H
 
 #include "runtime/core/core.h"
+#include "runtime/core/overlay.h"
 
 struct tr_event;
 struct tr_release;
@@ -56,6 +57,8 @@ struct tr_ledger {
 	struct tr_batch    batch;
 	struct tr_release *items;
 	size_t             count, room;
+	struct tr_item_write *writes; /* of items, by their owners (overlay.h) */
+	size_t             write_count, write_room;
 };
 
 /* A place to go back to. */

@@ -23,12 +23,14 @@ struct tr_core {
 	struct tr_core_options o;
 	struct tr_ledger ledger;   /* being gathered */
 	struct tr_ledger flight;   /* being committed */
+	uint64_t         batch;    /* the number of what is gathered; what is committed has the one before */
+	struct tr_written nobody[2]; /* items of TR_NOBODY */
+	struct tr_list   reads;    /* of items, under way */
 	bool             committing, draining;
 	bool             cleaning, clean_again; /* the store is at it; and then once more */
 	struct troupe_actor *turning;     /* whose turn it is */
 	const struct troupe_call *running; /* whose action it is */
 	int64_t          now_ms;          /* of this turn */
-	uint64_t         next_actor;
 	uint64_t         next_message;    /* of a queue: numbers grow, over all restarts */
 	struct tr_pool   turn_pool;
 	struct tr_bytes  scratch;         /* for encoding; nobody keeps anything here */
@@ -93,6 +95,7 @@ struct troupe_actor {
 	size_t                    call_count;
 	size_t                    stream_count; /* of them, whose answers come in pieces */
 	struct tr_list            reads;     /* from the store, under way */
+	struct tr_written         written[2]; /* its items */
 	struct tr_list            waiters;   /* seeks that wait for it to be gone */
 	void                     *topics;    /* tsearch tree */
 	struct tr_list            timers;    /* struct troupe_timer */
@@ -106,7 +109,8 @@ struct troupe_actor {
 	struct tr_list            link;      /* in core->actors */
 	struct tr_list            idle_link;
 	int64_t                   idle_since_ms;
-	struct { uint64_t seq; unsigned holds; bool busy, destroying, sleeping; struct tr_mark mark; } before; /* the present turn */
+	struct { uint64_t seq; unsigned holds; bool busy, destroying, sleeping; struct tr_mark mark;
+	         struct tr_overlay_mark overlay; } before; /* the present turn */
 };
 
 struct troupe_peer {

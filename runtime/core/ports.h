@@ -2,8 +2,25 @@
 /* What the heart needs of the world: four small structs of functions. store and clock are given once, to tr_core_new;
  * a peer comes with each connection; session is given once and may be NULL (then troupe_session_open fails).
  *
- * The store's form is asynchronous: results come by callback, perhaps before the call returns. Memory passed to a
- * callback is lent for its duration. Callbacks of one store come in the order of the requests. */
+ * The store's form is asynchronous: what is asked is answered by callback, on the loop's thread, before
+ * the call returns or from any later turn of the loop. So:
+ *
+ * - Arguments (texts, keys, places) are lent for the call only: a store that answers later copies them.
+ *   The one exception is a commit's batch, which is lent until its on_done. What a callback is given is
+ *   lent for its duration.
+ * - Every request is answered, once; a list by its rows and an end, one right behind the other, all
+ *   from one state of the data. Reads may be asked from inside of any callback, a commit may not.
+ * - Any number of reads may be under way, beside one commit and one clean. Reads are answered in the
+ *   order in which they were asked. Between a read and a commit there is no order: either may be
+ *   answered first.
+ * - A read finds all that was committed, and told by on_done, before it was asked. Whatever is
+ *   committed from then until it is answered it finds whole or not at all. Nothing that is not durable
+ *   by the time of its answer.
+ *
+ * For what a read may not have found yet the core sees itself: an actor that is awake is the truth
+ * about itself (roster.c, alarm.c), items are laid over what is read (overlay.h), a page of the log
+ * that is older than what was sent is not the last (replay.c), and a search is repeated when its actor
+ * has gone meanwhile (roster.c). */
 #ifndef TR_CORE_PORTS_H
 #define TR_CORE_PORTS_H
 
@@ -103,8 +120,11 @@ struct tr_store_ops {
 	void (*due)(void *ctx, const struct tr_alarm_place *after, unsigned limit,
 	            void (*on_due)(void *arg, int rc, const struct tr_alarm_place *place, const struct tr_actor_row *row), void *arg);
 	/* All of the batch or nothing, durable before on_done: rc 0, TROUPE_EFULL, TROUPE_ESTORE. The batch is lent until
-	 * on_done. One commit at a time. */
+	 * on_done, and does not change. One commit at a time. */
 	void (*commit)(void *ctx, const struct tr_batch *batch, void (*on_done)(void *arg, int rc), void *arg);
+	/* A number for an actor that is to be made: never one that was given since the data was opened, or that
+	 * any writer's commit has used. At once: a writer is the only one, or has a range of its own. */
+	uint64_t (*new_actor)(void *ctx);
 	/* Does a bounded piece (a few ms) of what destroyed actors left to delete. more: it is worth asking
 	 * again. One at a time, beside commits. */
 	void (*clean)(void *ctx, void (*on_done)(void *arg, bool more), void *arg);
@@ -113,7 +133,6 @@ struct tr_store_ops {
 struct tr_store {
 	const struct tr_store_ops *ops;
 	void       *ctx;
-	uint64_t    next_actor; /* the first num that was never used */
 	uint64_t    boots;      /* how often this data was opened, 1 the first time: the actors' generation */
 	const char *epoch;      /* names this data directory for ever: [0-9a-z]{16} */
 };

@@ -223,9 +223,10 @@ static void bring_up(struct seek *s, struct troupe_actor *a, struct troupe_value
 static void seek_create(struct seek *s, const struct troupe_kind *kind)
 {
 	struct tr_core *core = s->core;
+	struct tr_store *store = &core->o.store;
 	char id[ID_CHARACTERS + 1];
 	struct tr_actor_row row = {
-		.num = core->next_actor++, .id = id, .name = kind->name, .key = s->key,
+		.num = store->ops->new_actor(store->ctx), .id = id, .name = kind->name, .key = s->key,
 		.namespace = s->namespace, .created_ms = core->o.clock.ops->now_ms(core->o.clock.ctx),
 	};
 
@@ -563,6 +564,7 @@ void tr_roster_drop(struct troupe_actor *a, int rc)
 	a->writer.doomed = true;
 	a->life = TR_LEAVING;
 	tr_alarms_retry(a->core); /* it may have run some, which is undone now */
+	tr_overlay_purge(a->core, a->row.num);
 	tr_ledger_purge(&a->core->ledger, &a->writer, rc);
 	shut_peers(a, 1011, "actor.restarting");
 	while (!tr_list_empty(&a->calls)) {

@@ -103,7 +103,7 @@ struct tr_lmdb {
 	/* the loop's */
 	bool                 reading;
 	struct tr_lmdb_tools loop;
-	uint64_t             next_actor;
+	uint64_t             next_actor; /* the number of the next that is asked for */
 	int                  told;   /* the last failure that was logged; 0 once a write worked again */
 	struct tr_committer *committer;
 	struct tr_lmdb_commit_job commit;

@@ -250,6 +250,14 @@ void tr_lmdb_wait(struct tr_lmdb *db)
 	tr_committer_wait(db->committer);
 }
 
+/* There is one writer. What is given and not used is given again after the next opening: nobody saw it. */
+static uint64_t new_actor(void *ctx)
+{
+	struct tr_lmdb *db = ctx;
+
+	return db->next_actor++;
+}
+
 struct tr_store tr_lmdb_store(struct tr_lmdb *db)
 {
 	static const struct tr_store_ops ops = {
@@ -264,9 +272,10 @@ struct tr_store tr_lmdb_store(struct tr_lmdb *db)
 		.due      = tr_lmdb_due,
 		.commit   = tr_lmdb_commit,
 		.clean    = tr_lmdb_clean,
+		.new_actor = new_actor,
 	};
 
 	return (struct tr_store){
-		.ops = &ops, .ctx = db, .next_actor = db->next_actor, .boots = db->boots, .epoch = db->epoch,
+		.ops = &ops, .ctx = db, .boots = db->boots, .epoch = db->epoch,
 	};
 }

@@ -416,7 +416,7 @@ static void done(struct tr_job *job)
 	struct tr_lmdb_commit_job *j = (struct tr_lmdb_commit_job *)job;
 
 	j->asked = false;
-	if (!j->rc)
+	if (!j->rc && j->next > j->db->next_actor)
 		j->db->next_actor = j->next;
 	j->on_done(j->arg, tr_lmdb_written(j->db, "commit", j->rc));
 }

@@ -109,22 +109,12 @@ void tr_world_pass(struct tr_world *w, int64_t ms)
 
 bool tr_world_late;
 
-/* Rows are in the order in which they were committed. */
-static uint64_t next_actor(const struct tr_world *w)
-{
-	uint64_t newest = 0;
-
-	for (size_t i = 0; i < w->row_count; i++)
-		newest = w->rows[i].row.num > newest ? w->rows[i].row.num : newest;
-	return newest + 1;
-}
-
 void tr_world_boot(struct tr_world *w, const struct troupe_kind *const *kinds,
                    const struct tr_sessions *sessions)
 {
 	struct tr_core_options o = {
 		.store = {
-			.ops = w->late ? &tr_world_late_ops : &tr_world_store_ops, .ctx = w, .next_actor = next_actor(w),
+			.ops = w->late ? &tr_world_late_ops : &tr_world_store_ops, .ctx = w,
 			.boots = ++w->boots, .epoch = "0123456789abcdef",
 		},
 		.clock = { .ops = &clock_ops, .ctx = w },

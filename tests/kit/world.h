@@ -16,12 +16,13 @@ struct tr_world {
 	struct tr_core *core;
 	/* store */
 	bool                   late;          /* answers wait for tr_world_answer. As tr_world_late was when it was opened */
+	bool                   as_asked;      /* reads of items find what there was when they were asked */
 	struct tr_world_late  *asked;         /* what the core asked and was not answered yet, oldest first */
 	bool                   slow;          /* nor do tr_world_turn and tr_world_pass give them: tests/sim does */
 	bool                   dying;         /* no commit ends well any more */
 	struct tr_world_row   *rows;
 	size_t                 row_count;
-	uint64_t               boots;
+	uint64_t               boots, last_actor;
 	struct tr_world_row   *nobody;        /* the server's own items; made by the first look */
 	bool                   hold_commits;  /* commits wait for tr_world_commit */
 	int                    next_commit;   /* what the next commit ends with, once; 0: well */

@@ -36,7 +36,72 @@ struct tr_world_late {
 		on_due *due; on_done *done; on_clean *clean;
 	} on;
 	void        *arg;
+	struct said *said;                        /* what it found when it was asked; NULL: it looks later */
 };
+
+/* ------------------------------------------------------------------ as it was when it was asked */
+
+/* One call back of a read of items. */
+struct said { struct said *next; int rc; struct tr_world_bytes key, value; };
+
+static void say(void *arg, int rc, struct troupe_text key, struct troupe_value value)
+{
+	struct tr_world_late *l = arg;
+	struct said *s = tr_alloc(sizeof *s), **end = &l->said;
+
+	s->rc = rc;
+	if (key.data)
+		s->key = tr_world_copy(key.data, key.size);
+	if (value.data)
+		s->value = tr_world_copy(value.data, value.size);
+	while (*end)
+		end = &(*end)->next;
+	*end = s;
+}
+
+static void say_value(void *arg, int rc, struct troupe_value value)
+{
+	say(arg, rc, (struct troupe_text){ 0 }, value);
+}
+
+static void say_key(void *arg, int rc, struct troupe_text key)
+{
+	say(arg, rc, key, (struct troupe_value){ 0 });
+}
+
+static void look(struct tr_world *w, struct tr_world_late *l)
+{
+	const struct tr_store_ops *ops = &tr_world_store_ops;
+
+	if (!w->as_asked)
+		return;
+	if (l->asked == GET)
+		ops->get(w, l->actor, l->prefix, say_value, l);
+	else if (l->asked == SCAN)
+		ops->scan(w, l->actor, l->prefix, l->after_key, l->limit, say, l);
+	else
+		ops->keys(w, l->actor, l->prefix, say_key, l);
+}
+
+static void tell(struct tr_world_late *l)
+{
+	while (l->said) {
+		struct said *s = l->said;
+		struct troupe_text key = { s->key.data, s->key.size };
+		struct troupe_value value = { s->value.data, s->value.size };
+
+		l->said = s->next;
+		if (l->asked == GET)
+			l->on.value(l->arg, s->rc, value);
+		else if (l->asked == SCAN)
+			l->on.item(l->arg, s->rc, key, value);
+		else
+			l->on.key(l->arg, s->rc, key);
+		free(s->key.data);
+		free(s->value.data);
+		free(s);
+	}
+}
 
 /* ------------------------------------------------------------------ asking */
 
@@ -104,6 +169,7 @@ static void late_get(void *ctx, uint64_t actor, struct troupe_text key, on_value
 	l->actor = actor;
 	l->prefix = copy_bytes(key);
 	l->on.value = value;
+	look(ctx, l);
 }
 
 static void late_scan(void *ctx, uint64_t actor, struct troupe_text prefix, struct troupe_text after, unsigned limit,
@@ -116,6 +182,7 @@ static void late_scan(void *ctx, uint64_t actor, struct troupe_text prefix, stru
 	l->after_key = copy_bytes(after);
 	l->limit = limit;
 	l->on.item = item;
+	look(ctx, l);
 }
 
 static void late_keys(void *ctx, uint64_t actor, struct troupe_text prefix, on_key *key, void *arg)
@@ -125,6 +192,7 @@ static void late_keys(void *ctx, uint64_t actor, struct troupe_text prefix, on_k
 	l->actor = actor;
 	l->prefix = copy_bytes(prefix);
 	l->on.key = key;
+	look(ctx, l);
 }
 
 static void late_busy(void *ctx, on_row *row, void *arg)
@@ -167,14 +235,20 @@ static void late_clean(void *ctx, on_clean *clean, void *arg)
 	ask(ctx, CLEAN, arg)->on.clean = clean;
 }
 
+static uint64_t late_new_actor(void *ctx)
+{
+	return tr_world_store_ops.new_actor(ctx);
+}
+
 const struct tr_store_ops tr_world_late_ops = {
 	.find = late_find, .list = late_list, .read_log = late_read_log, .get = late_get, .scan = late_scan, .keys = late_keys,
 	.busy = late_busy, .alarms = late_alarms, .due = late_due, .commit = late_commit, .clean = late_clean,
+	.new_actor = late_new_actor,
 };
 
 /* ------------------------------------------------------------------ answering */
 
-static void answer(struct tr_world *w, struct tr_world_late *l)
+static void look_now(struct tr_world *w, struct tr_world_late *l)
 {
 	const struct tr_store_ops *ops = &tr_world_store_ops;
 
@@ -191,6 +265,14 @@ static void answer(struct tr_world *w, struct tr_world_late *l)
 	case COMMIT:   ops->commit(w, l->batch, l->on.done, l->arg); break;
 	case CLEAN:    ops->clean(w, l->on.clean, l->arg); break;
 	}
+}
+
+static void answer(struct tr_world *w, struct tr_world_late *l)
+{
+	if (l->said)
+		tell(l);
+	else
+		look_now(w, l);
 	free(l->id);
 	free(l->namespace);
 	free(l->name);

@@ -281,8 +281,13 @@ static void store_clean(void *ctx, void (*on_done)(void *arg, bool more), void *
 	on_done(arg, false);
 }
 
+static uint64_t store_new_actor(void *ctx)
+{
+	return ++((struct tr_world *)ctx)->last_actor;
+}
+
 const struct tr_store_ops tr_world_store_ops = {
 	.find = store_find, .list = store_list, .read_log = store_read_log, .get = store_get, .scan = store_scan,
 	.keys = store_keys, .busy = store_busy, .alarms = store_alarms, .due = store_due, .commit = tr_world_store_commit,
-	.clean = store_clean,
+	.clean = store_clean, .new_actor = store_new_actor,
 };

@@ -130,7 +130,7 @@ static void check(struct kit *k, struct acked last)
 	snprintf(passer, sizeof(passer), "%lu/passer/passer%lu .", found.batch + 1, found.batch);
 	h = list(&k->store, "passer", 0, 10);
 	assert_true(heard_is(&h, passer));
-	assert_int_equal(found.batch + 2, k->store.next_actor);
+	assert_int_equal(found.batch + 2, new_actor(&k->store));
 	check_log(&k->store, found.seq);
 }
 

@@ -407,6 +407,24 @@ TEST(actors_are_listed_by_number_after_one_up_to_a_limit)
 
 /* ---- reopening, growing */
 
+TEST(a_number_for_an_actor_is_given_once)
+{
+	struct kit k = { 0 };
+	struct tr_batch b = { 0 };
+	uint64_t first, second;
+
+	kit_open(&k);
+	first = new_actor(&k.store);
+	second = new_actor(&k.store);
+	assert_true(first > 0 && second > first);
+	add_create(&b, first, "id1", "room", "a");
+	assert_int_equal(0, commit(&k.store, &b));
+	assert_true(new_actor(&k.store) > second);
+	kit_reopen(&k);
+	assert_int_equal(second, new_actor(&k.store)); /* nobody saw it */
+	kit_close(&k);
+}
+
 TEST(everything_is_there_after_reopening)
 {
 	struct kit k = { 0 };
@@ -416,7 +434,7 @@ TEST(everything_is_there_after_reopening)
 
 	kit_open(&k);
 	assert_int_equal(1, k.store.boots);
-	assert_int_equal(1, k.store.next_actor);
+	assert_int_equal(1, new_actor(&k.store));
 	assert_int_equal(16, strspn(k.store.epoch, "0123456789abcdefghijklmnopqrstuvwxyz"));
 	snprintf(epoch, sizeof(epoch), "%s", k.store.epoch);
 	add_create(&b, 1, "id1", "room", "a");
@@ -427,7 +445,7 @@ TEST(everything_is_there_after_reopening)
 	assert_int_equal(0, commit(&k.store, &b));
 	kit_reopen(&k);
 	assert_int_equal(2, k.store.boots);
-	assert_int_equal(2, k.store.next_actor);
+	assert_int_equal(2, new_actor(&k.store));
 	assert_string_equal(epoch, k.store.epoch);
 	assert_string_equal("s", find_id(&k.store, "id1").state);
 	assert_int_equal(1, find_key(&k.store, "room", "a").seq);
@@ -499,6 +517,7 @@ TESTS(
 	RUN(items_are_scanned_by_prefix_in_byte_order),
 	RUN(item_keys_over_the_limit_are_nowhere),
 	RUN(actors_are_listed_by_number_after_one_up_to_a_limit),
+	RUN(a_number_for_an_actor_is_given_once),
 	RUN(everything_is_there_after_reopening),
 	RUN(one_batch_may_need_the_map_to_grow_many_times),
 	RUN(a_map_at_its_limit_is_a_full_disk)

@@ -29,7 +29,7 @@ TEST(a_batch_with_one_bad_op_changes_nothing)
 	assert_true(heard_is(&h, "."));
 	h = scan(&k.store, 1, "");
 	assert_true(heard_is(&h, "."));
-	assert_int_equal(2, tr_lmdb_store(k.db).next_actor);
+	assert_int_equal(2, new_actor(&k.store));
 	create(&k, 2, "id2", "room", "b");
 	kit_close(&k);
 }
@@ -189,7 +189,7 @@ TEST(the_destroyed_are_gone_at_once_and_after_a_restart)
 	assert_gone(&k);
 	kit_reopen(&k);
 	assert_gone(&k);
-	assert_int_equal(3, k.store.next_actor);
+	assert_int_equal(3, new_actor(&k.store));
 	kit_close(&k);
 }
 
@@ -237,7 +237,7 @@ TEST(a_destroyed_actors_number_is_never_used_again)
 	while (clean(&k.store))
 		;
 	kit_reopen(&k);
-	assert_int_equal(8, k.store.next_actor);
+	assert_int_equal(8, new_actor(&k.store));
 	kit_close(&k);
 }
 

@@ -119,6 +119,11 @@ static inline int commit(const struct tr_store *s, struct tr_batch *b)
 	return rc;
 }
 
+static inline uint64_t new_actor(const struct tr_store *s)
+{
+	return s->ops->new_actor(s->ctx);
+}
+
 static inline void kit_on_cleaned(void *arg, bool more) { *(int *)arg = more; }
 
 /* Is there more? */
