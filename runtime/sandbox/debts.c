@@ -20,7 +20,6 @@
 #include "runtime/base/mem.h"
 #include "runtime/core/actor.h"
 #include "runtime/sandbox/items.h"
-#include "runtime/sandbox/place.h"
 #include "runtime/sandbox/wire/problem.h"
 #include "runtime/sandbox/wire/sweep_script.h"
 

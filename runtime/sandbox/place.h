@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where an actor's sandbox is: found or made by a provider, remembered durably, asked for again when the way to it breaks.
+/* Where an actor's sandbox is: found or made by a provider, remembered durably, asked for again when the way
+ * to it breaks.
  *
  *	none --> intended --> made --> (lost) --> none, or it waits to be told
  *	           |
  *	           `-- we died here: whether one was made cannot be known. It is said, and another is made
  *
- * One actor has one place, however many sessions it opens. What was made for it is the item TR_OWED "sandbox", written in the
- * commit before it is used; so it is known to whoever pays what destroyed actors owe (debts.c). A place that was given
- * (a URL, the server's own sandbox, a sandbox's id) is nothing to remember: it is given again at the next wake. */
+ * One actor has one place, however many sessions it opens. What was made for it is the item TR_OWED
+ * "sandbox", written in the commit before it is used; so it is known to whoever pays what destroyed actors
+ * owe (debts.c). A place that was given (a URL, the server's own sandbox, a sandbox's id) is nothing to
+ * remember: it is given again at the next wake. */
 #ifndef TR_SANDBOX_PLACE_H
 #define TR_SANDBOX_PLACE_H
 
@@ -32,8 +34,8 @@ enum tr_place_news {
 struct tr_place_user {
 	struct tr_list   link;
 	struct tr_place *place;
-	bool             waits, rests;
-	/* From the loop, or in a turn of the actor. */
+	bool             waits, rests, due; /* the place's; waits may be taken back by its user */
+	/* From the loop, or in a turn of the actor. Whoever hears it may leave, and others of the place with it. */
 	void           (*on_news)(struct tr_place_user *u, enum tr_place_news news, int error, const char *words);
 };
 
@@ -54,16 +56,17 @@ struct tr_places *tr_places_free(struct tr_places *all);
 /* An actor's place has the options of its first user. */
 void tr_place_join(struct tr_places *all, struct tr_place_user *u, struct troupe_actor *a, const struct tr_place_options *o);
 void tr_place_leave(struct tr_place_user *u);
-/* In the turn in which an actor goes to sleep, before its user leaves: when the last one has left so, and that is durable, a
- * sandbox that was made for the actor is paused if its provider can do that; the next find brings it back. That it is paused is
- * not recorded: whoever finds it reconnects in any case, and one that was not paused, because we died or it failed, goes on. */
+/* In the turn in which an actor goes to sleep, before its user leaves: when the last one has left so, and
+ * that is durable, a sandbox that was made for the actor is paused if its provider can do that; the next
+ * find brings it back. That it is paused is not recorded: whoever finds it reconnects in any case, and one
+ * that was not paused, because we died or it failed, goes on. */
 void tr_place_rest(struct tr_place_user *u);
 
-/* News follow, perhaps at once. mend: what was found before does not answer; its server is started if it can be, and its
- * URL is asked for again. */
+/* News follow, perhaps at once. mend: what was found before does not answer; its server is started if it can
+ * be, and its URL is asked for again. */
 void tr_place_find(struct tr_place_user *u, bool mend);
-/* In a turn: what there is is given up, and destroyed in the background when it is the actor's own; the next find makes another.
- * TROUPE_EINVAL: it was given, there is nothing to make. */
+/* In a turn: what there is is given up, and destroyed in the background when it is the actor's own; the next
+ * find makes another. TROUPE_EINVAL: it was given, there is nothing to make. */
 int  tr_place_renew(struct tr_place_user *u);
 
 /* Lent until the next news. */
@@ -74,18 +77,9 @@ const char *tr_place_name(const struct tr_place_user *u);  /* for people */
 /* Which one this is: what has another identity is another sandbox. Its URL may change, this does not. */
 const char *tr_place_identity(const struct tr_place_user *u);
 enum tr_http_reach tr_place_reach(const struct tr_place_user *u);
-/* For what must be paid there one day: provider, and raw id (NULL: not known yet). made: it goes with the actor as a whole. */
+/* For what must be paid there one day: provider, and raw id (NULL: not known yet). made: it goes with the
+ * actor as a whole. */
 struct tr_place_where { const char *provider, *raw_id, *token, *options; bool made; };
 struct tr_place_where tr_place_where(const struct tr_place_user *u);
-
-/* ---- the item, also for debts.c */
-
-struct tr_place_item {
-	char   *provider, *raw_id, *seed, *options; /* raw_id NULL: it was about to be made, from this seed */
-	int64_t since_ms;
-};
-void tr_place_item_put(struct tr_bytes *out, const struct tr_place_item *item);
-bool tr_place_item_read(struct troupe_value v, struct tr_place_item *ret); /* false: it is none */
-void tr_place_item_fini(struct tr_place_item *item);
 
 #endif

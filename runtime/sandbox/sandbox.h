@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions with coding agents: the session port (runtime/core/ports.h) over the HTTP and event-stream wire of a
- * sandbox-agent server (spec/sandbox-agent.md). Time and HTTP are handed in; who runs processes here needs the loop. */
+ * sandbox-agent server (spec/sandbox-agent.md). Time and HTTP are handed in; only processes
+ * need the loop. */
 #ifndef TR_SANDBOX_SANDBOX_H
 #define TR_SANDBOX_SANDBOX_H
 
