@@ -161,6 +161,12 @@
 #define TR_HTTP_REPLY_BYTES_MAX       (66 * 1024 * 1024) /* body of an answer of the sandbox: the request fails */
 #define TR_HTTP_CONNECT_MS            5000               /* for a connection: nothing was sent */
 #define TR_SANDBOX_READ_BYTES         (256 * 1024)       /* one read of a socket, one piece of a stream */
+#define TR_GOODBYE_MS                 2000               /* for an answer to session/close: ended then */
+#define TR_DELETE_MS                  1000               /* for an instance's DELETE: its agent hangs */
+#define TR_SWEEP_GRACE_MS             500                /* for an agent that obeys the end of its input */
+#define TR_SWEEP_TERM_MS              300                /* after a TERM: was that enough? ... */
+#define TR_SWEEP_KILL_MS              1700               /* ... and once more, before KILL */
+#define TR_ENDING_BYTES_MAX           (2 * 1024 * 1024)  /* of an answer at the end of an agent: not read */
 #define TR_SWEEP_RUN_MS               15000              /* for one run of a script: it told nothing */
 #define TR_SETTLE_MS                  5000               /* what a healthy stream did not bring is missing */
 #define TR_SILENCE_MS                 45000              /* three heartbeats missed: it is read again */

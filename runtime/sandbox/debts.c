@@ -2,9 +2,7 @@
 /* Each debt is a small machine of its own, with one timer, one request and one errand:
  *
  *	a sandbox     destroy -> paid
- *	an instance   reach -> [session/close ->] look -> DELETE -> grace -> sweep, three times at most -> paid
- *
- * Those of an instance are a session's own, for the same reasons (session/clean.c).
+ *	an instance   reach -> the end of an agent (wire/ending.h) -> paid
  *
  * An instance in a sandbox that is destroyed, with its actor or without, is paid with that. What fails waits and begins anew. */
 #include "runtime/sandbox/debts.h"
@@ -20,8 +18,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/core/actor.h"
 #include "runtime/sandbox/items.h"
-#include "runtime/sandbox/wire/problem.h"
-#include "runtime/sandbox/wire/sweep_script.h"
+#include "runtime/sandbox/wire/ending.h"
 
 struct tr_debts {
 	struct tr_debts_options o;
@@ -41,16 +38,17 @@ struct debt {
 	char                   *url, *fresh_token; /* found; NULL: the provider names none */
 	int64_t                 created_ms;
 	struct tr_bytes         family;    /* of its server; then with whom this sweep has signalled */
+	enum tr_ending          step;      /* that is under way, or waits for its time */
 	enum tr_http_reach      reach;
 	struct tr_timer        *timer;
 	struct tr_errand       *errand;
 	struct tr_http_request *request;
-	bool                    runs, sweeps;
-	unsigned                tries, sweep; /* sweep: how often so far */
+	bool                    runs;
+	unsigned                tries, sweeps; /* sweeps: how often so far */
 };
 
 static void pay(struct debt *d);
-static void next_sweep(struct debt *d);
+static void ask(struct debt *d, enum tr_ending step);
 
 /* ------------------------------------------------------------------ the list */
 
@@ -112,6 +110,7 @@ static void failed(struct debt *d, const char *why)
 
 	d->errand = NULL;
 	d->request = NULL;
+	d->step = TR_ENDING_CLOSE;
 	stop_running(d);
 	for (unsigned i = 0; i < d->tries && pause < TR_DEBT_PAUSE_MAX_MS; i++)
 		pause *= 2;
@@ -132,8 +131,8 @@ static void on_time(void *arg)
 {
 	struct debt *d = arg;
 
-	if (d->sweeps) {
-		next_sweep(d);
+	if (d->step == TR_ENDING_SWEEP) {
+		ask(d, TR_ENDING_SWEEP);
 	} else if (d->debts->running >= TR_DEBTS_RUNNING_MAX) {
 		set_timer(d, TR_DEBT_PAUSE_MS);
 	} else {
@@ -144,86 +143,6 @@ static void on_time(void *arg)
 }
 
 /* ------------------------------------------------------------------ paying */
-
-static struct tr_http_request *ask(struct debt *d, struct tr_http_options *o, const char *path)
-{
-	struct tr_bytes url = { 0 };
-	struct tr_http_request *r;
-
-	tr_bytes_printf(&url, "%s%s", d->url, path);
-	o->url = tr_bytes_text(&url);
-	o->token = d->fresh_token ? d->fresh_token : d->token;
-	o->reach = d->reach;
-	o->arg = d;
-	r = tr_http_start(&d->debts->o.http, o);
-	tr_bytes_free(&url);
-	return r;
-}
-
-static struct tr_http_request *run(struct debt *d, struct tr_bytes *body,
-                                   void (*on_end)(void *arg, const struct tr_http_answer *answer))
-{
-	return ask(d, &(struct tr_http_options){
-		.method = "POST", .body = body, .time_ms = d->debts->o.times->sweep_run_ms, .body_max = 2 << 20,
-		.on_end = on_end,
-	}, "/v1/processes/run");
-}
-
-static void on_swept(void *arg, const struct tr_http_answer *answer)
-{
-	struct debt *d = arg;
-	struct tr_bytes ended = { 0 };
-	struct tr_problem p;
-	bool some;
-
-	d->request = NULL;
-	tr_sweep_output(answer, &p, &ended);
-	some = ended.size > 0;
-	tr_sweep_add(&d->family, &ended);
-	tr_bytes_free(&ended);
-	if (tr_problem_unheard(&p)) {
-		d->sweeps = false;
-		failed(d, p.words);
-	} else if (some && d->sweep < TR_SWEEP_STEPS) {
-		set_timer(d, tr_sweep_steps[d->sweep - 1].then_ms);
-	} else {
-		paid(d, "swept");
-	}
-}
-
-static void next_sweep(struct debt *d)
-{
-	struct tr_bytes body = { 0 };
-
-	tr_sweep_left(&body, tr_sweep_steps[d->sweep++].signal, tr_bytes_text(&d->family));
-	d->request = run(d, &body, on_swept);
-}
-
-static void on_deleted(void *arg, const struct tr_http_answer *answer)
-{
-	struct debt *d = arg;
-	struct tr_problem p;
-
-	d->request = NULL;
-	tr_problem_read(answer, &p);
-	if (answer->end != TR_HTTP_TIMED_OUT && p.kind != TR_PROBLEM_NONE) {
-		failed(d, p.words);
-		return;
-	}
-	d->sweeps = true;
-	d->sweep = 0;
-	set_timer(d, TR_SWEEP_GRACE_MS);
-}
-
-static void delete_instance(struct debt *d)
-{
-	char path[256];
-
-	snprintf(path, sizeof path, "/v1/acp/%s", d->server_id);
-	d->request = ask(d, &(struct tr_http_options){
-		.method = "DELETE", .own_connection = true, .time_ms = TR_DELETE_MS, .body_max = 64 * 1024, .on_end = on_deleted,
-	}, path);
-}
 
 /* On disk before the DELETE is sent: whoever goes on after us could not look any more. */
 static void keep_family(struct debt *d, struct tr_bytes *found)
@@ -239,57 +158,81 @@ static void keep_family(struct debt *d, struct tr_bytes *found)
 	tr_bytes_free(&item);
 }
 
-static void on_looked(void *arg, const struct tr_http_answer *answer)
+/* We may be the second who pays it, and the one before us the one it hung on: so a sweep must have been heard. */
+static struct tr_ending_of ending_of(struct debt *d)
+{
+	return (struct tr_ending_of){
+		.server_id = d->server_id, .close = d->close, .created_ms = d->created_ms, .family = &d->family,
+		.sweeps = d->sweeps, .hangs = true, .run_ms = d->debts->o.times->sweep_run_ms };
+}
+
+static void go_on(struct debt *d, struct tr_ending_answer *a)
+{
+	struct tr_ending_of of = ending_of(d);
+
+	switch (d->step) {
+	case TR_ENDING_CLOSE:
+		ask(d, TR_ENDING_LOOK);
+		break;
+	case TR_ENDING_LOOK:
+		if (a->found.size > 0)
+			keep_family(d, &a->found);
+		ask(d, TR_ENDING_DELETE);
+		break;
+	case TR_ENDING_DELETE:
+		d->step = TR_ENDING_SWEEP;
+		d->sweeps = 0;
+		set_timer(d, tr_ending_grace_ms(&of));
+		break;
+	case TR_ENDING_SWEEP:
+		tr_sweep_add(&d->family, &a->found);
+		if (a->then_ms >= 0)
+			set_timer(d, a->then_ms);
+		else
+			paid(d, "swept");
+		break;
+	}
+}
+
+static void on_answer(void *arg, const struct tr_http_answer *answer)
 {
 	struct debt *d = arg;
-	struct tr_bytes found = { 0 };
-	struct tr_problem p;
+	struct tr_ending_of of = ending_of(d);
+	struct tr_ending_answer a;
 
 	d->request = NULL;
-	tr_sweep_output(answer, &p, &found);
-	if (tr_sweep_is_family(&found))
-		keep_family(d, &found);
-	tr_bytes_free(&found);
-	if (tr_problem_unheard(&p) && answer->end != TR_HTTP_TIMED_OUT)
-		failed(d, p.words);
+	tr_ending_read(&a, d->step, &of, answer);
+	if (a.heard)
+		go_on(d, &a);
 	else
-		delete_instance(d);
+		failed(d, a.problem.words);
+	tr_bytes_free(&a.found);
 }
 
-static void look_below(struct debt *d)
+static void ask(struct debt *d, enum tr_ending step)
 {
-	struct tr_bytes body = { 0 };
+	struct tr_ending_request r;
+	struct tr_ending_of of;
+	struct tr_bytes url = { 0 };
 
-	tr_sweep_family(&body, d->created_ms, tr_bytes_text(&d->family));
-	d->request = run(d, &body, on_looked);
-}
-
-/* Whatever the agent thinks of it. */
-static void on_closed(void *arg, const struct tr_http_answer *answer)
-{
-	struct debt *d = arg;
-
-	(void)answer;
-	d->request = NULL;
-	look_below(d);
-}
-
-static void close_session(struct debt *d)
-{
-	struct tr_bytes body = { 0 };
-	char path[256];
-
-	tr_sweep_close(&body, d->close);
-	snprintf(path, sizeof path, "/v1/acp/%s", d->server_id);
-	d->request = ask(d, &(struct tr_http_options){
-		.method = "POST", .accept = "application/json", .body = &body, .own_connection = true, .time_ms = TR_GOODBYE_MS,
-		.body_max = 2 << 20, .on_end = on_closed,
-	}, path);
+	d->step = step;
+	d->sweeps += step == TR_ENDING_SWEEP;
+	of = ending_of(d);
+	tr_ending_ask(&r, step, &of);
+	tr_bytes_printf(&url, "%s%s", d->url, r.path);
+	r.o.url = tr_bytes_text(&url);
+	r.o.token = d->fresh_token ? d->fresh_token : d->token;
+	r.o.reach = d->reach;
+	r.o.on_end = on_answer;
+	r.o.arg = d;
+	d->request = tr_http_start(&d->debts->o.http, &r.o);
+	tr_bytes_free(&url);
 }
 
 static void on_reached(void *arg, const struct tr_provider_answer *answer)
 {
 	struct debt *d = arg;
+	struct tr_ending_of of;
 	size_t size;
 
 	d->errand = NULL;
@@ -306,10 +249,8 @@ static void on_reached(void *arg, const struct tr_provider_answer *answer)
 	d->url = tr_strndup(answer->url, size - (answer->url[size - 1] == '/'));
 	free(d->fresh_token);
 	d->fresh_token = tr_strdup(answer->token);
-	if (d->close)
-		close_session(d);
-	else
-		look_below(d);
+	of = ending_of(d);
+	ask(d, tr_ending_first(&of));
 }
 
 /* With a sandbox have gone the instances in it. */

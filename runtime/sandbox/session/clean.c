@@ -22,7 +22,6 @@
 #include "runtime/sandbox/session/session.h"
 #include "runtime/sandbox/session/store.h"
 #include "runtime/sandbox/session/sweep.h"
-#include "runtime/sandbox/wire/sweep_script.h"
 
 static void clean_next(struct troupe_session *s);
 
@@ -82,7 +81,7 @@ static struct tr_left *first_left(struct troupe_session *s)
 	for (struct tr_list *at = s->clean.left.next; at != &s->clean.left; at = at->next) {
 		struct tr_left *left = tr_container(at, struct tr_left, link);
 
-		if (left->step < TR_LEFT_SWEEP)
+		if (left->step < TR_ENDING_SWEEP)
 			return left;
 	}
 	return NULL;
@@ -99,56 +98,46 @@ static bool some_hang(const struct troupe_session *s)
 
 /* ------------------------------------------------------------------ the steps */
 
-/* Whatever the agent thinks of it. */
-static void on_closed(void *arg, const struct tr_http_answer *answer)
+static struct tr_ending_of ending_of(const struct tr_left *left)
+{
+	return (struct tr_ending_of){
+		.server_id = left->server_id, .close = left->close, .created_ms = left->created_ms };
+}
+
+static void on_answer(void *arg, const struct tr_http_answer *answer)
 {
 	struct troupe_session *s = arg;
+	struct tr_left *left = first_left(s);
+	struct tr_ending_of of = ending_of(left);
+	struct tr_ending_answer a;
 
-	(void)answer;
 	s->clean.request = NULL;
-	first_left(s)->close[0] = '\0';
+	tr_ending_read(&a, left->step, &of, answer);
+	left->hung = a.hangs;
+	if (!a.heard) {
+		tr_session_verdict(s, TR_TROUBLE, 0, NULL, a.problem.words);
+		return;
+	}
+	if (left->step == TR_ENDING_CLOSE)
+		left->close[0] = '\0';
+	left->step = left->step == TR_ENDING_CLOSE ? TR_ENDING_LOOK : TR_ENDING_SWEEP;
 	clean_next(s);
 }
 
-static void close_session(struct troupe_session *s, struct tr_left *left, const char *path)
+static void ask(struct troupe_session *s, const struct tr_left *left)
 {
-	struct tr_bytes body = { 0 };
+	struct tr_ending_of of = ending_of(left);
+	struct tr_ending_request r;
 
-	tr_sweep_close(&body, left->close);
-	s->clean.request = tr_session_http(s, &(struct tr_http_options){
-		.method = "POST", .accept = "application/json", .body = &body, .own_connection = true, .time_ms = TR_GOODBYE_MS,
-		.body_max = 2 << 20, .on_end = on_closed,
-	}, path);
+	tr_ending_ask(&r, left->step, &of);
+	r.o.on_end = on_answer;
+	s->clean.request = tr_session_http(s, &r.o, r.path);
 }
 
 static void looked(struct troupe_session *s)
 {
-	first_left(s)->step = TR_LEFT_DELETE;
+	first_left(s)->step = TR_ENDING_DELETE;
 	clean_next(s);
-}
-
-static void on_deleted(void *arg, const struct tr_http_answer *answer)
-{
-	struct troupe_session *s = arg;
-	struct tr_left *left = first_left(s);
-	struct tr_problem p;
-
-	s->clean.request = NULL;
-	tr_problem_read(answer, &p);
-	left->hung = answer->end == TR_HTTP_TIMED_OUT;
-	if (!left->hung && p.kind != TR_PROBLEM_NONE) {
-		tr_session_verdict(s, TR_TROUBLE, 0, NULL, p.words);
-		return;
-	}
-	left->step = TR_LEFT_SWEEP;
-	clean_next(s);
-}
-
-static void delete_instance(struct troupe_session *s, const char *path)
-{
-	s->clean.request = tr_session_http(s, &(struct tr_http_options){
-		.method = "DELETE", .own_connection = true, .time_ms = TR_DELETE_MS, .body_max = 64 * 1024, .on_end = on_deleted,
-	}, path);
 }
 
 static void swept_turn(struct troupe_session *s, void *arg)
@@ -176,17 +165,14 @@ static void swept(struct troupe_session *s)
 
 static void clean_one(struct troupe_session *s, struct tr_left *left)
 {
-	char path[TR_PATH_MAX];
+	struct tr_ending_of of = ending_of(left);
 
-	snprintf(path, sizeof path, "/v1/acp/%s", left->server_id);
-	if (left->step == TR_LEFT_CLOSE && *left->close) {
-		close_session(s, left, path);
-	} else if (left->step < TR_LEFT_DELETE) {
-		left->step = TR_LEFT_LOOK;
+	if (left->step == TR_ENDING_CLOSE)
+		left->step = tr_ending_first(&of);
+	if (left->step == TR_ENDING_LOOK)
 		tr_family_look(s, left, looked);
-	} else {
-		delete_instance(s, path);
-	}
+	else
+		ask(s, left);
 }
 
 static void clean_next(struct troupe_session *s)

@@ -7,10 +7,9 @@
 #include "proto/bytes.h"
 #include "runtime/base/limits.h"
 #include "runtime/base/list.h"
+#include "runtime/sandbox/wire/ending.h"
 #include "runtime/sandbox/wire/http.h"
 #include "runtime/troupe.h"
-
-enum tr_left_step { TR_LEFT_CLOSE, TR_LEFT_LOOK, TR_LEFT_DELETE, TR_LEFT_SWEEP };
 
 /* close: its agent session, to be closed first; "": none. hung: its DELETE was not answered. item: as read
  * back. */
@@ -18,7 +17,7 @@ struct tr_left {
 	struct tr_list    link;
 	char              server_id[TR_SERVER_ID_MAX], close[TR_ACP_SHORT_MAX];
 	int64_t           created_ms;
-	enum tr_left_step step; /* the next */
+	enum tr_ending    step;    /* the next */
 	bool              hung;
 	struct tr_bytes   item;
 };

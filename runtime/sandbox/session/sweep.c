@@ -13,7 +13,7 @@
 #include "runtime/sandbox/session/request.h"
 #include "runtime/sandbox/session/session.h"
 #include "runtime/sandbox/session/store.h"
-#include "runtime/sandbox/wire/sweep_script.h"
+#include "runtime/sandbox/wire/ending.h"
 
 static void sweep_step(void *arg);
 
@@ -39,20 +39,23 @@ void tr_sweep_fini(struct troupe_session *s)
 
 /* ------------------------------------------------------------------ running scripts */
 
-static struct tr_http_request *run(struct troupe_session *s, struct tr_bytes *body,
+static struct tr_http_request *run(struct troupe_session *s, enum tr_ending step, struct tr_ending_of of,
                                    void (*on_end)(void *arg, const struct tr_http_answer *answer))
 {
-	return tr_session_http(s, &(struct tr_http_options){
-		.method = "POST", .body = body, .time_ms = s->times->sweep_run_ms, .body_max = 2 << 20, .on_end = on_end,
-	}, "/v1/processes/run");
+	struct tr_ending_request r;
+
+	of.run_ms = s->times->sweep_run_ms;
+	tr_ending_ask(&r, step, &of);
+	r.o.on_end = on_end;
+	return tr_session_http(s, &r.o, r.path);
 }
 
-static void output_of(const struct troupe_session *s, const struct tr_http_answer *answer, struct tr_problem *p,
-                      struct tr_bytes *out)
+static void read_answer(const struct troupe_session *s, struct tr_ending_answer *ret, enum tr_ending step,
+                        const struct tr_http_answer *answer)
 {
-	tr_sweep_output(answer, p, out);
-	if (p->kind != TR_PROBLEM_NONE)
-		tr_warn("agent.sweep", "session=%s failed=\"%s\"", s->id, p->words);
+	tr_ending_read(ret, step, &(struct tr_ending_of){ .sweeps = s->sweep.count, .hangs = s->sweep.must }, answer);
+	if (ret->problem.kind != TR_PROBLEM_NONE)
+		tr_warn("agent.sweep", "session=%s failed=\"%s\"", s->id, ret->problem.words);
 }
 
 /* ------------------------------------------------------------------ sweeping */
@@ -65,24 +68,22 @@ static void trouble(struct troupe_session *s, const char *why)
 static void on_swept(void *arg, const struct tr_http_answer *answer)
 {
 	struct troupe_session *s = arg;
-	struct tr_bytes ended = { 0 };
-	struct tr_problem p;
+	struct tr_ending_answer a;
 	char words[64];
-	bool some;
 
 	s->sweep.request = NULL;
-	output_of(s, answer, &p, &ended);
-	some = ended.size > 0;
-	if (some) {
-		tr_words(words, sizeof words, (struct troupe_text){ (const char *)ended.data, ended.size });
-		tr_info("agent.sweep", "session=%s signal=%s processes=\"%s\"", s->id, tr_sweep_steps[s->sweep.count].signal, words);
+	read_answer(s, &a, TR_ENDING_SWEEP, answer);
+	if (a.found.size > 0) {
+		tr_words(words, sizeof words, (struct troupe_text){ (const char *)a.found.data, a.found.size });
+		tr_info("agent.sweep", "session=%s signal=%s processes=\"%s\"", s->id,
+		        tr_sweep_steps[s->sweep.count - 1].signal, words);
 	}
-	tr_sweep_add(&s->sweep.swept, &ended);
-	tr_bytes_free(&ended);
-	if (tr_problem_unheard(&p) && (s->sweep.must || answer->end != TR_HTTP_TIMED_OUT))
-		trouble(s, p.words);
-	else if (some && s->sweep.count + 1 < TR_SWEEP_STEPS)
-		tr_session_timer_set(s, s->sweep.timer, tr_sweep_steps[s->sweep.count++].then_ms);
+	tr_sweep_add(&s->sweep.swept, &a.found);
+	tr_bytes_free(&a.found);
+	if (!a.heard)
+		trouble(s, a.problem.words);
+	else if (a.then_ms >= 0)
+		tr_session_timer_set(s, s->sweep.timer, a.then_ms);
 	else
 		s->sweep.then(s);
 }
@@ -90,10 +91,10 @@ static void on_swept(void *arg, const struct tr_http_answer *answer)
 static void sweep_step(void *arg)
 {
 	struct troupe_session *s = arg;
-	struct tr_bytes body = { 0 };
 
-	tr_sweep_left(&body, tr_sweep_steps[s->sweep.count].signal, tr_bytes_text(&s->sweep.swept));
-	s->sweep.request = run(s, &body, on_swept);
+	s->sweep.count++;
+	s->sweep.request = run(s, TR_ENDING_SWEEP, (struct tr_ending_of){
+		.family = &s->sweep.swept, .sweeps = s->sweep.count }, on_swept);
 }
 
 void tr_sweep(struct troupe_session *s, bool some_hang, void (*then)(struct troupe_session *s))
@@ -103,7 +104,7 @@ void tr_sweep(struct troupe_session *s, bool some_hang, void (*then)(struct trou
 	s->sweep.then = then;
 	tr_bytes_free(&s->sweep.swept);
 	tr_bytes_put(&s->sweep.swept, s->sweep.family.data, s->sweep.family.size);
-	tr_session_timer_set(s, s->sweep.timer, some_hang ? TR_SWEEP_GRACE_MS : 0);
+	tr_session_timer_set(s, s->sweep.timer, tr_ending_grace_ms(&(struct tr_ending_of){ .hangs = some_hang }));
 }
 
 /* ------------------------------------------------------------------ the family */
@@ -126,23 +127,20 @@ static void family_turn(struct troupe_session *s, void *arg)
 static void on_family(void *arg, const struct tr_http_answer *answer)
 {
 	struct troupe_session *s = arg;
-	struct tr_bytes found = { 0 };
-	struct tr_problem p;
+	struct tr_ending_answer a;
 
 	s->sweep.family_request = NULL;
-	output_of(s, answer, &p, &found);
-	if (tr_sweep_is_family(&found))
-		tr_session_turn(s, family_turn, &found);
-	tr_bytes_free(&found);
+	read_answer(s, &a, TR_ENDING_LOOK, answer);
+	if (a.found.size > 0)
+		tr_session_turn(s, family_turn, &a.found);
+	tr_bytes_free(&a.found);
 }
 
 void tr_family_note(struct troupe_session *s)
 {
-	struct tr_bytes body = { 0 };
-
 	s->sweep.family_request = tr_http_cancel(s->sweep.family_request);
-	tr_sweep_family(&body, s->instance.created_ms, "");
-	s->sweep.family_request = run(s, &body, on_family);
+	s->sweep.family_request = run(s, TR_ENDING_LOOK, (struct tr_ending_of){
+		.created_ms = s->instance.created_ms }, on_family);
 }
 
 void tr_family_note_missing(struct troupe_session *s)
@@ -185,13 +183,14 @@ static void on_look(void *arg, const struct tr_http_answer *answer)
 {
 	struct troupe_session *s = arg;
 	struct look look = { .left = s->sweep.looking_at };
-	struct tr_problem p;
+	struct tr_ending_answer a;
 
 	s->sweep.request = NULL;
-	output_of(s, answer, &p, &look.found);
-	if (tr_problem_unheard(&p) && answer->end != TR_HTTP_TIMED_OUT)
-		trouble(s, p.words);
-	else if (tr_sweep_is_family(&look.found))
+	read_answer(s, &a, TR_ENDING_LOOK, answer);
+	look.found = a.found;
+	if (!a.heard)
+		trouble(s, a.problem.words);
+	else if (look.found.size > 0)
 		tr_session_turn(s, look_turn, &look);
 	else /* the server is another one, or tells nothing: what was known before is all there is */
 		s->sweep.then(s);
@@ -200,11 +199,9 @@ static void on_look(void *arg, const struct tr_http_answer *answer)
 
 void tr_family_look(struct troupe_session *s, struct tr_left *left, void (*then)(struct troupe_session *s))
 {
-	struct tr_bytes body = { 0 };
-
 	s->sweep.looks++;
 	s->sweep.looking_at = left;
 	s->sweep.then = then;
-	tr_sweep_family(&body, left->created_ms, tr_bytes_text(&s->sweep.family));
-	s->sweep.request = run(s, &body, on_look);
+	s->sweep.request = run(s, TR_ENDING_LOOK, (struct tr_ending_of){
+		.created_ms = left->created_ms, .family = &s->sweep.family }, on_look);
 }

@@ -48,10 +48,9 @@ static const char sweep_script[] =
 	"case $held$in in *\"pipe:[$pipe]\"* | *\" $p \"*) ;; *) in=\"$in$p \";; esac; done\n"
 	"below; for p in $in; do start $p; echo $p:$start:0; kill -$sig $p; done\n";
 
-#define TERM_MS 300  /* after a TERM, before looking whether that was enough */
-#define KILL_MS 1700 /* after that, before KILL */
-
-const struct tr_sweep_step tr_sweep_steps[TR_SWEEP_STEPS] = { { "TERM", TERM_MS }, { "TERM", KILL_MS }, { "KILL", 0 } };
+const struct tr_sweep_step tr_sweep_steps[TR_SWEEP_STEPS] = {
+	{ "TERM", TR_SWEEP_TERM_MS }, { "TERM", TR_SWEEP_KILL_MS }, { "KILL", 0 },
+};
 
 static void put_argument(struct tr_bytes *body, const char *text, size_t size)
 {

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is said to an agent that is to be ended, what a sandbox is told to run to end agent processes that were left behind in it
- * (spec/sandbox-agent.md 2.7), and what it prints. Who runs it, and when: session/sweep.c for a session's own, debts.c for
- * those of actors that are gone. */
+/* What is said to an agent that is to be ended, what a sandbox is told to run to end agent processes that were left
+ * behind in it (spec/sandbox-agent.md 2.7), and what it prints. In which order: ending.h. */
 #ifndef TR_SANDBOX_SWEEP_SCRIPT_H
 #define TR_SANDBOX_SWEEP_SCRIPT_H
 
 #include "runtime/sandbox/wire/http.h"
 #include "runtime/sandbox/wire/problem.h"
-
-#define TR_GOODBYE_MS     2000  /* for an agent's answer to session/close: then it is ended all the same */
-#define TR_DELETE_MS      1000  /* for an instance's DELETE: one that takes longer hangs on a living agent */
-#define TR_SWEEP_GRACE_MS 500   /* for an agent that obeys the end of its input */
 
 /* Each is told TERM, looked at again, and told KILL. */
 #define TR_SWEEP_STEPS 3
