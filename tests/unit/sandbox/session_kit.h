@@ -8,6 +8,7 @@
 #include "proto/text.h"
 #include "tests/kit/until.h"
 #include "tests/unit/sandbox/fake_actor.h"
+#include "tests/unit/sandbox/hand_clock.h"
 #include "tests/unit/sandbox/stand_in.h"
 
 #include "runtime/base/log.h"
@@ -24,6 +25,7 @@ static struct {
 	const struct tr_session_ops *ops;
 	struct troupe_session       *session;
 	bool                         holds_commits;
+	bool                         by_hand; /* time is the test's: hand_clock.h */
 	struct troupe_call           calls[64];
 	int                          call_count;
 	const char                  *agent, *url, *token, *mode, *model, *thought_level, *provider, *sandbox_id, *auto_approve;
@@ -35,6 +37,13 @@ static struct {
 
 static inline void kit_step(void)
 {
+	struct timeval a_bit = { 0, 1000 };
+
+	if (kit.by_hand) { /* what is due does not wait for the loop, nor the loop for it */
+		while (hand_fire())
+			;
+		event_base_loopexit(kit.base, &a_bit);
+	}
 	event_base_loop(kit.base, EVLOOP_ONCE);
 	if (!kit.holds_commits)
 		fake_commit();
@@ -77,7 +86,8 @@ static inline void kit_open(void)
 static inline struct tr_sandbox_options kit_sandbox_options(void)
 {
 	return (struct tr_sandbox_options){
-		.base = kit.base, .clock = tr_event_clock(kit.base), .http = tr_curl_port(kit.curl),
+		.base = kit.base, .http = tr_curl_port(kit.curl),
+		.clock = kit.by_hand ? hand_clock() : tr_event_clock(kit.base),
 		.times = &kit.times, .agent = "mock", .base_url = "http://127.0.0.1:1", .cwd = "/w", .private_ok = true };
 }
 
@@ -89,9 +99,10 @@ static inline void kit_start_sandbox(void)
 	kit.ops = tr_sandbox_sessions(kit.sandbox)->ops;
 }
 
-static inline void kit_start(void)
+static inline void kit_start_with(bool by_hand)
 {
 	memset(&kit, 0, sizeof kit);
+	kit.by_hand = by_hand;
 	fake_reset(); /* of a test that failed */
 	tr_log_setup(getenv("DEBUG") ? TR_LOG_DEBUG : TR_LOG_ERROR, false);
 	kit.times = (struct tr_sandbox_times)TR_SANDBOX_TIMES;
@@ -99,6 +110,11 @@ static inline void kit_start(void)
 	kit.curl = tr_curl_new(kit.base, NULL);
 	in_start(kit.base);
 	kit_start_sandbox();
+}
+
+static inline void kit_start(void)
+{
+	kit_start_with(false);
 }
 
 static inline void kit_close(void)

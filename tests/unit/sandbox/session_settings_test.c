@@ -169,6 +169,61 @@ TEST(what_the_agent_refuses_is_told_in_its_words)
 	kit_end();
 }
 
+static void ask_permission(const char *raw_id, char into[37])
+{
+	int before = told("permission.request", "");
+	char json[256];
+
+	snprintf(json, sizeof json, "{\"id\":%s,\"method\":\"session/request_permission\",\"params\":{\"options\":[{"
+	         "\"optionId\":\"O\",\"kind\":\"allow_once\"}]}}", raw_id);
+	in_emit(json);
+	UNTIL(told("permission.request", "") > before);
+	sscanf(strstr(newest("permission.request"), "permissionId\":\"") + 15, "%36s", into);
+}
+
+/* Its POST has it, and the stream was read again for it in vain; now it is away. */
+TEST(a_response_is_not_taken_from_its_post_while_the_stream_is_away)
+{
+	char first[37], second[37], json[128];
+	struct troupe_call *call;
+	int posts;
+
+	kit_start_with(true);
+	in.session_says = MODES OPTIONS;
+	kit_open_ready();
+	ask_permission("1", first);
+	ask_permission("2", second);
+	in.mute_settings = true;
+	call = kit_set(TROUPE_MODEL, NULL, "\"large\"");
+	UNTIL(in.settings == 1);
+	snprintf(json, sizeof json, "{\"id\":%s,\"jsonrpc\":\"2.0\",\"result\":{}}", in.setting_id);
+	in_answer_post(in.setting_id, json);
+	posts = in.posts;
+	kit_respond(first, "once"); /* there and back: the answer before has come by then */
+	UNTIL(in.posts == posts + 1);
+	hand.now += kit.times.settle_ms;
+	UNTIL(in.gets == 2);
+	in_say("open");
+	UNTIL(events("\"open\"") == 1);
+	hand.now += kit.times.settle_ms - 50;
+
+	in.hold_streams = true;
+	in.refuse_reply = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\nlog in";
+	kit_respond(second, "once"); /* not taken: so the stream is read again, after a moment */
+	UNTIL(in_streams() == 0);
+	hand.now += 50; /* since it was opened that is settle_ms */
+	kit_step();
+	assert_false(call->answered);
+	hand.now += TR_REREAD_MS;
+	UNTIL(in.gets == 3);
+
+	in_skip(json);
+	in_let_streams();
+	UNTIL(call->answered);
+	assert_int_equal(call->error, 0);
+	kit_end();
+}
+
 TEST(an_agent_that_wants_a_login_first_says_so)
 {
 	struct troupe_call *call;
@@ -459,6 +514,7 @@ TESTS(
 	RUN(an_agent_without_a_category_says_which_it_has),
 	RUN(without_set_mode_the_option_is_set),
 	RUN(what_the_agent_refuses_is_told_in_its_words),
+	RUN(a_response_is_not_taken_from_its_post_while_the_stream_is_away),
 	RUN(an_agent_that_wants_a_login_first_says_so),
 	RUN(what_the_agent_changes_by_itself_is_followed),
 	RUN(what_has_not_changed_is_not_told_again),
