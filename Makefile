@@ -153,7 +153,7 @@ fuzz: $(FUZZ_BIN) ## builds and runs each fuzz target SECONDS_EACH=10 (F=json: o
 	@sh .make/fuzz.sh $(SECONDS_EACH) $(call pick,$(F),$(FUZZ_BIN))
 
 # ---- everything
-e2e: deps-test all parity ## real clients, a real sandbox-agent and Chromium against build/troupe (T=resume: one file)
+e2e: deps-test all parity ## real clients, a real sandbox-agent and Chromium against build/troupe (T="resume bridge": these files)
 	@sh .make/e2e.sh $(OUT)/troupe $(T)
 test-agents: deps-test all ## the real codex-acp and claude-agent-acp, from npm, with a model of our own (not in `make test`)
 	@sh .make/agents.sh $(OUT)/troupe

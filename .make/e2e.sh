@@ -1,17 +1,27 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Runs the end-to-end tests against a build and counts them: e2e.sh BUILD/troupe [FILTER]   FILTER: only files whose name
-# holds it. What a test says is shown when it fails, with the logs of the servers that it started.
+# Runs the end-to-end tests against a build and counts them: e2e.sh BUILD/troupe [WORD...]   WORD: only files whose name
+# holds one of them. What a test says is shown when it fails, with the logs of the servers that it started.
 set -u
 [ -x "${1:-}" ] || { echo "e2e: ${1:-BUILD/troupe}: there is no such program. \`make\` builds one." >&2; exit 1; }
-program=$(realpath "$1") filter=${2:-}
+program=$(realpath "$1")
+shift
 cd "$(dirname "$0")/.." || exit 1
 node=$(sh .make/node20.sh) || exit 1
+wanted() { # FILE WORD...
+	name=${1##*/}
+	shift
+	[ $# -gt 0 ] || return 0
+	for word; do
+		case $name in *"$word"*) return 0 ;; esac
+	done
+	return 1
+}
 files=
 for file in tests/e2e/*.test.mjs; do
-	case ${file##*/} in *"$filter"*) files="$files $file" ;; esac
+	wanted "$file" "$@" && files="$files $file"
 done
-[ -n "$files" ] || { echo "e2e: no file's name holds \"$filter\". Is T= misspelt?" >&2; exit 1; }
+[ -n "$files" ] || { echo "e2e: no file's name holds \"$*\". Is T= misspelt?" >&2; exit 1; }
 tap=$(mktemp) || exit 1
 trap 'rm -f "$tap"' EXIT
 

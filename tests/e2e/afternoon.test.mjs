@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
-import { wholeLog } from "./kit/client.mjs";
+import { through, wholeLog } from "./kit/client.mjs";
 import { Dice, seedOf, timesOf } from "./kit/dice.mjs";
 import { assertEveryPromptEnds, assertFaithful } from "./kit/faithful.mjs";
 import { commandOf, kill, markedWith } from "./kit/process.mjs";
@@ -39,11 +39,12 @@ function allows(ear, dice) {
 }
 
 /* One mishap after the other, at moments that the dice say; meanwhile people look after what the agent asks. */
-async function happenings({ stage, dice, troupe, sandbox, bob }) {
+async function happenings({ stage, dice, troupe, sandbox, people }) {
+	const [, bob] = people;
 	const answer = allows(bob, dice);
 	const befalls = [
-		() => troupe.crash(),
-		() => troupe.replaced(() => troupe.program.signal("SIGHUP")),
+		() => through(people, () => troupe.crash()),
+		() => through(people, () => troupe.replaced(() => troupe.program.signal("SIGHUP"))),
 		async () => { await sandbox.stop("SIGKILL"); await sandbox.start(); },
 		() => agentsOf(stage).forEach((pid) => kill(pid)),
 		() => bob.conn.cancel({ userId: "bob" }).catch(() => {}),
@@ -80,7 +81,7 @@ test(`an afternoon of ${MISHAPS} mishaps is the same for all, and is what happen
 			ended.push(await outcome(ear, `${name}-${n}`, dice.pick(WORDS)));
 	};
 	const writing = Promise.all([writes(ann, "ann"), writes(bob, "bob")]);
-	const answering = await happenings({ stage, dice, troupe, sandbox, bob });
+	const answering = await happenings({ stage, dice, troupe, sandbox, people: [ann, bob, eve] });
 
 	over = true;
 	await writing;

@@ -265,7 +265,7 @@ test("--agent-on-sleep pause pauses the sandbox with its workspace's sleep, and 
 
 	await putToSleep(troupe, handle);
 	await troupe.program.line(/sandbox\.paused .*pausing\/one/);
-	assert.ok(isStopped(pid));
+	await eventually("it is stopped", () => isStopped(pid)); /* a signal has no moment in which it has come */
 	assert.deepEqual(asked(), ["pause one", "paused one"]);
 	assert.equal((await handle.prompt({ userId: "ann", text: "and now?" })).stopReason, "end_turn");
 	assert.deepEqual(asked().slice(2), ["reconnect one", "ensureServer one"]);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting for something that a real loop brings: `step` is done until it is so. The test fails when that takes twenty seconds. */
+/* Waiting for something that a real loop brings: `step` is done until it is so. If that hangs, it fails. */
 #ifndef TESTS_KIT_UNTIL_H
 #define TESTS_KIT_UNTIL_H
 
 #include <event2/event.h>
 #include <stdbool.h>
+
+#include "tests/kit/patience.h"
 
 static inline void until_late(evutil_socket_t fd, short what, void *late)
 {
@@ -13,7 +15,7 @@ static inline void until_late(evutil_socket_t fd, short what, void *late)
 }
 
 #define UNTIL_BY(base, step, condition) do { \
-		struct timeval until_time = { 20, 0 }; \
+		struct timeval until_time = { HANGS_AFTER_S, 0 }; \
 		bool until_is_late = false; \
 		struct event *until_guard = evtimer_new(base, until_late, &until_is_late); \
 		event_add(until_guard, &until_time); \

@@ -74,6 +74,11 @@ export class Ear extends Watched {
 			.map((update) => update.content.text).join("");
 	}
 
+	/** How many it has had. */
+	get connections() {
+		return this.statuses.filter((status) => status === "connected").length;
+	}
+
 	connected() {
 		return this.until("a connection", () => this.status === "connected");
 	}
@@ -96,6 +101,16 @@ export class Ear extends Watched {
 	close() {
 		return within("dispose()", this.conn.dispose());
 	}
+}
+
+/** `act` ends the connections of all; resolves when each has another. Whoever kills a server again before that may cut off a
+ * handshake, and then the official client gives up: no server can help it. */
+export async function through(ears, act) {
+	const before = ears.map((ear) => ear.connections);
+
+	await act();
+	for (const [i, ear] of ears.entries())
+		await ear.until("another connection", () => ear.connections > before[i] && ear.status === "connected");
 }
 
 /** The whole log as getEvents tells it, page by page: [{ seq, name, data }]. */

@@ -5,6 +5,7 @@
 #ifndef TR_TESTS_UNIT_GATE_WS_WORLD_H
 #define TR_TESTS_UNIT_GATE_WS_WORLD_H
 
+#include "tests/kit/patience.h"
 #include "tests/kit/test.h"
 
 #include <arpa/inet.h>
@@ -159,12 +160,12 @@ static inline void on_watchdog(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	fail_msg("nothing happened for 20 seconds");
+	fail_msg("nothing happened for %d seconds", HANGS_AFTER_S);
 }
 
 static inline void turn(void)
 {
-	struct timeval patience = { 20, 0 };
+	struct timeval patience = { HANGS_AFTER_S, 0 };
 
 	event_add(watchdog, &patience);
 	event_base_loop(base, EVLOOP_ONCE);

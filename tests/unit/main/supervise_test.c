@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The supervisor against a real server process, which is this program again: it answers each client with one line about
  * itself, or does what the client says. Clients connect while it is away and must be served by the next. */
+#include "tests/kit/patience.h"
 #include "tests/kit/test.h"
 
 #include <arpa/inet.h>
@@ -171,7 +172,7 @@ static void supervise(struct play *p)
 static int connect_to(const struct play *p)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)p->port) };
-	struct timeval patience = { .tv_sec = 20 };
+	struct timeval patience = { .tv_sec = HANGS_AFTER_S };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -269,7 +270,7 @@ static int64_t now_ms(void)
 
 static bool is_gone(pid_t pid)
 {
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < HANGS_AFTER_S * 100; i++) {
 		if (kill(pid, 0))
 			return true;
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The local sandbox against real processes: a stand-in for `sandbox-agent server`, which is this program again, and the
  * real one where it is installed. The stand-in listens, tells in a file how it was started, and starts "agents". */
+#include "tests/kit/patience.h"
 #include "tests/kit/test.h"
 #include "tests/kit/tmpdir.h"
 
@@ -779,7 +780,7 @@ static const char *request(struct tr_local *l, const char *head, const char *bod
 {
 	static char answer[65536];
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)note().port) };
-	struct timeval patience = { .tv_sec = 10 };
+	struct timeval patience = { .tv_sec = HANGS_AFTER_S };
 	char text[2048];
 	size_t have = 0;
 	ssize_t got = -1;

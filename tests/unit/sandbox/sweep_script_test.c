@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The scripts that a sandbox is told to run, on real processes: this program is the server, its children are agents. */
+#include "tests/kit/patience.h"
 #include "tests/kit/test.h"
 
 #include <fcntl.h>
@@ -109,7 +110,7 @@ static void assert_ends(pid_t pid)
 {
 	struct timespec moment = { 0, 10 * 1000 * 1000 };
 
-	for (int i = 0; i < 1000 && is_alive(pid); i++)
+	for (int i = 0; i < HANGS_AFTER_S * 100 && is_alive(pid); i++)
 		nanosleep(&moment, NULL);
 	assert_false(is_alive(pid));
 }
