@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A clock that stands still until a test moves it: hand.now += ms, and what is due fires in the next step. Nothing in a test that
- * uses it depends on how fast the machine is. */
+/* A clock that stands still until a test moves it: hand.now += ms, and what is due fires in the next step.
+ * Nothing in a test that uses it depends on how fast the machine is. */
 #ifndef TR_TESTS_HAND_CLOCK_H
 #define TR_TESTS_HAND_CLOCK_H
 
