@@ -13,9 +13,9 @@ CC       := gcc
 endif
 SAN      ?=
 ifeq ($(SAN),address)
-SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DTR_CHECKS
 else ifeq ($(SAN),thread)
-SANFLAGS := -fsanitize=thread
+SANFLAGS := -fsanitize=thread -DTR_CHECKS
 else ifneq ($(SAN),)
 $(error SAN=$(SAN) is unknown: address or thread would do)
 endif

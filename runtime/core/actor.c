@@ -158,6 +158,8 @@ static void turn_end(struct troupe_actor *a, int rc)
 	core->running = NULL;
 	tr_pool_reset(&core->turn_pool);
 	tr_actor_touch(a);
+	if (core->o.checks)
+		tr_actor_check(a);
 }
 
 int tr_actor_turn_for(struct troupe_actor *a, const struct troupe_call *running,

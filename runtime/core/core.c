@@ -21,6 +21,9 @@ int tr_core_new(struct tr_core **ret, const struct tr_core_options *o)
 	const struct tr_clock *clock = &o->clock;
 
 	core->o = *o;
+#ifdef TR_CHECKS
+	core->o.checks = true;
+#endif
 	if (core->o.message_size == 0)
 		core->o.message_size = TR_MESSAGE_IN_BYTES_MAX;
 	core->next_message = (o->store.boots << MESSAGE_BITS) + 1;
@@ -135,6 +138,8 @@ static void drained_if_empty(struct tr_core *core)
 void tr_core_turn_end(struct tr_core *core)
 {
 	tr_commit(core);
+	if (core->o.checks)
+		tr_core_check(core);
 	if (core->draining)
 		drained_if_empty(core);
 }

@@ -17,6 +17,8 @@ struct tr_core_options {
 	struct tr_clock           clock;
 	const struct tr_sessions *sessions; /* lent for the core's life; NULL: no agents here */
 	size_t                    message_size; /* of one from a client, at most; 0: TR_MESSAGE_IN_BYTES_MAX */
+	bool                      checks;       /* what live.h promises is asserted after each turn: for tests. Always on where
+	                                           TR_CHECKS is defined, which is so in builds with sanitizers */
 	bool                      show_internal; /* clients are told what TROUPE_EINTERNAL came with, instead of the log */
 };
 

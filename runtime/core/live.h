@@ -387,6 +387,11 @@ void tr_roster_doom(struct tr_core *core, uint64_t num);     /* its commit faile
 void tr_roster_drop(struct troupe_actor *a, int rc);         /* its commit failed, and everybody has heard so */
 void tr_roster_expire(void *idlers);                         /* puts the idle of a kind to sleep */
 
+/* ---- check.c */
+void tr_actor_check(const struct troupe_actor *a); /* between two turns of it */
+void tr_conn_check(const struct tr_conn *c);
+void tr_core_check(const struct tr_core *core);    /* all of them; between two turns of the loop */
+
 /* ---- commit.c */
 /* Commits what core's ledger holds and releases it, until nothing is left to do or a commit is under way. */
 void tr_commit(struct tr_core *core);

@@ -119,6 +119,7 @@ void tr_world_boot(struct tr_world *w, const struct troupe_kind *const *kinds,
 		},
 		.clock = { .ops = &clock_ops, .ctx = w },
 		.sessions = sessions,
+		.checks = true,
 	};
 	int rc = tr_core_new(&w->core, &o);
 
