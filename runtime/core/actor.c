@@ -129,13 +129,12 @@ static void turn_begin(struct troupe_actor *a, const struct troupe_call *running
 	a->before.destroying = a->destroying;
 	a->before.sleeping = a->sleeping;
 	a->before.mark = tr_ledger_mark(&core->ledger);
-	a->before.overlay = tr_overlay_mark(core, a->written);
 }
 
 static void turn_undo(struct troupe_actor *a, int rc)
 {
 	tr_ledger_undo(&a->core->ledger, a->before.mark, rc);
-	tr_overlay_undo(a->core, a->written, &a->before.overlay);
+	tr_overlay_undo(a->core, a->before.mark.writes);
 	a->seq = a->before.seq;
 	a->holds = a->before.holds;
 	a->busy = a->before.busy;

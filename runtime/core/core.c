@@ -57,6 +57,7 @@ struct tr_core *tr_core_free(struct tr_core *core)
 	core->o.clock.ops->timer_free(core->alarm_timer);
 	tr_ledger_free(&core->ledger);
 	tr_ledger_free(&core->flight);
+	free(core->spare_read);
 	tr_pool_free(&core->turn_pool);
 	tr_bytes_free(&core->scratch);
 	tr_bytes_free(&core->inbox);

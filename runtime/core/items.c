@@ -58,11 +58,19 @@ static bool is_home(const struct pending *p)
 	return p->actor && p->actor->life == TR_AWAKE;
 }
 
-/* keys: its room for copies of them. */
+#define KEYS_ROOM (2 * TR_ITEM_KEY_MAX)
+
+/* Most are alone and answered at once: one is kept for the next. */
 static struct pending *pending_new(struct troupe_actor *a, size_t keys, void *callback, void *arg)
 {
-	struct pending *p = tr_alloc(sizeof *p + keys);
+	struct pending *p = a->core->spare_read;
 
+	if (p && keys <= KEYS_ROOM) {
+		memset(p, 0, sizeof *p);
+		a->core->spare_read = NULL;
+	} else {
+		p = tr_alloc(sizeof *p + (keys > KEYS_ROOM ? keys : KEYS_ROOM));
+	}
 	p->core = a->core;
 	p->core->read_count++;
 	p->actor = a;
@@ -94,7 +102,10 @@ static void pending_free(struct pending *p)
 	tr_list_remove(&p->link);
 	if (p->actor)
 		tr_actor_touch(p->actor); /* it may have waited for nothing else */
-	free(p);
+	if (p->core->spare_read)
+		free(p);
+	else
+		p->core->spare_read = p;
 }
 
 /* What the store found, on its way into a turn. */

@@ -100,7 +100,7 @@ void tr_ledger_after(struct tr_ledger *l, struct tr_writer *w, void (*then)(void
 
 struct tr_mark tr_ledger_mark(const struct tr_ledger *l)
 {
-	return (struct tr_mark){ l->batch.count, l->batch.bytes.size, l->count };
+	return (struct tr_mark){ l->batch.count, l->batch.bytes.size, l->count, l->write_count };
 }
 
 /* ------------------------------------------------------------------ what becomes of it */

@@ -62,7 +62,7 @@ struct tr_ledger {
 };
 
 /* A place to go back to. */
-struct tr_mark { size_t ops, bytes, items; };
+struct tr_mark { size_t ops, bytes, items, writes; };
 
 /* ---- gathering */
 

@@ -26,6 +26,7 @@ struct tr_core {
 	uint64_t         batch;    /* the number of what is gathered; what is committed has the one before */
 	struct tr_written nobody[2]; /* items of TR_NOBODY */
 	struct tr_list   reads;    /* of items, under way */
+	void            *spare_read; /* of items.c */
 	bool             committing, draining;
 	bool             cleaning, clean_again; /* the store is at it; and then once more */
 	struct troupe_actor *turning;     /* whose turn it is */
@@ -109,8 +110,7 @@ struct troupe_actor {
 	struct tr_list            link;      /* in core->actors */
 	struct tr_list            idle_link;
 	int64_t                   idle_since_ms;
-	struct { uint64_t seq; unsigned holds; bool busy, destroying, sleeping; struct tr_mark mark;
-	         struct tr_overlay_mark overlay; } before; /* the present turn */
+	struct { uint64_t seq; unsigned holds; bool busy, destroying, sleeping; struct tr_mark mark; } before; /* the present turn */
 };
 
 struct troupe_peer {

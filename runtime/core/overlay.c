@@ -21,23 +21,20 @@ void tr_overlay_wrote(struct tr_core *core, struct tr_written *owner)
 		l->writes = tr_realloc(l->writes, l->write_room * sizeof *l->writes);
 	}
 	l->writes[l->write_count++] = (struct tr_item_write){
-		.op = l->batch.count - 1, .older = w->batch == core->batch ? w->newest : 0,
+		.owner = w, .op = l->batch.count - 1, .older = w->batch == core->batch ? w->newest : 0,
 	};
 	*w = (struct tr_written){ core->batch, l->write_count };
 }
 
-struct tr_overlay_mark tr_overlay_mark(const struct tr_core *core, const struct tr_written *owner)
+void tr_overlay_undo(struct tr_core *core, size_t count)
 {
-	return (struct tr_overlay_mark){
-		core->ledger.write_count, owner[core->batch & 1], core->nobody[core->batch & 1],
-	};
-}
+	struct tr_ledger *l = &core->ledger;
 
-void tr_overlay_undo(struct tr_core *core, struct tr_written *owner, const struct tr_overlay_mark *mark)
-{
-	core->ledger.write_count = mark->count;
-	owner[core->batch & 1] = mark->own;
-	core->nobody[core->batch & 1] = mark->nobody;
+	for (; l->write_count > count; l->write_count--) {
+		const struct tr_item_write *w = &l->writes[l->write_count - 1];
+
+		w->owner->newest = w->older; /* 0: it has written nothing in this batch */
+	}
 }
 
 #define NO_OP SIZE_MAX

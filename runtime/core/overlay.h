@@ -16,8 +16,7 @@ struct tr_core;
 
 /* What an owner wrote newest in a batch: of two batches, by their numbers' last bit. */
 struct tr_written { uint64_t batch; size_t newest; /* among the batch's; 0: nothing */ };
-struct tr_item_write { size_t op, older; };
-struct tr_overlay_mark { size_t count; struct tr_written own, nobody; };
+struct tr_item_write { struct tr_written *owner; size_t op, older; };
 
 struct tr_item_change;
 typedef void tr_on_read(void *arg, int rc, struct troupe_text key, struct troupe_value value);
@@ -45,9 +44,8 @@ struct tr_read {
 
 /* The ledger's newest write was an item of this owner. */
 void tr_overlay_wrote(struct tr_core *core, struct tr_written *owner);
-/* A turn of an owner may be undone. */
-struct tr_overlay_mark tr_overlay_mark(const struct tr_core *core, const struct tr_written *owner);
-void tr_overlay_undo(struct tr_core *core, struct tr_written *owner, const struct tr_overlay_mark *mark);
+/* A turn has failed that began when the ledger had so many. */
+void tr_overlay_undo(struct tr_core *core, size_t count);
 /* The ledger is about to lose what this actor wrote. */
 void tr_overlay_purge(struct tr_core *core, uint64_t writer);
 /* The flight is on disk. */
