@@ -44,7 +44,7 @@ PUBLIC    := $(addprefix $(OUT)/include/,troupe.h troupe_errors.h troupe_record.
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-test run test unit e2e test-agents scenes parity fuzz bench check cover install clean help FORCE
+.PHONY: all deps deps-test run test unit e2e test-agents scenes sim parity fuzz bench check cover install clean help FORCE
 
 all: $(OUT)/troupe $(OUT)/libtroupe.so ## builds build/troupe and the libraries
 
@@ -117,6 +117,20 @@ $(OUT)/tests/scenes/play: tests/scenes/play.c $(OUT)/libkit.a $(OUT)/libtroupe.a
 S ?=
 scenes: $(OUT)/tests/scenes/play ## plays tests/scenes/*.scene (S=rooms: one file)
 	@$< $(call pick,$(S),$(wildcard tests/scenes/*.scene))
+
+# ---- the simulation: one seed decides all that happens. Its ids come from the seed as well
+SIM_OBJ  := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c))
+$(SIM_OBJ): $(OUT)/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(OURS) -c -o $@ $<
+$(OUT)/sim: $(SIM_OBJ) $(OUT)/libkit.a $(OUT)/libtroupe.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) -o $@ $^ $(LIBS) $(foreach f,tr_random tr_random_id tr_random_uuid,-Wl,--wrap=$(f))
+SEEDS ?= 1000
+SEED  ?=
+sim: $(OUT)/sim ## runs SEEDS=1000 runs of the simulation; SEED=7 repeats one, V=1 tells all of it (tests/sim/README.md)
+	@SEED=$(SEED) V=$(V) $< $(SEEDS)
 
 # ---- the actors of RivetKit's driver suite, for tests/parity/run
 PARITY_OBJ := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/parity/*.c))
@@ -201,4 +215,4 @@ clean: ## removes what was built (data and npm packages stay)
 help: ## lists these targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
--include $(LIB_OBJ:.o=.d) $(ACTOR_OBJ:.o=.d) $(KIT_OBJ:.o=.d) $(PARITY_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_LIB:.o=.d)
+-include $(LIB_OBJ:.o=.d) $(ACTOR_OBJ:.o=.d) $(KIT_OBJ:.o=.d) $(SIM_OBJ:.o=.d) $(PARITY_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_LIB:.o=.d)

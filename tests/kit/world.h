@@ -18,7 +18,7 @@ struct tr_world {
 	bool                   late;          /* answers wait for tr_world_answer. As tr_world_late was when it was opened */
 	bool                   as_asked;      /* reads of items find what there was when they were asked */
 	struct tr_world_late  *asked;         /* what the core asked and was not answered yet, oldest first */
-	bool                   slow;          /* nor do tr_world_turn and tr_world_pass give them: tests/sim does */
+	bool                   slow;          /* nor do tr_world_turn and tr_world_pass give them */
 	bool                   dying;         /* no commit ends well any more */
 	struct tr_world_row   *rows;
 	size_t                 row_count;
@@ -27,6 +27,8 @@ struct tr_world {
 	bool                   hold_commits;  /* commits wait for tr_world_commit */
 	int                    next_commit;   /* what the next commit ends with, once; 0: well */
 	int                    next_find;     /* what the next search for an actor ends with, once; 0: well */
+	int                    next_read;     /* what the next other read ends with, once, when it is late; not of
+	                                         keys, nor of who is busy */
 	unsigned               commits;       /* that ended well */
 	unsigned               log_reads;     /* pages asked for */
 	unsigned               item_reads;    /* items whose values were read */
@@ -78,8 +80,8 @@ bool tr_world_answer_commit(struct tr_world *w);
 /* A core on what is on disk. */
 void tr_world_boot(struct tr_world *w, const struct troupe_kind *const *kinds,
                    const struct tr_sessions *sessions);
-/* kill -9: no code of the core's runs any more, and its memory is left as it is. reached: a commit that is under way is
- * on disk all the same. Sockets are for their owners to forget (conn = NULL). */
+/* kill -9: no code of the core's runs any more, and its memory is left as it is. reached: a commit that is under
+ * way is on disk all the same. Sockets are for their owners to forget (conn = NULL). */
 void tr_world_kill(struct tr_world *w, bool reached);
 /* After tr_core_free, by whoever did it: what is on disk, and what was killed is no more known. */
 void tr_world_forget(struct tr_world *w);

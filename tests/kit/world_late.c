@@ -248,6 +248,27 @@ const struct tr_store_ops tr_world_late_ops = {
 
 /* ------------------------------------------------------------------ answering */
 
+static bool may_fail(enum asked asked)
+{
+	return asked == LIST || asked == READ_LOG || asked == GET || asked == SCAN || asked == ALARMS || asked == DUE;
+}
+
+static void answer_badly(struct tr_world_late *l, int rc)
+{
+	const struct troupe_value none = { 0 };
+	const struct troupe_text no_key = { 0 };
+
+	switch (l->asked) {
+	case LIST:     l->on.row(l->arg, rc, NULL); break;
+	case READ_LOG: l->on.page(l->arg, rc, NULL, 0, false); break;
+	case GET:      l->on.value(l->arg, rc, none); break;
+	case SCAN:     l->on.item(l->arg, rc, no_key, none); break;
+	case ALARMS:   l->on.alarm(l->arg, rc, 0, 0, none); break;
+	case DUE:      l->on.due(l->arg, rc, NULL, NULL); break;
+	default:       break; /* these do not fail so */
+	}
+}
+
 static void look_now(struct tr_world *w, struct tr_world_late *l)
 {
 	const struct tr_store_ops *ops = &tr_world_store_ops;
@@ -269,10 +290,16 @@ static void look_now(struct tr_world *w, struct tr_world_late *l)
 
 static void answer(struct tr_world *w, struct tr_world_late *l)
 {
-	if (l->said)
+	int rc = may_fail(l->asked) && !l->said ? w->next_read : 0;
+
+	if (l->said) {
 		tell(l);
-	else
+	} else if (rc < 0) {
+		w->next_read = 0;
+		answer_badly(l, rc);
+	} else {
 		look_now(w, l);
+	}
 	free(l->id);
 	free(l->namespace);
 	free(l->name);
