@@ -206,7 +206,11 @@ static void run_due(struct troupe_actor *a)
 	while ((first = tr_list_first(&a->alarms))) {
 		const struct troupe_alarm *al = &alarm_of(first)->is;
 
-		if (al->at_ms > now || al->id > newest)
+		if (al->at_ms > now) { /* perhaps it was due, and the clock was set back since */
+			look_again(core, al->at_ms);
+			return;
+		}
+		if (al->id > newest)
 			return;
 		if (a->writer.doomed || a->call_count - a->stream_count >= TR_MAILBOX_MAX) {
 			tr_alarms_retry(core);

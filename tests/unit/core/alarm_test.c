@@ -586,6 +586,30 @@ TEST(a_clock_that_is_set_is_noticed)
 	end();
 }
 
+/* When the store was asked what is due, it was; its actor is found a moment later. */
+TEST(a_clock_that_is_set_back_while_it_wakes_its_actor_keeps_it_for_its_time)
+{
+	bool late = tr_world_late;
+
+	tr_world_late = true;
+	begin();
+	tr_world_late = late;
+	sets("set", 100, "one");
+	says("doze", "[]");
+	tr_world_pass(&w, 99);
+	w.slow = true;
+	assert_true(tr_world_tick(&w, 1));
+	assert_true(tr_world_answer(&w));
+	w.skew_ms -= 50;
+	w.slow = false;
+	tr_world_pass(&w, 0);
+	assert_int_equal(actors(), 1);
+	assert_true(heard(NULL));
+	tr_world_pass(&w, 50);
+	assert_true(heard("one;"));
+	end();
+}
+
 /* Of thousands that sleep, only the first in time are looked at. */
 TEST(many_that_are_due_run_piece_by_piece)
 {
@@ -699,5 +723,6 @@ TESTS(RUN(an_action_runs_at_its_time_and_is_heard),
       RUN(an_actor_that_will_not_wake_is_tried_again_and_keeps_nobody_waiting),
       RUN(without_its_kind_it_waits_and_without_its_action_it_ends),
       RUN(a_clock_that_is_set_is_noticed),
+      RUN(a_clock_that_is_set_back_while_it_wakes_its_actor_keeps_it_for_its_time),
       RUN(many_that_are_due_run_piece_by_piece),
       RUN(at_random_each_runs_once))
