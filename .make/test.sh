@@ -33,6 +33,7 @@ step 'install and embed'           sh .make/embed.sh make
 step 'build with clang'            "${make[@]}" -j2 CC=clang all
 step 'units, ASan and UBSan'       "${make[@]}" -j2 SAN=address unit
 step 'scenes, ASan and UBSan'      "${make[@]}" SAN=address scenes
+step 'simulation, ASan and UBSan'  "${make[@]}" -j2 SAN=address sim
 step 'clients, in Node'            sh .make/js.sh tests/js/*.test.mjs
 step 'fuzz, 10 s each'             "${make[@]}" -j2 fuzz
 step 'build with ASan and UBSan'   "${make[@]}" -j2 SAN=address all
