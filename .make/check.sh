@@ -85,7 +85,7 @@ while IFS=: read -r file line text; do
 	[ "$file" = runtime/base/limits.h ] && looked=$((looked + 1)) && continue
 	say "$file:$line: a bound: it belongs into runtime/base/limits.h"
 done < <(grep -nE '^(#define|\s*enum \{|static const [a-z0-9_ ]+|\s)\s*([A-Z0-9_]+_)?(MAX|LIMIT|MS|NS|BYTES|TRIES|DEPTH)(_MAX|_START)?\s*(=|\s)\s*[(0-9]' \
-	$(printf '%s\n' "${c_files[@]}" | grep -E '^runtime/(base|core|store|gate|main)/'))
+	$(printf '%s\n' "${c_files[@]}" | grep -E '^runtime/'))
 must_have "bounds" $looked
 spaces=$(sed -nE 's/^#define TR_(SPACE_[A-Z]+|OWED) +"([a-z]+)\/"$/\2/p' runtime/core/spaces.h | paste -sd '|')
 must_have "spaces" ${#spaces}

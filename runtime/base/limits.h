@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every bound in Troupe, and what happens when it is reached. Sizes in bytes, times in milliseconds.
+ * proto knows none of ours: what it does not get handed in (the form of a number, of a date) stands there.
  * design.md 6 has the reasons; spec/rivetkit-client.md 13 what the official server does. */
 #ifndef TR_BASE_LIMITS_H
 #define TR_BASE_LIMITS_H
@@ -172,6 +173,27 @@
 #define TR_SILENCE_MS                 45000              /* three heartbeats missed: it is read again */
 #define TR_LATE_MS                    1000               /* behind a response, what may belong to it yet:
                                                             it proves nothing of the next prompt */
+#define TR_LOCAL_RESTART_MS           250                /* until one that died is started again; doubles */
+#define TR_LOCAL_RESTART_MAX_MS       10000              /* ... up to this */
+#define TR_LOCAL_LONG_LIFE_MS         10000              /* one that lived so long begins with the first */
+#define TR_LOCAL_TERM_MS              5000               /* from SIGTERM to SIGKILL */
+#define TR_LOCAL_LOOK_MS              20                 /* how often an ending group is looked at */
+#define TR_LOCAL_GIVE_UP_MS           2000               /* from SIGKILL to going on without it */
+#define TR_LOCAL_DEAF_MS              10000              /* for its port to be open: else not adopted */
+#define TR_LOCAL_LOG_BYTES_MAX        (8 * 1024 * 1024)  /* of the log of one */
+#define TR_PROVIDER_NAME_MAX          65                 /* with its NUL: the server does not start */
+#define TR_PROVIDER_WORDS_MAX         256                /* of why something failed: cut */
+#define TR_BRIDGE_DEPTH_MAX           16                 /* of what its process says: that line is nothing */
+#define TR_BRIDGE_RESTART_MS          250                /* until its process is started again; doubles */
+#define TR_BRIDGE_RESTART_MAX_MS      10000              /* ... up to this */
+#define TR_BRIDGE_LONG_LIFE_MS        10000              /* one that lived so long is started at once */
+#define TR_PLACE_NAME_MAX             512                /* of what is shown and compared: cut */
+#define TR_GOODBYE_MS                 2000               /* for session/close's answer: ended all the same */
+#define TR_DELETE_MS                  1000               /* for a DELETE: longer hangs on a living agent */
+#define TR_SWEEP_GRACE_MS             500                /* for an agent that obeys the end of its input */
+#define TR_SWEEP_TERM_MS              300                /* from TERM to looking whether that was enough */
+#define TR_SWEEP_KILL_MS              1700               /* from there to KILL */
+#define TR_SSE_NAME_MAX               32                 /* of a field, a type, an id: longer is unknown */
 
 /* ---- the process */
 #define TR_LISTEN_BACKLOG_MAX         4096               /* clients that wait while there is no server */
@@ -228,6 +250,7 @@
 #define TR_REQUEST_ID_MAX             64                 /* of our requests' ids, with the NUL: they are
                                                             made to fit */
 #define TR_SERVER_ID_MAX              129                /* of an instance's name, the same */
+#define TR_PATH_MAX                   (TR_SERVER_ID_MAX + 16) /* of a request to it, with its NUL */
 #define TR_INDEX_BLOCK                64                 /* seqs in one item of a session's index
                                                             (session/store.c) */
 

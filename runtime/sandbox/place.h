@@ -13,14 +13,13 @@
 #ifndef TR_SANDBOX_PLACE_H
 #define TR_SANDBOX_PLACE_H
 
+#include "runtime/base/limits.h"
 #include "runtime/core/actor.h"
 #include "runtime/sandbox/provider/provider.h"
 
 struct tr_place;
 struct tr_places; /* all of a worker */
 struct tr_debts;
-
-#define TR_PLACE_NAME_MAX 512 /* of what is shown and compared; longer ones are cut */
 
 enum tr_place_news {
 	TR_PLACE_CREATING, /* a sandbox is being made; goes on */

@@ -30,10 +30,6 @@
 #include "runtime/sandbox/provider/local_disk.h"
 #include "runtime/troupe.h"
 
-#define RESTART_MS     250   /* after it has died before LONG_LIFE_MS: not started again for so long; doubles ... */
-#define RESTART_MAX_MS 10000 /* ... up to this */
-#define LONG_LIFE_MS   10000
-
 static const char *const sdk_names[] = {
 	"daytona", "e2b", "docker", "vercel", "modal", "cloudflare", "computesdk", "sprites", NULL
 };
@@ -242,9 +238,9 @@ static void on_process_end(evutil_socket_t fd, short what, void *arg)
 	tr_info("bridge.exit", "pid=%d status=%d signal=%d", (int)b->pid, WIFEXITED(status) ? WEXITSTATUS(status) : -1,
 	        WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 	b->pid = 0;
-	b->rest_ms = now_ms(b) - b->started_ms >= LONG_LIFE_MS || b->rest_ms == 0 ? RESTART_MS : b->rest_ms * 2;
-	if (b->rest_ms > RESTART_MAX_MS)
-		b->rest_ms = RESTART_MAX_MS;
+	b->rest_ms = now_ms(b) - b->started_ms >= TR_BRIDGE_LONG_LIFE_MS || b->rest_ms == 0 ? TR_BRIDGE_RESTART_MS : b->rest_ms * 2;
+	if (b->rest_ms > TR_BRIDGE_RESTART_MAX_MS)
+		b->rest_ms = TR_BRIDGE_RESTART_MAX_MS;
 	b->rest_until_ms = now_ms(b) + b->rest_ms;
 	fail_all(b);
 	stopped(b);

@@ -6,9 +6,8 @@
 
 #include "proto/json.h"
 #include "proto/troupe_errors.h"
+#include "runtime/base/limits.h"
 #include "runtime/sandbox/wire/problem.h"
-
-#define DEPTH 16
 
 static const struct { const char *code; int rc; } codes[] = {
 	{ "sandbox_destroyed",    TROUPE_ESANDBOXLOST },
@@ -74,7 +73,7 @@ bool tr_bridge_read(struct troupe_text line, struct tr_bridge_reply *ret)
 	struct troupe_text id, result;
 
 	memset(ret, 0, sizeof *ret);
-	if (tr_json_check(line, DEPTH, NULL) < 0 || !tr_json_find(line, &id, "id", NULL) || !read_id(id, &ret->id))
+	if (tr_json_check(line, TR_BRIDGE_DEPTH_MAX, NULL) < 0 || !tr_json_find(line, &id, "id", NULL) || !read_id(id, &ret->id))
 		return false;
 	if (tr_json_find(line, &result, "error", NULL)) {
 		read_error(result, ret);

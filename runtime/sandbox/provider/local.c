@@ -33,20 +33,11 @@
 #include <event2/event.h>
 
 #include "proto/troupe_errors.h"
+#include "runtime/base/limits.h"
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/sandbox/provider/child.h"
 #include "runtime/sandbox/provider/local_disk.h"
-
-enum {
-	RESTART_MS     = 250,   /* doubles ... */
-	RESTART_MAX_MS = 10000, /* ... up to this */
-	LONG_LIFE_MS   = 10000, /* having lived this long, it is started again after RESTART_MS */
-	TERM_MS        = 5000,  /* from SIGTERM to SIGKILL */
-	LOOK_MS        = 20,    /* how often an ending group is looked at */
-	GIVE_UP_MS     = 2000,  /* from SIGKILL to going on without it */
-	DEAF_MS        = 10000, /* a process this old must have its port open, or it is no use to adopt it */
-};
 
 enum state { RESTING, RUNNING, ENDING, ENDED };
 
@@ -211,7 +202,7 @@ static int next_restart_ms(struct tr_local *l)
 {
 	int ms = l->restart_ms;
 
-	l->restart_ms = ms * 2 < RESTART_MAX_MS ? ms * 2 : RESTART_MAX_MS;
+	l->restart_ms = ms * 2 < TR_LOCAL_RESTART_MAX_MS ? ms * 2 : TR_LOCAL_RESTART_MAX_MS;
 	return ms;
 }
 
@@ -299,19 +290,19 @@ static void look_at_ending_group(struct tr_local *l)
 		note_end(l);
 	} else {
 		if (over) {
-			tr_warn("sandbox.kill", "group=%d after_ms=%d", (int)l->note.pid, TERM_MS);
+			tr_warn("sandbox.kill", "group=%d after_ms=%d", (int)l->note.pid, TR_LOCAL_TERM_MS);
 			end_group(l, SIGKILL);
 			l->killed = true;
-			l->due_ms = now_ms(l) + GIVE_UP_MS;
+			l->due_ms = now_ms(l) + TR_LOCAL_GIVE_UP_MS;
 		}
-		set_timer(l, LOOK_MS);
+		set_timer(l, TR_LOCAL_LOOK_MS);
 	}
 }
 
 static void on_process_end(evutil_socket_t fd, short what, void *arg)
 {
 	struct tr_local *l = arg;
-	bool long_life = now_ms(l) - l->started_ms >= LONG_LIFE_MS;
+	bool long_life = now_ms(l) - l->started_ms >= TR_LOCAL_LONG_LIFE_MS;
 	char how[32];
 	int ms;
 
@@ -325,7 +316,7 @@ static void on_process_end(evutil_socket_t fd, short what, void *arg)
 		return; /* the timer looks for the rest of its group */
 	}
 	if (long_life)
-		l->restart_ms = RESTART_MS;
+		l->restart_ms = TR_LOCAL_RESTART_MS;
 	ms = next_restart_ms(l);
 	tr_warn("sandbox.exit", "pid=%d %s again_ms=%d log=\"%s\"", (int)l->note.pid, how, ms, l->log_path);
 	l->state = RESTING;
@@ -363,7 +354,7 @@ static bool is_of_use(const struct tr_local_note *note)
 	clock_gettime(CLOCK_BOOTTIME, &up);
 	age_ms = (int64_t)up.tv_sec * 1000 -
 		 (int64_t)(note->start_time * 1000 / (uint64_t)sysconf(_SC_CLK_TCK));
-	return age_ms < DEAF_MS; /* its predecessor's last deed was to start it */
+	return age_ms < TR_LOCAL_DEAF_MS; /* its predecessor's last deed was to start it */
 }
 
 static void make_token(char into[TR_LOCAL_TOKEN_CHARACTERS + 1])
@@ -458,7 +449,7 @@ int tr_local_new(struct tr_local **ret, const struct tr_local_options *o)
 	l->base = o->base;
 	l->clock = o->clock;
 	l->pidfd = -1;
-	l->restart_ms = RESTART_MS;
+	l->restart_ms = TR_LOCAL_RESTART_MS;
 	l->binary = tr_strdup(found);
 	l->timer = l->clock.ops->timer_new(l->clock.ctx, on_timer, l);
 	if ((outcome = set_paths(l, o))) {
@@ -511,7 +502,7 @@ void tr_local_stop(struct tr_local *l, bool keep, void (*on_stopped)(void *arg),
 	}
 	tr_info("sandbox.stop", "pid=%d", (int)l->note.pid);
 	l->state = ENDING;
-	l->due_ms = now_ms(l) + TERM_MS;
+	l->due_ms = now_ms(l) + TR_LOCAL_TERM_MS;
 	end_group(l, SIGTERM);
 	look_at_ending_group(l);
 }

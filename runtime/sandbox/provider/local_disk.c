@@ -14,10 +14,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "runtime/base/limits.h"
 #include "runtime/base/mem.h"
 #include "runtime/sandbox/provider/local.h"
-
-enum { LOG_BYTES_MAX = 8 * 1024 * 1024 };
 
 /* ---------------------------------------------------------------- whole files */
 
@@ -527,7 +526,7 @@ int tr_local_open_log(const char *path)
 	char old[PATH_MAX];
 	struct stat at;
 
-	if (!stat(path, &at) && at.st_size > LOG_BYTES_MAX &&
+	if (!stat(path, &at) && at.st_size > TR_LOCAL_LOG_BYTES_MAX &&
 	    snprintf(old, sizeof(old), "%s.1", path) < (int)sizeof(old))
 		rename(path, old); /* when that fails, the log just grows on */
 	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

@@ -11,12 +11,10 @@
 #ifndef TR_SANDBOX_PROVIDER_H
 #define TR_SANDBOX_PROVIDER_H
 
+#include "runtime/base/limits.h"
 #include "runtime/base/list.h"
 #include "runtime/core/ports.h"
 #include "runtime/sandbox/wire/http.h"
-
-#define TR_PROVIDER_NAME_MAX  65  /* with its NUL */
-#define TR_PROVIDER_WORDS_MAX 256 /* of why something failed */
 
 struct tr_provider;
 

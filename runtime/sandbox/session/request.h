@@ -7,8 +7,6 @@
 #include "runtime/sandbox/wire/problem.h"
 #include "runtime/troupe.h"
 
-#define TR_PATH_MAX (TR_SERVER_ID_MAX + 16)
-
 /* METHOD url+path; path begins with "/v1". arg is the session unless it is set. */
 struct tr_http_request *tr_session_http(struct troupe_session *s, struct tr_http_options *o, const char *path);
 /* "/v1/acp/SERVER" into `into`. */

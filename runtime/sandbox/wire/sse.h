@@ -10,8 +10,7 @@
 
 #include "proto/bytes.h"
 #include "proto/troupe_record.h"
-
-#define TR_SSE_NAME_MAX 32 /* of a field name, a type and an id: what is longer is none that we know */
+#include "runtime/base/limits.h"
 
 struct tr_sse_event {
 	bool               has_id;  /* this event itself carried an id that is a decimal number below 2^63 */

@@ -4,6 +4,7 @@
 #ifndef TR_SANDBOX_SWEEP_SCRIPT_H
 #define TR_SANDBOX_SWEEP_SCRIPT_H
 
+#include "runtime/base/limits.h"
 #include "runtime/sandbox/wire/http.h"
 #include "runtime/sandbox/wire/problem.h"
 
