@@ -159,6 +159,7 @@
 #define TR_DEBT_PAUSE_MAX_MS          600000             /* ... up to this, for ever */
 #define TR_FAMILY_BYTES_MAX           (64 * 1024)        /* of what a sandbox tells of its processes: not believed; what is below an
                                                             agent that ends is left to itself */
+#define TR_ENDING_PATH_MAX            160                /* of a request that ends an agent, with its NUL */
 #define TR_HTTP_REPLY_BYTES_MAX       (66 * 1024 * 1024) /* body of an answer of the sandbox: the request fails */
 #define TR_HTTP_CONNECT_MS            5000               /* for a connection: nothing was sent */
 #define TR_SANDBOX_READ_BYTES         (256 * 1024)       /* one read of a socket, one piece of a stream */

@@ -17,9 +17,8 @@
 #ifndef TR_SANDBOX_ENDING_H
 #define TR_SANDBOX_ENDING_H
 
+#include "runtime/base/limits.h"
 #include "runtime/sandbox/wire/sweep_script.h"
-
-#define TR_ENDING_PATH_MAX 160
 
 enum tr_ending { TR_ENDING_CLOSE, TR_ENDING_LOOK, TR_ENDING_DELETE, TR_ENDING_SWEEP };
 
