@@ -166,8 +166,13 @@ $(FUZZ_BIN): $(FUZZ_OUT)/%: tests/fuzz/%.c $(FUZZ_OUT)/libfuzzed.a
 fuzz: $(FUZZ_BIN) ## builds and runs each fuzz target SECONDS_EACH=10 (F=json: one of them)
 	@sh .make/fuzz.sh $(SECONDS_EACH) $(call pick,$(F),$(FUZZ_BIN))
 
+# ---- a disk that takes its time, for whoever is started with it in LD_PRELOAD
+$(OUT)/slow_disk.so: tests/slow_disk.c
+	$(call say,LINK,$@)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -fPIC -shared -o $@ $<
+
 # ---- everything
-e2e: deps-test all parity ## real clients, a real sandbox-agent and Chromium against build/troupe (T="resume bridge": these files)
+e2e: deps-test all parity $(OUT)/slow_disk.so ## real clients, a real sandbox-agent and Chromium against build/troupe (T="resume bridge": these files)
 	@sh .make/e2e.sh $(OUT)/troupe $(T)
 test-agents: deps-test all ## the real codex-acp and claude-agent-acp, from npm, with a model of our own (not in `make test`)
 	@sh .make/agents.sh $(OUT)/troupe
@@ -179,7 +184,7 @@ check: $(LIB_OBJ) ## style, includes that point the right way, no circle that is
 
 # ---- measuring
 bench: deps ## speed and memory as ratios against a bare epoll server in the same run (B=echo: one figure)
-	@$(MAKE) --no-print-directory all $(OUT)/bench/load $(OUT)/bench/bare
+	@$(MAKE) --no-print-directory all $(OUT)/bench/load $(OUT)/bench/bare $(OUT)/slow_disk.so
 	@sh .make/bench.sh $(OUT)
 $(OUT)/bench/load: $(filter-out tests/bench/bare.c,$(wildcard tests/bench/*.c)) $(wildcard tests/bench/*.h)
 $(OUT)/bench/bare: tests/bench/bare.c tests/bench/handshake.h

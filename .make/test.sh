@@ -37,8 +37,14 @@ step 'simulation, ASan and UBSan'  "${make[@]}" -j2 SAN=address sim
 step 'clients, in Node'            sh .make/js.sh tests/js/*.test.mjs
 step 'fuzz, 10 s each'             "${make[@]}" -j2 fuzz
 step 'build with ASan and UBSan'   "${make[@]}" -j2 SAN=address all
+step 'units, TSan'                 "${make[@]}" -j2 SAN=thread unit
+step 'build with TSan'             "${make[@]}" -j2 SAN=thread all parity
 step 'end to end'                  "${make[@]}" e2e
 step 'end to end, ASan and UBSan'  "${make[@]}" SAN=address e2e
+# The two threads meet where something is written: what waits for a slow disk, sleep and waking, queues.
+for part in slow_disk sleep queues; do
+	step "end to end, TSan: $part" "${make[@]}" SAN=thread e2e T=$part
+done
 
 printf '\n%d minutes %d seconds\n%d passed, %d failed\n' $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60)) $passed $failed
 [ $failed -eq 0 ]

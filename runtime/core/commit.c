@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a turn of the loop: what the ledger holds is committed once, then released; or, when that fails,
- * those whose writes were in it are dropped. */
+ * those whose writes were in it are dropped.
+ *
+ * What waits for a commit is what its own actor says, from the write on until that is on disk. What an actor says that
+ * has nothing to write is told at once, whoever else waits: so one that writes all the time slows down nobody but
+ * itself. For that commits have numbers, and each writer knows that of its newest. */
 #include <assert.h>
 
 #include "runtime/base/log.h"
@@ -25,6 +29,8 @@ static void on_committed(void *arg, int rc)
 	if (rc == 0)
 		tr_overlay_committed(core);
 	core->committing = false;
+	core->ended = core->commits;
+	core->ledger.seen = 0; /* some of them have waited for this one only */
 	if (rc < 0) {
 		tr_error("store.commit", "failed=%s writes=%zu", troupe_error_info(rc)->name, batch->count);
 		for (size_t i = 0; i < batch->count; i++)
@@ -35,20 +41,55 @@ static void on_committed(void *arg, int rc)
 		drop_the_doomed(core, rc);
 }
 
+static void mark_writers(struct tr_core *core, struct tr_ledger *l, uint64_t commit)
+{
+	for (; l->marked < l->batch.count; l->marked++) {
+		const struct tr_op *op = &l->batch.ops[l->marked];
+		struct troupe_actor *a;
+
+		if (l->marked > 0 && op[-1].writer == op->writer)
+			continue;
+		a = tr_roster_by_num(core, op->writer);
+		if (a)
+			a->writer.commit = commit;
+	}
+}
+
+/* Whoever is told may say more. */
+static void release_what_waits_for_nothing(struct tr_core *core)
+{
+	do {
+		mark_writers(core, &core->ledger, core->commits + 1);
+		tr_ledger_sift(&core->ledger, core->ended, &core->early);
+		if (core->early.count == 0)
+			return;
+		tr_ledger_release(&core->early, 0);
+	} while (core->ledger.seen < core->ledger.count);
+}
+
 void tr_commit(struct tr_core *core)
 {
 	assert(!core->turning);
 	while (!core->committing && (core->ledger.count > 0 || core->ledger.batch.count > 0)) {
-		struct tr_ledger empty = core->flight;
+		bool alone = core->actor_count <= 1;
+		struct tr_ledger empty;
 
+		if (!alone && core->ledger.batch.count > 0)
+			release_what_waits_for_nothing(core);
+		empty = core->flight;
 		core->flight = core->ledger;
 		core->ledger = empty;
 		core->batch++;
-		core->flight.batch.alone = core->actor_count <= 1;
+		core->flight.batch.alone = alone;
+		core->commits++;
 		core->committing = true;
 		if (core->flight.batch.count == 0)
 			on_committed(core, 0);
 		else
 			core->o.store.ops->commit(core->o.store.ctx, &core->flight.batch, on_committed, core);
+	}
+	if (core->committing) {
+		mark_writers(core, &core->flight, core->commits);
+		release_what_waits_for_nothing(core);
 	}
 }

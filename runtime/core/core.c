@@ -58,6 +58,7 @@ struct tr_core *tr_core_free(struct tr_core *core)
 	tr_ledger_free(&core->ledger);
 	tr_ledger_free(&core->flight);
 	free(core->spare_read);
+	tr_ledger_free(&core->early);
 	tr_pool_free(&core->turn_pool);
 	tr_bytes_free(&core->scratch);
 	tr_bytes_free(&core->inbox);

@@ -57,16 +57,21 @@ void tr_ledger_written_by(struct tr_ledger *l, const struct tr_writer *w)
 	l->batch.ops[l->batch.count - 1].writer = w->num;
 }
 
-struct tr_release *tr_ledger_hold(struct tr_ledger *l, const struct tr_release_kind *kind,
-                                  struct tr_writer *w)
+/* A place for one more. */
+static struct tr_release *item_new(struct tr_ledger *l)
 {
-	struct tr_release *r;
-
 	if (l->count == l->room) {
 		l->room = l->room ? l->room * 2 : 64;
 		l->items = tr_realloc(l->items, l->room * sizeof *l->items);
 	}
-	r = &l->items[l->count++];
+	return &l->items[l->count++];
+}
+
+struct tr_release *tr_ledger_hold(struct tr_ledger *l, const struct tr_release_kind *kind,
+                                  struct tr_writer *w)
+{
+	struct tr_release *r = item_new(l);
+
 	*r = (struct tr_release){ .kind = kind, .writer = tr_writer_ref(w) };
 	if (w)
 		w->held++;
@@ -172,18 +177,34 @@ void tr_ledger_purge(struct tr_ledger *l, const struct tr_writer *w, int rc)
 			l->items[kept++] = r;
 	}
 	l->count = kept;
+	l->seen = l->marked = 0;
 }
 
 static void ledger_clear(struct tr_ledger *l)
 {
-	l->count = 0;
-	l->batch.count = 0;
+	l->count = l->seen = 0;
+	l->batch.count = l->marked = 0;
 	l->write_count = 0;
 	if (l->batch.bytes.room > TR_LEDGER_KEPT_BYTES_MAX ||
 	    l->room * sizeof *l->items > TR_LEDGER_KEPT_BYTES_MAX)
 		tr_ledger_free(l);
 	else
 		tr_bytes_clear(&l->batch.bytes);
+}
+
+void tr_ledger_sift(struct tr_ledger *l, uint64_t ended, struct tr_ledger *to)
+{
+	size_t kept = l->seen;
+
+	for (size_t i = l->seen; i < l->count; i++) {
+		const struct tr_release *r = &l->items[i];
+
+		if (r->writer && r->writer->commit <= ended)
+			*item_new(to) = *r;
+		else
+			l->items[kept++] = *r;
+	}
+	l->count = l->seen = kept;
 }
 
 void tr_ledger_release(struct tr_ledger *l, int rc)

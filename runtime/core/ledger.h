@@ -21,6 +21,7 @@ struct tr_writer {
 	unsigned refs;
 	unsigned held;   /* items that name it: of the refs, these */
 	bool     doomed; /* its commit failed */
+	uint64_t commit; /* the number of the one that its newest write is in; 0: it has not written */
 	void   (*free)(struct tr_writer *w); /* at the last reference */
 };
 
@@ -59,6 +60,8 @@ struct tr_ledger {
 	size_t             count, room;
 	struct tr_item_write *writes; /* of items, by their owners (overlay.h) */
 	size_t             write_count, write_room;
+	size_t             marked; /* so many of the batch's writers know their commit's number */
+	size_t             seen;   /* so many of the items, from the first, are known to wait for a commit */
 };
 
 /* A place to go back to. */
@@ -83,6 +86,9 @@ struct tr_mark tr_ledger_mark(const struct tr_ledger *l);
 void tr_ledger_undo(struct tr_ledger *l, struct tr_mark mark, int rc);
 /* Takes everything of one writer out, as if its commit had failed with rc: it is about to be dropped. */
 void tr_ledger_purge(struct tr_ledger *l, const struct tr_writer *w, int rc);
+/* Moves to `to`, in their order, the items whose writers' writes are all on disk: they wait for nothing. ended:
+ * the number of the newest commit that has ended. */
+void tr_ledger_sift(struct tr_ledger *l, uint64_t ended, struct tr_ledger *to);
 /* Its commit has ended, well (rc 0) or not: then what the doomed said is not heard, and all else is. Empties
  * it. */
 void tr_ledger_release(struct tr_ledger *l, int rc);

@@ -27,6 +27,9 @@ struct tr_core {
 	struct tr_written nobody[2]; /* items of TR_NOBODY */
 	struct tr_list   reads;    /* of items, under way */
 	void            *spare_read; /* of items.c */
+	struct tr_ledger early;    /* being released before that */
+	uint64_t         commits;  /* the number of the newest, begun or ended */
+	uint64_t         ended;    /* of the newest that has ended */
 	bool             committing, draining;
 	bool             cleaning, clean_again; /* the store is at it; and then once more */
 	struct troupe_actor *turning;     /* whose turn it is */

@@ -19,6 +19,7 @@ struct bench {
 void bench_echo(const struct bench *b);
 void bench_fanout(const struct bench *b);
 void bench_append(const struct bench *b);
+void bench_disk(const struct bench *b);
 void bench_history(const struct bench *b);
 void bench_memory(const struct bench *b);
 void bench_start(const struct bench *b);

@@ -27,6 +27,7 @@ static const struct figure {
 	{ "echo",    bench_echo },
 	{ "fanout",  bench_fanout },
 	{ "append",  bench_append },
+	{ "disk",    bench_disk },
 	{ "history", bench_history },
 	{ "memory",  bench_memory },
 	{ "start",   bench_start },

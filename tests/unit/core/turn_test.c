@@ -191,6 +191,83 @@ TEST(turns_go_on_while_a_commit_is_under_way)
 	end(&ann);
 }
 
+/* Ann has an actor, and bob another one. */
+static void begin_two(struct tr_someone *ann, struct tr_someone *bob)
+{
+	begin(ann);
+	tr_someone_joins(bob, &w, "probe", "b", NULL);
+	tr_world_turn(&w);
+	assert_non_null(tr_someone_hears_tag(bob, "Init"));
+	w.hold_commits = true;
+}
+
+static void end_two(struct tr_someone *ann, struct tr_someone *bob)
+{
+	w.hold_commits = false;
+	tr_world_turn(&w);
+	tr_someone_leaves(bob);
+	end(ann);
+}
+
+TEST(who_writes_nothing_does_not_wait_for_the_commit_of_others)
+{
+	struct tr_someone ann, bob;
+
+	begin_two(&ann, &bob);
+	tr_someone_calls(&ann, "add", "[]");
+	tr_someone_calls(&bob, "read", "[]"); /* in the same turn of the loop */
+	tr_world_turn(&w);
+	assert_non_null(tr_someone_hears_tag(&bob, "ActionResponse"));
+	tr_someone_calls(&bob, "read", "[]"); /* while it is under way */
+	tr_world_turn(&w);
+	assert_non_null(tr_someone_hears_tag(&bob, "ActionResponse"));
+	assert_null(tr_someone_hears(&ann));
+	tr_world_commit(&w);
+	is_error(tr_someone_hears(&ann), "\"output\":1");
+	end_two(&ann, &bob);
+}
+
+TEST(who_has_written_waits_for_it_with_all_that_comes_after)
+{
+	struct tr_someone ann, bob;
+
+	begin_two(&ann, &bob);
+	tr_someone_calls(&ann, "add", "[]");
+	tr_world_turn(&w);
+	tr_someone_calls(&bob, "add", "[]");
+	tr_someone_calls(&bob, "read", "[]");
+	tr_someone_calls(&ann, "read", "[]");
+	tr_world_turn(&w);
+	assert_null(tr_someone_hears(&ann));
+	assert_null(tr_someone_hears(&bob));
+	tr_world_commit(&w); /* ann's */
+	is_error(tr_someone_hears(&ann), "\"output\":1");
+	tr_world_turn(&w); /* bob's begins; she waits for nothing any more */
+	is_error(tr_someone_hears(&ann), "\"count\":1");
+	assert_null(tr_someone_hears(&bob));
+	tr_world_commit(&w);
+	is_error(tr_someone_hears(&bob), "\"output\":1");
+	is_error(tr_someone_hears(&bob), "\"count\":1");
+	end_two(&ann, &bob);
+}
+
+TEST(a_turn_that_was_undone_makes_nobody_wait)
+{
+	struct tr_someone ann, bob;
+
+	begin_two(&ann, &bob);
+	tr_someone_calls(&ann, "add", "[]");
+	tr_world_turn(&w);
+	tr_someone_calls(&bob, "spoil", "[]");
+	tr_someone_calls(&bob, "read", "[]");
+	tr_world_turn(&w);
+	assert_non_null(tr_someone_hears_tag(&bob, "Error"));
+	assert_non_null(tr_someone_hears_tag(&bob, "ActionResponse"));
+	assert_null(tr_someone_hears(&ann));
+	tr_world_commit(&w);
+	end_two(&ann, &bob);
+}
+
 TEST(when_a_commit_fails_what_was_built_on_it_fails_too)
 {
 	struct tr_someone ann;
@@ -421,6 +498,9 @@ TESTS(RUN(a_reply_waits_for_the_commit),
       RUN(a_failed_turn_does_not_lose_another_callers_call),
       RUN(a_failed_commit_is_heard_by_its_callers_only_as_an_error),
       RUN(turns_go_on_while_a_commit_is_under_way),
+      RUN(who_writes_nothing_does_not_wait_for_the_commit_of_others),
+      RUN(who_has_written_waits_for_it_with_all_that_comes_after),
+      RUN(a_turn_that_was_undone_makes_nobody_wait),
       RUN(when_a_commit_fails_what_was_built_on_it_fails_too),
       RUN(a_kept_call_is_answered_from_another_turn),
       RUN(a_kept_call_times_out_unless_it_is_slow_and_is_told_once),
