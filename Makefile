@@ -44,7 +44,7 @@ PUBLIC    := $(addprefix $(OUT)/include/,troupe.h troupe_errors.h troupe_record.
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps deps-test run test unit e2e test-agents scenes sim parity fuzz bench check cover install clean help FORCE
+.PHONY: all deps deps-test run test unit e2e test-agents scenes sim sim-mutants parity fuzz bench check cover install clean help FORCE
 
 all: $(OUT)/troupe $(OUT)/libtroupe.so ## builds build/troupe and the libraries
 
@@ -131,6 +131,8 @@ SEEDS ?= 1000
 SEED  ?=
 sim: $(OUT)/sim ## runs SEEDS=1000 runs of the simulation; SEED=7 repeats one, V=1 tells all of it (tests/sim/README.md)
 	@SEED=$(SEED) V=$(V) $< $(SEEDS)
+sim-mutants: ## puts faults into a copy of the sources, one by one; the simulation must find each (M=name: this one)
+	@SEEDS=$(SEEDS) bash tests/sim/mutants.sh $(M)
 
 # ---- the actors of RivetKit's driver suite, for tests/parity/run
 PARITY_OBJ := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/parity/*.c))

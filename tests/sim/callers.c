@@ -58,6 +58,18 @@ static const char *code_of(const struct tr_failure *f)
 	return code;
 }
 
+/* Who was reached is lent for the call. */
+static void sees(const struct tr_client_actor *actor)
+{
+	size_t size = 0;
+
+	if (!actor)
+		return;
+	while (size < actor->id.size && actor->id.data[size] >= '0' && actor->id.data[size] <= 'z')
+		size++;
+	sim_expect(size == 30 && actor->key.size == 1, "an answer comes from nobody");
+}
+
 static struct tr_address at(unsigned kind, unsigned key, bool create)
 {
 	static const char *const keys[SIM_KEYS] = { "a", "b", "c" };
@@ -84,7 +96,7 @@ static void on_answer(void *arg, const struct tr_failure *failure, struct troupe
 	struct caller *c = arg;
 	const char *code = failure ? code_of(failure) : "";
 
-	(void)actor;
+	sees(actor);
 	sim_note("  caller %u is answered: op %" PRIu64 " %s", c->index, c->op, failure ? code : "well");
 	over(c);
 	model_told(c->op, !failure, code, c->shows_seq ? (uint64_t)seq_in(output) : 0);
@@ -98,7 +110,7 @@ static void on_sent(void *arg, const struct tr_failure *failure, bool completed,
 	const char *code = failure ? code_of(failure) : "";
 	int64_t n;
 
-	(void)actor;
+	sees(actor);
 	sim_note("  caller %u is answered: op %" PRIu64 " %s", c->index, c->op, failure ? code : completed ?
 	         "completed" : "timed out");
 	over(c);
@@ -185,7 +197,7 @@ static void on_response(void *arg, const struct tr_failure *failure, const struc
 	struct caller *c = arg;
 	char body[32] = "";
 
-	(void)actor;
+	sees(actor);
 	if (!failure && response->pieces) {
 		sim_note("  caller %u gets the head of its stream", c->index);
 		c->streams = true;

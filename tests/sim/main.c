@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim [SEEDS]: runs so many seeds, each in a process that others do not depend on. In the environment:
- * SEED=n, that one alone; V=1, its trace as it grows; STEPS=n, how many; FIRST=n, where to begin;
- * SHRINK=0, nothing is made shorter. Else a run that fails is: steps are left out for as long as it still
- * fails as it did. */
+ * SEED=n, that one alone; V=1, its trace as it grows; STEPS=n, how many; FIRST=n, where to begin; STOP=1, one
+ * that fails is enough; SHRINK=0, nothing is made shorter. Else a run that fails is: steps are left out for
+ * as long as it still fails as it did. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -213,6 +213,8 @@ int main(int argc, char **argv)
 				shorten(shared->seed);
 		}
 		show_progress(shared->seed + 1 - first, seeds, failed);
+		if (failed > 0 && given("STOP", 0) > 0)
+			break;
 	}
 	printf("%" PRIu64 " commits, %" PRIu64 " crashes, %" PRIu64 " events heard\n", shared->commits,
 	       shared->crashes, shared->heard);

@@ -88,7 +88,7 @@ static void time_passes(void)
 static void clock_is_set(void)
 {
 	sim_latest();
-	sim.world.skew_ms += (int64_t)sim_below(20000) - 4000;
+	sim.world.skew_ms += (int64_t)sim_below(20000) - 10000;
 	sim_note("the clock is set, by %lld in all", (long long)sim.world.skew_ms);
 }
 
@@ -120,7 +120,7 @@ static void restart(void)
 
 static const struct { void (*happens)(void); unsigned weight; } steps[] = {
 	{ people_step, 60 }, { callers_step, 25 }, { turn, 40 }, { disk_answers, 40 }, { time_passes, 12 },
-	{ disk_turns, 3 }, { disk_fails, 3 }, { clock_is_set, 1 }, { sim_crash, 1 }, { restart, 1 },
+	{ disk_turns, 3 }, { disk_fails, 3 }, { clock_is_set, 2 }, { sim_crash, 1 }, { restart, 1 },
 };
 
 void sim_step(void)
