@@ -132,7 +132,7 @@ SEED  ?=
 sim: $(OUT)/sim ## runs SEEDS=1000 runs of the simulation; SEED=7 repeats one, V=1 tells all of it (tests/sim/README.md)
 	@SEED=$(SEED) V=$(V) $< $(SEEDS)
 sim-mutants: ## puts faults into a copy of the sources, one by one; the simulation must find each (M=name: this one)
-	@SEEDS=$(SEEDS) bash tests/sim/mutants.sh $(M)
+	@bash tests/sim/mutants.sh $(M)
 
 # ---- the actors of RivetKit's driver suite, for tests/parity/run
 PARITY_OBJ := $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/parity/*.c))
