@@ -21,6 +21,17 @@ static void drop_the_doomed(struct tr_core *core, int rc)
 	}
 }
 
+/* Whose writes are in it: what they said is not heard. */
+static void doom(struct tr_core *core, const struct tr_batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		if (batch->ops[i].writer == core->own.num)
+			core->own.doomed = true;
+		else
+			tr_roster_doom(core, batch->ops[i].writer);
+	}
+}
+
 static void on_committed(void *arg, int rc)
 {
 	struct tr_core *core = arg;
@@ -33,10 +44,10 @@ static void on_committed(void *arg, int rc)
 	core->ledger.seen = 0; /* some of them have waited for this one only */
 	if (rc < 0) {
 		tr_error("store.commit", "failed=%s writes=%zu", troupe_error_info(rc)->name, batch->count);
-		for (size_t i = 0; i < batch->count; i++)
-			tr_roster_doom(core, batch->ops[i].writer);
+		doom(core, batch);
 	}
 	tr_ledger_release(&core->flight, rc);
+	core->own.doomed = false; /* the server goes on */
 	if (rc < 0)
 		drop_the_doomed(core, rc);
 }

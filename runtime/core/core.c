@@ -15,12 +15,19 @@
 
 #define MESSAGE_BITS   40 /* of a message's number, counted since the start; above them, which start that was */
 
+/* It lies in the core. */
+static void own_free(struct tr_writer *w)
+{
+	(void)w;
+}
+
 int tr_core_new(struct tr_core **ret, const struct tr_core_options *o)
 {
 	struct tr_core *core = tr_alloc(sizeof *core);
 	const struct tr_clock *clock = &o->clock;
 
 	core->o = *o;
+	core->own = (struct tr_writer){ .num = TR_NOBODY, .refs = 1, .free = own_free };
 #ifdef TR_CHECKS
 	core->o.checks = true;
 #endif
@@ -51,6 +58,7 @@ struct tr_core *tr_core_free(struct tr_core *core)
 	if (!core)
 		return NULL;
 	assert(core->actor_count == 0 && core->gone_count == 0 && core->conn_count == 0 && core->ledger.count == 0 && !core->dorms);
+	assert(core->own.held == 0);
 	assert(core->read_count == 0 && tr_list_empty(&core->seeks) && !core->committing);
 	core->o.clock.ops->timer_free(core->deadline_timer);
 	core->o.clock.ops->timer_free(core->clean_timer);
@@ -146,6 +154,12 @@ void tr_core_turn_end(struct tr_core *core)
 		drained_if_empty(core);
 }
 
+bool tr_core_quiet(const struct tr_core *core)
+{
+	return core->ledger.count == 0 && core->ledger.batch.count == 0 && !core->committing &&
+	       core->read_count == 0 && !core->cleaning;
+}
+
 void tr_core_drain(struct tr_core *core, void (*on_done)(void *arg), void *arg)
 {
 	core->draining = true;
@@ -180,6 +194,12 @@ void tr_core_delete(struct tr_core *core, struct troupe_text key)
 	assert(!core->turning);
 	tr_ledger_write(&core->ledger, TR_OP_DELETE, TR_NOBODY, 0, key.data, key.size, NULL, 0);
 	tr_overlay_wrote(core, core->nobody);
+}
+
+void tr_core_after(struct tr_core *core, void (*then)(void *arg, int rc), void *arg)
+{
+	assert(!core->turning);
+	tr_ledger_after(&core->ledger, &core->own, then, arg);
 }
 
 struct scan {

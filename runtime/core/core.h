@@ -45,11 +45,19 @@ void tr_core_turn_end(struct tr_core *core);
  * durable and every connection has gone. New requests are answered TROUPE_EDRAINING from then on. */
 void tr_core_drain(struct tr_core *core, void (*on_done)(void *arg), void *arg);
 
+/* Nothing is gathered, and the store has been asked nothing that it has not answered: a core that is drained can
+ * be freed. The server's own items may be written until then. */
+bool tr_core_quiet(const struct tr_core *core);
+
 /* The server's own items, under TR_NOBODY: what is still to be done for actors that are gone; their keys:
  * spaces.h. From the loop, outside of turns; written with the next commit. If that fails the item is as it
  * was. */
 void tr_core_put(struct tr_core *core, struct troupe_text key, const void *value, size_t size);
 void tr_core_delete(struct tr_core *core, struct troupe_text key);
+/* From the loop, once what was put and deleted since the last turn's end is on disk (rc 0), or is not: what
+ * cannot be taken back waits for it. Never from inside; comes before the core is freed, if turns go on until
+ * it is quiet. arg must live until then. */
+void tr_core_after(struct tr_core *core, void (*then)(void *arg, int rc), void *arg);
 /* As the store's scan, with what was put and deleted and is not committed yet; the callback may put and
  * delete. When the drain is over: TROUPE_EDRAINING. */
 void tr_core_scan(struct tr_core *core, struct troupe_text prefix,

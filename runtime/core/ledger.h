@@ -14,7 +14,7 @@
 struct tr_event;
 struct tr_release;
 
-/* Whose writes they are, and who says it: a part of an actor. Its memory is counted, since what was said may
+/* Whose writes they are, and who says it: a part of an actor, or of the core. Its memory is counted, since what was said may
  * be told after its speaker has gone: each item of a ledger that names it has a reference. */
 struct tr_writer {
 	uint64_t num;    /* as of struct tr_op */
@@ -43,7 +43,7 @@ struct tr_release_kind {
 
 struct tr_release {
 	const struct tr_release_kind *kind;
-	struct tr_writer    *writer; /* whose writes this waits for; owns a reference; NULL: nobody's */
+	struct tr_writer    *writer; /* whose writes this waits for; owns a reference; NULL: no writes */
 	union {
 		struct tr_event *event;                                       /* owned */
 		struct { struct tr_conn *conn; struct tr_frame *frame; } send; /* own references */

@@ -25,6 +25,7 @@ struct tr_core {
 	struct tr_ledger flight;   /* being committed */
 	uint64_t         batch;    /* the number of what is gathered; what is committed has the one before */
 	struct tr_written nobody[2]; /* items of TR_NOBODY */
+	struct tr_writer own;      /* who writes them when it is no actor; doomed while a failure is told, no longer */
 	struct tr_list   reads;    /* of items, under way */
 	void            *spare_read; /* of items.c */
 	struct tr_ledger early;    /* being released before that */

@@ -361,7 +361,7 @@ void tr_server_run(struct tr_server *s)
 {
 	tr_core_start(s->core);
 	say_where(s->o, s->listen_fd);
-	while (!s->stopped) {
+	while (!s->stopped || !tr_core_quiet(s->core)) { /* debts are paid, and written, to the end */
 		if (event_base_loop(s->base, EVLOOP_ONCE) < 0)
 			break;
 		tr_core_turn_end(s->core);

@@ -114,7 +114,80 @@ TEST(the_servers_own_items_are_put_and_deleted_with_a_commit)
 	tr_world_close(&w);
 }
 
+static struct { int rc; unsigned count; } told;
+
+static void on_durable(void *arg, int rc)
+{
+	(void)arg;
+	told.rc = rc;
+	told.count++;
+}
+
+TEST(whoever_wrote_an_item_of_the_servers_own_is_told_when_it_is_on_disk)
+{
+	memset(&payer, 0, sizeof payer);
+	memset(&told, 0, sizeof told);
+	tr_world_open(&w, kinds, &payers);
+	w.hold_commits = true;
+	tr_core_put(w.core, tr_text_from("owed/1/a"), "\xc3", 1);
+	tr_core_after(w.core, on_durable, NULL);
+	assert_false(tr_core_quiet(w.core));
+	tr_world_turn(&w);
+	assert_false(tr_core_quiet(w.core));
+	assert_int_equal(told.count, 0);
+	w.hold_commits = false;
+	tr_world_commit(&w);
+	tr_world_turn(&w);
+	assert_int_equal(told.count, 1);
+	assert_int_equal(told.rc, 0);
+	assert_true(tr_core_quiet(w.core));
+	tr_world_close(&w);
+}
+
+TEST(whoever_wrote_an_item_of_the_servers_own_is_told_that_its_commit_failed)
+{
+	memset(&payer, 0, sizeof payer);
+	memset(&told, 0, sizeof told);
+	tr_world_open(&w, kinds, &payers);
+	tr_core_put(w.core, tr_text_from("owed/1/a"), "\xc3", 1);
+	tr_core_after(w.core, on_durable, NULL);
+	w.next_commit = TROUPE_EFULL;
+	tr_world_turn(&w);
+	assert_int_equal(told.count, 1);
+	assert_int_equal(told.rc, TROUPE_EFULL);
+	tr_core_put(w.core, tr_text_from("owed/1/a"), "\xc3", 1); /* and the next time it goes well */
+	tr_core_after(w.core, on_durable, NULL);
+	tr_world_turn(&w);
+	assert_int_equal(told.count, 2);
+	assert_int_equal(told.rc, 0);
+	assert_string_equal(items(), "owed/1/a ");
+	tr_world_close(&w);
+}
+
+/* The commit of others that fails has nothing to do with it. */
+TEST(whoever_has_written_nothing_is_not_told_of_others_failures)
+{
+	struct tr_someone ann;
+
+	memset(&payer, 0, sizeof payer);
+	memset(&told, 0, sizeof told);
+	tr_world_open(&w, kinds, &payers);
+	tr_someone_joins(&ann, &w, "debtor", "a", NULL);
+	tr_world_turn(&w);
+	w.next_commit = TROUPE_EFULL;
+	tr_someone_calls(&ann, "owe", "[]");
+	tr_core_after(w.core, on_durable, NULL);
+	tr_world_turn(&w);
+	assert_int_equal(told.count, 1);
+	assert_int_equal(told.rc, 0);
+	tr_someone_leaves(&ann);
+	tr_world_close(&w);
+}
+
 TESTS(
 	RUN(who_sleeps_owes_nothing_to_others_yet_and_who_is_destroyed_does),
-	RUN(the_servers_own_items_are_put_and_deleted_with_a_commit)
+	RUN(the_servers_own_items_are_put_and_deleted_with_a_commit),
+	RUN(whoever_wrote_an_item_of_the_servers_own_is_told_when_it_is_on_disk),
+	RUN(whoever_wrote_an_item_of_the_servers_own_is_told_that_its_commit_failed),
+	RUN(whoever_has_written_nothing_is_not_told_of_others_failures)
 )
