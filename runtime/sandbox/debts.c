@@ -4,7 +4,9 @@
  *	a sandbox     destroy -> paid
  *	an instance   reach -> the end of an agent (wire/ending.h) -> paid
  *
- * An instance in a sandbox that is destroyed, with its actor or without, is paid with that. What fails waits and begins anew. */
+ * An instance in a sandbox that is destroyed, with its actor or without, is paid with that. What fails waits and begins anew.
+ *
+ * What cannot be taken back waits for the commit of what must be remembered of it (keep_family). */
 #include "runtime/sandbox/debts.h"
 
 #include <inttypes.h>
@@ -29,8 +31,12 @@ struct tr_debts {
 	struct tr_timer *look;   /* for them */
 };
 
+/* A commit that a debt waits for; told when the debt is no more, too. */
+struct kept { struct debt *debt; void (*then)(struct debt *d, int rc); };
+
 struct debt {
 	struct tr_list          link;
+	struct kept            *kept;      /* NULL: it waits for none */
 	struct tr_debts        *debts;
 	char                   *key;
 	char                   *server_id; /* NULL: it is a sandbox */
@@ -57,6 +63,8 @@ static void debt_free(struct debt *d)
 	tr_list_remove(&d->link);
 	d->debts->count--;
 	d->debts->running -= d->runs;
+	if (d->kept)
+		d->kept->debt = NULL;
 	tr_errand_leave(d->errand);
 	tr_http_cancel(d->request);
 	d->debts->o.clock.ops->timer_free(d->timer);
@@ -144,6 +152,34 @@ static void on_time(void *arg)
 
 /* ------------------------------------------------------------------ paying */
 
+static void on_kept(void *arg, int rc)
+{
+	struct kept *kept = arg;
+	struct debt *d = kept->debt;
+
+	if (d) {
+		d->kept = NULL;
+		kept->then(d, rc);
+	}
+	free(kept);
+}
+
+/* It goes on when what it has written is on disk, or is not. */
+static void when_kept(struct debt *d, void (*then)(struct debt *d, int rc))
+{
+	d->kept = tr_alloc(sizeof *d->kept);
+	*d->kept = (struct kept){ d, then };
+	tr_core_after(d->debts->core, on_kept, d->kept);
+}
+
+static void family_kept(struct debt *d, int rc)
+{
+	if (rc < 0)
+		failed(d, troupe_error_info(rc)->name);
+	else
+		ask(d, TR_ENDING_DELETE);
+}
+
 /* On disk before the DELETE is sent: whoever goes on after us could not look any more. */
 static void keep_family(struct debt *d, struct tr_bytes *found)
 {
@@ -156,6 +192,7 @@ static void keep_family(struct debt *d, struct tr_bytes *found)
 		NULL, d->provider, d->raw_id, d->token, d->options, d->close, false, d->created_ms, &d->family });
 	tr_core_put(d->debts->core, tr_text_from(d->key), item.data, item.size);
 	tr_bytes_free(&item);
+	when_kept(d, family_kept);
 }
 
 /* We may be the second who pays it, and the one before us the one it hung on: so a sweep must have been heard. */
@@ -177,7 +214,8 @@ static void go_on(struct debt *d, struct tr_ending_answer *a)
 	case TR_ENDING_LOOK:
 		if (a->found.size > 0)
 			keep_family(d, &a->found);
-		ask(d, TR_ENDING_DELETE);
+		else
+			ask(d, TR_ENDING_DELETE);
 		break;
 	case TR_ENDING_DELETE:
 		d->step = TR_ENDING_SWEEP;
