@@ -246,6 +246,11 @@ bool tr_actor_turning(const struct troupe_actor *a)
 	return a->core->turning == a;
 }
 
+bool tr_actor_leaving(const struct troupe_actor *a)
+{
+	return a->life != TR_AWAKE;
+}
+
 bool tr_actor_resting(const struct troupe_actor *a)
 {
 	return a->resting;

@@ -56,6 +56,8 @@ void tr_actor_release(struct troupe_actor *a);
 
 uint64_t tr_actor_num(const struct troupe_actor *a);
 
+/* Is it going: to sleep, with its server, or for ever? What keeps it awake then is for its next life. */
+bool tr_actor_leaving(const struct troupe_actor *a);
 /* Is it going to sleep, and its server goes on? Not when it is destroyed, nor when its server ends. */
 bool tr_actor_resting(const struct troupe_actor *a);
 

@@ -76,6 +76,18 @@ void tr_place_rest(struct tr_place_user *u)
 	u->rests = true;
 }
 
+/* Its last user goes in a turn. An actor that goes on is not to wait for what nobody wants; one that goes with
+ * its server is woken again. */
+static void put_away(struct tr_place *p)
+{
+	if (p->untried) {
+		p->state = TR_PLACE_NONE;
+		tr_place_save(p);
+	}
+	if (!tr_actor_leaving(p->actor))
+		tr_place_hold(p, false);
+}
+
 void tr_place_leave(struct tr_place_user *u)
 {
 	struct tr_place *p = u->place;
@@ -88,9 +100,11 @@ void tr_place_leave(struct tr_place_user *u)
 		return;
 	if (u->rests && !p->given && !p->busy && p->state == TR_PLACE_MADE && p->provider->ops->pause)
 		tr_place_after(p, rests_durably);
+	if (tr_actor_turning(p->actor))
+		put_away(p);
 	p->actor = NULL;
 	p->visit++;
-	p->held = p->woken = false;
+	p->held = p->woken = p->untried = false;
 	p->read = p->given; /* whoever comes next reads what is true then */
 	if (!p->errand)
 		p->busy = false;

@@ -44,6 +44,7 @@ struct tr_place {
 	bool                 mend;
 	bool                 woken;    /* reconnected in this life of the actor */
 	bool                 held;     /* it keeps the actor awake */
+	bool                 untried;  /* intended, and its provider was not asked yet with this seed */
 	unsigned             pending;  /* commits that it waits for */
 	unsigned             telling;  /* callbacks of users are running */
 	struct tr_errand    *errand;

@@ -225,6 +225,8 @@ static void on_created(void *arg, const struct tr_provider_answer *answer)
 static void intended(struct tr_place *p, const char *raw_id, int rc, bool here)
 {
 	(void)raw_id;
+	if (here)
+		p->untried = false;
 	if (here && rc == 0)
 		p->errand = tr_errand_start(p->provider, p->provider->ops->create, NULL, p->seed, on_created, p);
 	else if (here)
@@ -241,6 +243,7 @@ static void choose_seed(struct tr_place *p)
 	snprintf(seed, sizeof seed, "%.30s", troupe_id(p->actor));
 	tr_random_id(seed + strlen(seed), 8);
 	tr_place_set(&p->seed, seed);
+	p->untried = true;
 }
 
 static void intend_turn(struct tr_place *p)

@@ -32,7 +32,7 @@ struct fake_memory { struct fake_memory *next; max_align_t bytes[]; };
 struct troupe_call { bool answered; int error; char text[1024], metadata[128]; /* of JSON, its beginning */ };
 
 struct troupe_actor {
-	bool              resting;
+	bool              resting, leaving;
 	struct fake_item  items[4096];
 	size_t            item_count;
 	struct fake_write writes[FAKE_MAX];
@@ -306,6 +306,11 @@ bool tr_actor_resting(const struct troupe_actor *a)
 	return a->resting;
 }
 
+bool tr_actor_leaving(const struct troupe_actor *a)
+{
+	return a->leaving;
+}
+
 uint64_t tr_actor_num(const struct troupe_actor *a)
 {
 	(void)a;
@@ -527,6 +532,7 @@ static inline void fake_reset(void)
 	fake.turns = fake.commits = 0;
 	fake.depth = 0;
 	fake.later_ms = 0;
+	fake.leaving = false;
 }
 
 #endif

@@ -231,6 +231,79 @@ TEST(who_comes_before_a_commit_is_told_has_one_sandbox_made)
 	end();
 }
 
+/* As a session that is closed by its actor, or with it. */
+static void leave_all_in_a_turn(void)
+{
+	fake.depth++;
+	leave_all();
+	fake.depth--;
+}
+
+static void begin_making(void)
+{
+	begin();
+	t.waits = true;
+	tr_place_find(&t.users[0], false);
+	fake_commit();
+	UNTIL(t.slow);
+	assert_int_equal(fake.holds, 1);
+}
+
+TEST(who_leaves_while_one_is_made_lets_its_actor_sleep)
+{
+	begin_making();
+	leave_all_in_a_turn();
+	assert_int_equal(fake.holds, 0);
+	kit_end();
+}
+
+TEST(an_actor_that_goes_while_one_is_made_wakes_again)
+{
+	begin_making();
+	fake.leaving = true;
+	leave_all_in_a_turn();
+	assert_int_equal(fake.holds, 1); /* its server ends: the next one wakes it */
+	kit_end();
+}
+
+/* Nobody was asked to make one: there is nothing to look for. */
+TEST(who_leaves_before_one_can_have_been_made_leaves_no_intention)
+{
+	begin();
+	kit.holds_commits = true;
+	tr_place_find(&t.users[0], false);
+	leave_all_in_a_turn();
+	fake_commit();
+	kit.holds_commits = false;
+	kit_settle();
+	assert_string_equal(t.did, "");
+	assert_int_equal(fake.item_count, 0);
+	kit_end();
+}
+
+/* What was begun before may be there: from the same seed it is found. */
+TEST(who_leaves_before_one_is_made_once_more_leaves_the_seed)
+{
+	begin();
+	t.base.repeatable = true;
+	t.waits = true;
+	tr_place_find(&t.users[0], false);
+	fake_commit();
+	UNTIL(t.slow);
+	leave_all();
+	tr_errand_fail(t.slow, TROUPE_EPROVIDER, "perhaps");
+	kit_settle();
+	assert_int_equal(fake.item_count, 1);
+	join(0);
+	join(1);
+	kit.holds_commits = true;
+	tr_place_find(&t.users[0], false);
+	leave_all_in_a_turn();
+	fake_commit();
+	assert_int_equal(fake.item_count, 1);
+	kit_end();
+}
+
 /* What is recorded is kept by its provider, whoever is awake. */
 TEST(one_whose_actor_sleeps_before_it_is_recorded_is_kept)
 {
@@ -257,5 +330,9 @@ TESTS(
 	RUN(who_leaves_at_the_end_takes_the_others_along),
 	RUN(one_that_stays_is_told_although_another_leaves),
 	RUN(who_comes_before_a_commit_is_told_has_one_sandbox_made),
+	RUN(who_leaves_while_one_is_made_lets_its_actor_sleep),
+	RUN(an_actor_that_goes_while_one_is_made_wakes_again),
+	RUN(who_leaves_before_one_can_have_been_made_leaves_no_intention),
+	RUN(who_leaves_before_one_is_made_once_more_leaves_the_seed),
 	RUN(one_whose_actor_sleeps_before_it_is_recorded_is_kept)
 )
