@@ -58,8 +58,8 @@ void tr_core_delete(struct tr_core *core, struct troupe_text key);
  * cannot be taken back waits for it. Never from inside; comes before the core is freed, if turns go on until
  * it is quiet. arg must live until then. */
 void tr_core_after(struct tr_core *core, void (*then)(void *arg, int rc), void *arg);
-/* As the store's scan, with what was put and deleted and is not committed yet; the callback may put and
- * delete. When the drain is over: TROUPE_EDRAINING. */
+/* As the store's scan, with what was put and deleted and is not committed yet; but what an actor hands over
+ * (actor.h) is seen when it is on disk: until then it may still be the actor's. The callback may put and delete. When the drain is over: TROUPE_EDRAINING. */
 void tr_core_scan(struct tr_core *core, struct troupe_text prefix,
                   void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg);
 

@@ -120,15 +120,21 @@ static struct tr_item_change *change_of(const struct tr_read *r, const struct tr
 	return c;
 }
 
+/* Whoever reads what actors have handed over acts on it where it cannot be taken back. */
+static bool is_seen(const struct tr_op *op, bool on_disk)
+{
+	return on_disk || op->writer == op->actor;
+}
+
 /* Appends what a batch has for it, newest first. */
-static struct tr_item_change **take(const struct tr_read *r, const struct tr_ledger *l, uint64_t batch,
+static struct tr_item_change **take(const struct tr_read *r, const struct tr_ledger *l, uint64_t batch, bool on_disk,
                                     struct tr_item_change **end)
 {
 	size_t at = newest_of(r->written, batch);
 	const struct tr_op *op;
 
 	while ((op = next_write(l, &at))) {
-		*end = change_of(r, &l->batch, op);
+		*end = is_seen(op, on_disk) ? change_of(r, &l->batch, op) : NULL;
 		end = *end ? &(*end)->next : end;
 	}
 	return end;
@@ -141,7 +147,7 @@ void tr_overlay_committed(struct tr_core *core)
 		struct tr_item_change *older = r->since;
 
 		r->since = NULL;
-		*take(r, &core->flight, core->batch - 1, &r->since) = older;
+		*take(r, &core->flight, core->batch - 1, true, &r->since) = older;
 	}
 }
 
@@ -195,9 +201,9 @@ static void get_ready(struct tr_read *r)
 	if (!r->since && !newest_of(r->written, core->batch) &&
 	    (!core->committing || !newest_of(r->written, core->batch - 1)))
 		return;
-	end = take(r, &core->ledger, core->batch, end);
+	end = take(r, &core->ledger, core->batch, false, end);
 	if (core->committing)
-		take(r, &core->flight, core->batch - 1, end);
+		take(r, &core->flight, core->batch - 1, false, end);
 	count = length(r->pending) + length(r->since);
 	if (count == 0)
 		return;

@@ -45,7 +45,15 @@ static int debtor_end(struct troupe_actor *a, struct troupe_call *c)
 	return 0;
 }
 
+static int debtor_hand_over(struct troupe_actor *a, struct troupe_call *c)
+{
+	(void)c;
+	tr_actor_hand_over(a, tr_text_from("owed/1/b"), "\xc3", 1);
+	return 0;
+}
+
 static const struct troupe_action debtor_actions[] = {
+	{ .name = "handOver", .run = debtor_hand_over },
 	{ .name = "owe", .run = debtor_owe }, { .name = "end", .run = debtor_end }, { 0 }
 };
 static const struct troupe_kind debtor_kind = { .name = "debtor", .actions = debtor_actions };
@@ -184,10 +192,34 @@ TEST(whoever_has_written_nothing_is_not_told_of_others_failures)
 	tr_world_close(&w);
 }
 
+/* If its commit fails the actor still has it. */
+TEST(what_an_actor_hands_over_is_seen_when_it_is_on_disk)
+{
+	struct tr_someone ann;
+
+	memset(&payer, 0, sizeof payer);
+	tr_world_open(&w, kinds, &payers);
+	tr_someone_joins(&ann, &w, "debtor", "a", NULL);
+	tr_world_turn(&w);
+	tr_core_put(w.core, tr_text_from("owed/1/a"), "\xc3", 1);
+	w.hold_commits = true;
+	tr_someone_calls(&ann, "handOver", "[]");
+	assert_string_equal(items(), "owed/1/a "); /* gathered */
+	tr_world_turn(&w);
+	assert_string_equal(items(), "owed/1/a "); /* on its way */
+	w.hold_commits = false;
+	tr_world_commit(&w);
+	tr_world_turn(&w);
+	assert_string_equal(items(), "owed/1/a owed/1/b ");
+	tr_someone_leaves(&ann);
+	tr_world_close(&w);
+}
+
 TESTS(
 	RUN(who_sleeps_owes_nothing_to_others_yet_and_who_is_destroyed_does),
 	RUN(the_servers_own_items_are_put_and_deleted_with_a_commit),
 	RUN(whoever_wrote_an_item_of_the_servers_own_is_told_when_it_is_on_disk),
 	RUN(whoever_wrote_an_item_of_the_servers_own_is_told_that_its_commit_failed),
-	RUN(whoever_has_written_nothing_is_not_told_of_others_failures)
+	RUN(whoever_has_written_nothing_is_not_told_of_others_failures),
+	RUN(what_an_actor_hands_over_is_seen_when_it_is_on_disk)
 )
