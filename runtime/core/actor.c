@@ -13,6 +13,7 @@
 
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
+#include "runtime/core/part.h"
 
 /* ------------------------------------------------------------------ life */
 
@@ -51,13 +52,9 @@ struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind
 	snprintf(a->epoch, sizeof a->epoch, "%s-%llu", core->o.store.epoch, (unsigned long long)row->num);
 	if (kind->size > 0)
 		a->self = tr_alloc(kind->size);
-	tr_list_init(&a->owned);
-	tr_list_init(&a->timers);
-	tr_list_init(&a->alarms);
 	tr_list_init(&a->peers);
 	tr_list_init(&a->sockets);
 	tr_list_init(&a->calls);
-	tr_list_init(&a->reads);
 	tr_list_init(&a->waiters);
 	tr_list_init(&a->idle_link);
 	tr_list_push(&core->actors, &a->link);
@@ -65,18 +62,36 @@ struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind
 	return a;
 }
 
+int tr_actor_open(struct troupe_actor *a, const struct tr_stored *stored)
+{
+	int rc = 0, opened;
+
+	for (const struct tr_part *const *p = a->core->parts; *p; p++) {
+		opened = (*p)->open ? (*p)->open(a, stored) : 0;
+		rc = rc < 0 ? rc : opened;
+	}
+	return rc;
+}
+
+static void free_parts(struct troupe_actor *a)
+{
+	const struct tr_part *const *p = a->core->parts;
+
+	while (*p)
+		p++;
+	while (p != a->core->parts) {
+		p--;
+		if ((*p)->free)
+			(*p)->free(a);
+	}
+}
+
 void tr_actor_close(struct troupe_actor *a)
 {
 	assert(a->life != TR_GONE && a->core->turning != a);
 	assert(tr_list_empty(&a->peers) && tr_list_empty(&a->sockets) && tr_list_empty(&a->calls) && !a->topics);
 	assert(tr_list_empty(&a->waiters));
-	tr_sessions_close(a);
-	free(a->sessions);
-	tr_queue_free(a);
-	tr_timers_free(a);
-	tr_alarms_free(&a->alarms);
-	tr_items_forget(a);
-	tr_state_free(a);
+	free_parts(a);
 	tr_list_remove(&a->idle_link);
 	tr_list_remove(&a->link);
 	a->core->actor_count--;
@@ -92,10 +107,15 @@ static bool is_idle(const struct troupe_actor *a)
 {
 	const struct troupe_kind *kind = a->kind;
 
-	return a->life == TR_AWAKE && (a->peer_count == 0 || kind->hibernate) &&
-	       (a->socket_count == 0 || (kind->hibernate && kind->keep_sockets)) &&
-	       a->call_count == 0 && a->holds == 0 && a->timers_set == 0 &&
-	       tr_list_empty(&a->reads) && !tr_queue_lends(a);
+	if (a->life != TR_AWAKE || (a->peer_count > 0 && !kind->hibernate) ||
+	    (a->socket_count > 0 && !(kind->hibernate && kind->keep_sockets)) ||
+	    a->call_count > 0 || a->holds > 0)
+		return false;
+	for (const struct tr_part *const *p = a->core->parts; *p; p++) {
+		if ((*p)->idle && !(*p)->idle(a))
+			return false;
+	}
+	return true;
 }
 
 void tr_actor_touch(struct troupe_actor *a)
@@ -140,7 +160,6 @@ static void turn_undo(struct troupe_actor *a, int rc)
 	a->busy = a->before.busy;
 	a->destroying = a->before.destroying;
 	a->sleeping = a->before.sleeping;
-	tr_state_restore(a);
 }
 
 static void turn_end(struct troupe_actor *a, int rc)
@@ -149,10 +168,10 @@ static void turn_end(struct troupe_actor *a, int rc)
 
 	if (rc < 0)
 		turn_undo(a, rc);
-	else
-		tr_state_save(a);
-	tr_queue_turn_end(a, rc >= 0);
-	tr_alarms_turn_end(a, rc >= 0);
+	for (const struct tr_part *const *p = core->parts; *p; p++) {
+		if ((*p)->turn_end)
+			(*p)->turn_end(a, rc >= 0);
+	}
 	core->turning = NULL;
 	core->running = NULL;
 	tr_pool_reset(&core->turn_pool);

@@ -14,6 +14,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
+#include "runtime/core/part.h"
 
 #define NONE INT64_MAX
 
@@ -71,19 +72,6 @@ void tr_alarms_free(struct tr_list *alarms)
 		alarm_free(alarm_of(alarms->next));
 }
 
-void tr_alarms_adopt(struct troupe_actor *a, struct tr_list *alarms)
-{
-	while (!tr_list_empty(alarms)) {
-		struct tr_alarm *al = alarm_of(alarms->next);
-
-		tr_list_remove(&al->link);
-		tr_list_push(&a->alarms, &al->link);
-		a->alarm_count++;
-		if (al->is.id > a->core->last_alarm)
-			a->core->last_alarm = al->is.id;
-	}
-}
-
 static struct tr_alarm *find(struct troupe_actor *a, int64_t id)
 {
 	for (struct tr_list *at = a->alarms.next; at != &a->alarms; at = at->next) {
@@ -91,25 +79,6 @@ static struct tr_alarm *find(struct troupe_actor *a, int64_t id)
 			return alarm_of(at);
 	}
 	return NULL;
-}
-
-void tr_alarms_turn_end(struct troupe_actor *a, bool well)
-{
-	if (!a->alarms_changed)
-		return;
-	a->alarms_changed = false;
-	a->alarm_count = 0;
-	for (struct tr_list *at = a->alarms.next, *next; at != &a->alarms; at = next) {
-		struct tr_alarm *al = alarm_of(at);
-
-		next = at->next;
-		if (well ? al->off : al->fresh) {
-			alarm_free(al);
-			continue;
-		}
-		al->fresh = al->off = false;
-		a->alarm_count++;
-	}
 }
 
 static void write_alarm(struct troupe_actor *a, enum tr_op_kind kind, const struct troupe_alarm *al, struct troupe_value value)
@@ -414,3 +383,63 @@ const struct troupe_alarm *troupe_alarm_next(struct troupe_actor *a, const struc
 		at = at->next;
 	return at == &a->alarms ? NULL : &alarm_of(at)->is;
 }
+
+/* ------------------------------------------------------------------ as a part of the actor */
+
+static int alarms_open(struct troupe_actor *a, const struct tr_stored *stored)
+{
+	struct tr_list *alarms = stored->alarms;
+
+	tr_list_init(&a->alarms);
+	while (!tr_list_empty(alarms)) {
+		struct tr_alarm *al = alarm_of(alarms->next);
+
+		tr_list_remove(&al->link);
+		tr_list_push(&a->alarms, &al->link);
+		a->alarm_count++;
+		if (al->is.id > a->core->last_alarm)
+			a->core->last_alarm = al->is.id;
+	}
+	return 0;
+}
+
+static void alarms_turn_end(struct troupe_actor *a, bool well)
+{
+	if (!a->alarms_changed)
+		return;
+	a->alarms_changed = false;
+	a->alarm_count = 0;
+	for (struct tr_list *at = a->alarms.next, *next; at != &a->alarms; at = next) {
+		struct tr_alarm *al = alarm_of(at);
+
+		next = at->next;
+		if (well ? al->off : al->fresh) {
+			alarm_free(al);
+			continue;
+		}
+		al->fresh = al->off = false;
+		a->alarm_count++;
+	}
+}
+
+static void alarms_free(struct troupe_actor *a)
+{
+	tr_alarms_free(&a->alarms);
+}
+
+static void alarms_check(const struct troupe_actor *a)
+{
+	const struct tr_alarm *last = NULL;
+
+	assert(!a->alarms_changed && tr_check_list(&a->alarms) == a->alarm_count);
+	for (const struct tr_list *at = a->alarms.next; at != &a->alarms; at = at->next) {
+		const struct tr_alarm *al = tr_container(at, struct tr_alarm, link);
+
+		assert(!al->fresh && !al->off && (!last || last->is.at_ms <= al->is.at_ms));
+		last = al;
+	}
+}
+
+const struct tr_part tr_alarms_part = {
+	.open = alarms_open, .turn_end = alarms_turn_end, .free = alarms_free, .check = alarms_check,
+};

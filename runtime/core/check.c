@@ -3,9 +3,10 @@
  * every actor and connection at the end of each turn of the loop. A mistake of ours stops where it is made. */
 #include <assert.h>
 
-#include "runtime/core/queue.h"
+#include "runtime/core/live.h"
+#include "runtime/core/part.h"
 
-static size_t length(const struct tr_list *list)
+size_t tr_check_list(const struct tr_list *list)
 {
 	size_t count = 0;
 
@@ -20,7 +21,7 @@ static size_t length(const struct tr_list *list)
 
 static void check_peers(const struct troupe_actor *a, const struct tr_list *peers, size_t count, bool plain)
 {
-	assert(length(peers) == count);
+	assert(tr_check_list(peers) == count);
 	for (const struct tr_list *at = peers->next; at != peers; at = at->next) {
 		const struct troupe_peer *p = tr_container(at, struct troupe_peer, link);
 
@@ -32,7 +33,7 @@ static void check_calls(const struct troupe_actor *a)
 {
 	size_t streams = 0;
 
-	assert(length(&a->calls) == a->call_count);
+	assert(tr_check_list(&a->calls) == a->call_count);
 	for (const struct tr_list *at = a->calls.next; at != &a->calls; at = at->next) {
 		const struct troupe_call *c = tr_container(at, struct troupe_call, link);
 
@@ -40,38 +41,6 @@ static void check_calls(const struct troupe_actor *a)
 		streams += c->streaming;
 	}
 	assert(streams == a->stream_count);
-}
-
-static void check_alarms(const struct troupe_actor *a)
-{
-	const struct tr_alarm *last = NULL;
-
-	assert(!a->alarms_changed && length(&a->alarms) == a->alarm_count);
-	for (const struct tr_list *at = a->alarms.next; at != &a->alarms; at = at->next) {
-		const struct tr_alarm *al = tr_container(at, struct tr_alarm, link);
-
-		assert(!al->fresh && !al->off && (!last || last->is.at_ms <= al->is.at_ms));
-		last = al;
-	}
-}
-
-static void check_queues(const struct tr_queues *q)
-{
-	size_t runs = 0, taken = 0;
-	uint64_t last = 0;
-
-	assert(tr_list_empty(&q->touched) && length(&q->mail) == q->count);
-	assert(length(&q->takes) <= q->take_count && length(&q->waits) + length(&q->ended) <= q->wait_count);
-	for (const struct tr_list *at = q->mail.next; at != &q->mail; at = at->next) {
-		const struct tr_mail *mail = tr_container(at, struct tr_mail, link);
-
-		assert(!mail->fresh && !mail->gone && mail->m.number > last);
-		assert(!mail->taken || mail->lent);
-		last = mail->m.number;
-		runs += mail->queue->run != NULL;
-		taken += mail->taken;
-	}
-	assert(runs == q->run_count && taken == q->lent);
 }
 
 void tr_actor_check(const struct troupe_actor *a)
@@ -88,9 +57,10 @@ void tr_actor_check(const struct troupe_actor *a)
 	check_peers(a, &a->peers, a->peer_count, false);
 	check_peers(a, &a->sockets, a->socket_count, true);
 	check_calls(a);
-	check_alarms(a);
-	if (a->queues)
-		check_queues(a->queues);
+	for (const struct tr_part *const *p = a->core->parts; *p; p++) {
+		if ((*p)->check)
+			(*p)->check(a);
+	}
 }
 
 /* ------------------------------------------------------------------ a connection */
@@ -141,8 +111,8 @@ void tr_core_check(const struct tr_core *core)
 {
 	size_t held = 0;
 
-	assert(!core->turning && length(&core->actors) == core->actor_count);
-	assert(length(&core->conns) == core->conn_count);
+	assert(!core->turning && tr_check_list(&core->actors) == core->actor_count);
+	assert(tr_check_list(&core->conns) == core->conn_count);
 	for (const struct tr_list *at = core->actors.next; at != &core->actors; at = at->next) {
 		const struct troupe_actor *a = tr_container(at, struct troupe_actor, link);
 

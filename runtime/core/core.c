@@ -12,6 +12,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
+#include "runtime/core/part.h"
 
 #define MESSAGE_BITS   40 /* of a message's number, counted since the start; above them, which start that was */
 
@@ -28,6 +29,7 @@ int tr_core_new(struct tr_core **ret, const struct tr_core_options *o)
 
 	core->o = *o;
 	core->own = (struct tr_writer){ .num = TR_NOBODY, .refs = 1, .free = own_free };
+	core->parts = tr_parts;
 #ifdef TR_CHECKS
 	core->o.checks = true;
 #endif

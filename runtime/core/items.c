@@ -6,6 +6,7 @@
 
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
+#include "runtime/core/part.h"
 
 void tr_actor_put(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size)
 {
@@ -41,17 +42,6 @@ struct pending {
 	void                *arg;
 	char                 keys[];
 };
-
-void tr_items_forget(struct troupe_actor *a)
-{
-	while (!tr_list_empty(&a->reads)) {
-		struct pending *p = tr_container(a->reads.next, struct pending, link);
-
-		p->actor = NULL;
-		tr_read_forget(&p->read);
-		tr_list_remove(&p->link);
-	}
-}
 
 static bool is_home(const struct pending *p)
 {
@@ -220,3 +210,31 @@ void *tr_call_alloc(struct troupe_call *c, size_t size)
 {
 	return tr_pool_alloc(&c->pool, size);
 }
+
+/* ------------------------------------------------------------------ as a part of the actor */
+
+static int items_open(struct troupe_actor *a, const struct tr_stored *stored)
+{
+	(void)stored;
+	tr_list_init(&a->reads);
+	return 0;
+}
+
+static bool items_idle(const struct troupe_actor *a)
+{
+	return tr_list_empty(&a->reads);
+}
+
+/* It goes: nobody waits for what is being read. */
+static void forget(struct troupe_actor *a)
+{
+	while (!tr_list_empty(&a->reads)) {
+		struct pending *p = tr_container(a->reads.next, struct pending, link);
+
+		p->actor = NULL;
+		tr_read_forget(&p->read);
+		tr_list_remove(&p->link);
+	}
+}
+
+const struct tr_part tr_items_part = { .open = items_open, .idle = items_idle, .free = forget };

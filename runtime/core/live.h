@@ -5,9 +5,9 @@
  *	            └────< call
  *
  * Lifetimes. An actor is in the roster from when it wakes until its GONE is released, its commit has failed, or the hook that
- * wakes it has refused. Then tr_actor_close gives back all that it has: sessions, queues, timers, reads, its author's
- * struct. Its memory is counted: the roster has a reference, and so has each item of a ledger that names it, since what was said
- * may be told after its speaker has gone. Of an actor that has gone, who it was (row, label, kind) is all that is left.
+ * wakes it has refused. Then tr_actor_close gives back all that it has: its parts (part.h), its author's struct.
+ * Its memory is counted: the roster has a reference, and so has each item of a ledger that names it, since what
+ * was said may be told after its speaker has gone. Of an actor that has gone, who it was (row, label, kind) is all that is left.
  * A connection is counted: its socket, each call that it made and each held message has a reference. A call lives
  * until its answer is released, and its actor's GONE is behind that; its actor may answer only once. */
 #ifndef TR_CORE_LIVE_H
@@ -19,8 +19,12 @@
 #include "runtime/core/fault.h"
 #include "runtime/core/ledger.h"
 
+struct tr_part;
+struct tr_stored;
+
 struct tr_core {
 	struct tr_core_options o;
+	const struct tr_part *const *parts; /* of an actor (part.h) */
 	struct tr_ledger ledger;   /* being gathered */
 	struct tr_ledger flight;   /* being committed */
 	uint64_t         batch;    /* the number of what is gathered; what is committed has the one before */
@@ -219,6 +223,8 @@ struct troupe_call {
 /* ---- actor.c */
 struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind *kind, const struct tr_actor_row *row,
                                   uint64_t seq);
+/* Its parts, from what is stored of it; once, before its first turn. Negative: it cannot live, but is to be closed. */
+int tr_actor_open(struct troupe_actor *a, const struct tr_stored *stored);
 /* It has left the roster, with its connections and calls: gives back all that it has, and the roster's reference. */
 void tr_actor_close(struct troupe_actor *a);
 /* A turn in which a call runs; then tr_actor_settle, once the call has its answer. */
@@ -228,16 +234,6 @@ void tr_actor_settle(struct troupe_actor *a); /* does what troupe_destroy or tro
 void tr_actor_touch(struct troupe_actor *a); /* after anything that may have made it idle, or not */
 /* What a failed turn has to say: the refusal that its hook gave, or the list's sentence. Moves it to f. */
 void tr_actor_take_fault(struct troupe_actor *a, int rc, struct tr_fault *f);
-
-/* ---- state.c */
-/* Fills kept fields from stored state, or from kind->initial when there is none. EINTERNAL: the state is not the kind's. */
-int  tr_state_load(struct troupe_actor *a, struct troupe_value state);
-void tr_state_save(struct troupe_actor *a);    /* with the ledger, if they changed */
-void tr_state_restore(struct troupe_actor *a); /* as last saved */
-void tr_state_free(struct troupe_actor *a);
-
-/* ---- items.c */
-void tr_items_forget(struct troupe_actor *a); /* it goes: nobody waits for what is being read */
 
 /* ---- call.c */
 struct troupe_call *tr_call_new(struct troupe_actor *a, const struct troupe_action *action, struct troupe_value args);
@@ -284,33 +280,16 @@ struct troupe_peer *tr_http_visitor(struct tr_http_call *h);
 /* ---- queue.c */
 #define TR_UNDEFINED_PACKED ((struct troupe_value){ "\xc7\0\1", 3 })
 typedef int tr_on_done(struct troupe_actor *a, void *arg, int rc, struct troupe_value response);
-/* For a kind with queues, once, before its first turn. */
-void tr_queue_open(struct troupe_actor *a);
-/* What waits there was read before the actor was made: keys noted one by one; or could not be read. */
+/* What waits there is read before the actor is made: keys, noted one by one. */
 void tr_queue_note(struct tr_bytes *keys, struct troupe_text key);
-void tr_queue_adopt(struct troupe_actor *a, const struct tr_bytes *keys, int rc);
-void tr_queue_free(struct troupe_actor *a);
-/* In the turn that wakes it: what waits for a queue with run keeps it awake. */
-void tr_queue_woke(struct troupe_actor *a);
 /* In a turn. Puts a message there; body.size 0: undefined. on_done not NULL: as troupe_queue_send_wait. */
 int  tr_queue_send(struct troupe_actor *a, const struct troupe_queue *queue, struct troupe_value body, int64_t timeout_ms,
                    tr_on_done *on_done, void *arg);
-void tr_queue_turn_end(struct troupe_actor *a, bool well);
 bool tr_queue_known(const struct troupe_actor *a); /* what waits in its queues could be read */
-bool tr_queue_lends(const struct troupe_actor *a); /* the author has messages to complete */
 
 /* ---- queue_work.c */
-/* The actor goes: whoever waits is told now, each in a turn. */
-void tr_queue_close(struct troupe_actor *a, bool destroy);
 /* Whoever waits with this arg does not any more; on_done will not come. */
 void tr_queue_forget(struct troupe_actor *a, const void *arg);
-
-/* ---- session.c */
-/* Those that their kind has left open. In the actor's last turn; outside of a turn when it is dropped. */
-void tr_sessions_close(struct troupe_actor *a);
-
-/* ---- timer.c */
-void tr_timers_free(struct troupe_actor *a);
 
 /* ---- alarm.c */
 /* One that waits. What this turn sets or takes away is marked until its end. */
@@ -319,9 +298,7 @@ struct tr_alarm { struct troupe_alarm is; struct tr_list link; bool fresh, off; 
 /* From what is stored; a place in `alarms`. False: it is damaged. */
 bool tr_alarm_load(struct tr_list *alarms, uint64_t id, int64_t at_ms, struct troupe_value stored);
 void tr_alarms_free(struct tr_list *alarms);
-void tr_alarms_adopt(struct troupe_actor *a, struct tr_list *alarms); /* takes them all */
 void tr_alarm_take(struct troupe_actor *a, int64_t id); /* in a turn: it is not to be run any more */
-void tr_alarms_turn_end(struct troupe_actor *a, bool well);
 void tr_alarms_look(void *core);            /* runs what is due; sets the timer for what comes next */
 void tr_alarms_retry(struct tr_core *core); /* in a while: something that is due could not be run */
 
@@ -395,6 +372,7 @@ void tr_roster_expire(void *idlers);                         /* puts the idle of
 void tr_actor_check(const struct troupe_actor *a); /* between two turns of it */
 void tr_conn_check(const struct tr_conn *c);
 void tr_core_check(const struct tr_core *core);    /* all of them; between two turns of the loop */
+size_t tr_check_list(const struct tr_list *list);  /* it is well linked; how long it is */
 
 /* ---- commit.c */
 /* Commits what core's ledger holds and releases it, until nothing is left to do or a commit is under way. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages in an actor's queues: how they come, wait and go. Who gets them is in queue_work.c. */
 #include "proto/text.h"
+#include "runtime/core/part.h"
 #include "runtime/core/queue.h"
 
 #include <assert.h>
@@ -132,78 +133,6 @@ void tr_queue_note(struct tr_bytes *keys, struct troupe_text key)
 	tr_bytes_put(keys, key.data, key.size);
 }
 
-void tr_queue_adopt(struct troupe_actor *a, const struct tr_bytes *keys, int rc)
-{
-	struct tr_queues *q = a->queues;
-
-	if (!q)
-		return;
-	if (keys->failed)
-		rc = TROUPE_ENOMEM;
-	if (rc < 0)
-		tr_error("queue.load", "actor=%s failed=%s", a->row.id, troupe_error_info(rc)->name);
-	q->fault = rc;
-	for (size_t at = 0, size; rc == 0 && at < keys->size; at += sizeof size + size) {
-		struct troupe_text key = { (const char *)keys->data + at + sizeof size, 0 };
-
-		memcpy(&size, keys->data + at, sizeof size);
-		load(a, number_of(key), (struct troupe_text){ key.data + NAME_AT, size - NAME_AT });
-	}
-	if (q->count > 0)
-		tr_queue_soon(a);
-}
-
-void tr_queue_open(struct troupe_actor *a)
-{
-	const struct tr_clock *clock = &a->core->o.clock;
-	size_t queues = 0;
-	struct tr_queues *q;
-
-	if (!a->kind->queues)
-		return;
-	while (a->kind->queues[queues].name)
-		queues++;
-	q = a->queues = tr_alloc(sizeof *q);
-	q->seen = tr_alloc((queues + 1) * sizeof *q->seen);
-	q->timer = clock->ops->timer_new(clock->ctx, tr_queue_work, a);
-	tr_list_init(&q->mail);
-	tr_list_init(&q->touched);
-	tr_list_init(&q->takes);
-	tr_list_init(&q->waits);
-	tr_list_init(&q->ended);
-}
-
-void tr_queue_free(struct troupe_actor *a)
-{
-	struct tr_queues *q = a->queues;
-
-	if (!q)
-		return;
-	while (!tr_list_empty(&q->takes))
-		tr_take_free(tr_container(q->takes.next, struct troupe_take, link));
-	while (!tr_list_empty(&q->waits))
-		tr_wait_free(tr_container(q->waits.next, struct tr_wait, link));
-	while (!tr_list_empty(&q->ended))
-		tr_wait_free(tr_container(q->ended.next, struct tr_wait, link));
-	while (!tr_list_empty(&q->mail))
-		mail_free(tr_container(q->mail.next, struct tr_mail, link));
-	a->core->o.clock.ops->timer_free(q->timer);
-	free(q->seen);
-	free(q);
-	a->queues = NULL;
-}
-
-void tr_queue_woke(struct troupe_actor *a)
-{
-	if (a->queues && a->queues->run_count > 0)
-		tr_actor_hold(a);
-}
-
-bool tr_queue_lends(const struct troupe_actor *a)
-{
-	return a->queues && a->queues->lent > 0;
-}
-
 bool tr_queue_known(const struct troupe_actor *a)
 {
 	return !a->queues || !a->queues->fault;
@@ -212,99 +141,6 @@ bool tr_queue_known(const struct troupe_actor *a)
 size_t troupe_queue_count(const struct troupe_actor *a)
 {
 	return a->queues ? a->queues->count : 0;
-}
-
-/* ------------------------------------------------------------------ turns */
-
-/* Numbers up to this one wait for a commit. */
-struct storing { struct tr_core *core; uint64_t actor, number; };
-
-static void on_stored(void *arg, int rc)
-{
-	struct storing *s = arg;
-	struct troupe_actor *a = rc < 0 ? NULL : tr_roster_by_num(s->core, s->actor);
-
-	if (a && a->queues && a->queues->stored < s->number) {
-		a->queues->stored = s->number;
-		tr_queue_soon(a);
-	}
-	free(s);
-}
-
-static void store_newest(struct troupe_actor *a)
-{
-	struct storing *s = tr_alloc(sizeof *s);
-
-	*s = (struct storing){ a->core, a->row.num, a->queues->newest };
-	tr_ledger_after(&a->core->ledger, &a->writer, on_stored, s);
-}
-
-/* It ended well. True: the message is new. */
-static bool settle(struct tr_mail *mail)
-{
-	bool fresh = mail->fresh;
-
-	mail->fresh = false;
-	if (!mail->gone)
-		return fresh;
-	if (mail->wait) {
-		struct tr_bytes response = mail->wait->response;
-
-		mail->wait->response = mail->response;
-		mail->response = response;
-		tr_wait_end(mail->wait, 0);
-	}
-	tr_queue_soon(mail->actor); /* for those who waited behind it */
-	mail_free(mail);
-	return false;
-}
-
-static void undo(struct tr_mail *mail)
-{
-	if (mail->gone)
-		count(mail, true);
-	mail->gone = false;
-	tr_bytes_clear(&mail->response);
-	if (!mail->fresh)
-		return;
-	if (mail->wait)
-		tr_wait_free(mail->wait);
-	count(mail, false);
-	mail_free(mail);
-}
-
-static void end_takes(struct tr_queues *q, bool well)
-{
-	for (struct tr_list *at = q->takes.next, *next; at != &q->takes; at = next) {
-		struct troupe_take *t = tr_container(at, struct troupe_take, link);
-
-		next = at->next;
-		if (t->fresh && !well)
-			tr_take_free(t);
-		else
-			t->fresh = false;
-	}
-}
-
-void tr_queue_turn_end(struct troupe_actor *a, bool well)
-{
-	struct tr_queues *q = a->queues;
-	bool fresh = false;
-
-	if (!q)
-		return;
-	while (!tr_list_empty(&q->touched)) {
-		struct tr_mail *mail = tr_container(q->touched.next, struct tr_mail, touched);
-
-		tr_list_remove(&mail->touched);
-		if (well)
-			fresh |= settle(mail);
-		else
-			undo(mail);
-	}
-	if (fresh)
-		store_newest(a);
-	end_takes(q, well);
 }
 
 /* ------------------------------------------------------------------ sending */
@@ -459,3 +295,198 @@ int troupe_message_complete(struct troupe_actor *a, const struct troupe_message 
 	tr_mail_remove(mail);
 	return 0;
 }
+
+/* ------------------------------------------------------------------ turns */
+
+/* Numbers up to this one wait for a commit. */
+struct storing { struct tr_core *core; uint64_t actor, number; };
+
+static void on_stored(void *arg, int rc)
+{
+	struct storing *s = arg;
+	struct troupe_actor *a = rc < 0 ? NULL : tr_roster_by_num(s->core, s->actor);
+
+	if (a && a->queues && a->queues->stored < s->number) {
+		a->queues->stored = s->number;
+		tr_queue_soon(a);
+	}
+	free(s);
+}
+
+static void store_newest(struct troupe_actor *a)
+{
+	struct storing *s = tr_alloc(sizeof *s);
+
+	*s = (struct storing){ a->core, a->row.num, a->queues->newest };
+	tr_ledger_after(&a->core->ledger, &a->writer, on_stored, s);
+}
+
+/* It ended well. True: the message is new. */
+static bool settle(struct tr_mail *mail)
+{
+	bool fresh = mail->fresh;
+
+	mail->fresh = false;
+	if (!mail->gone)
+		return fresh;
+	if (mail->wait) {
+		struct tr_bytes response = mail->wait->response;
+
+		mail->wait->response = mail->response;
+		mail->response = response;
+		tr_wait_end(mail->wait, 0);
+	}
+	tr_queue_soon(mail->actor); /* for those who waited behind it */
+	mail_free(mail);
+	return false;
+}
+
+static void undo(struct tr_mail *mail)
+{
+	if (mail->gone)
+		count(mail, true);
+	mail->gone = false;
+	tr_bytes_clear(&mail->response);
+	if (!mail->fresh)
+		return;
+	if (mail->wait)
+		tr_wait_free(mail->wait);
+	count(mail, false);
+	mail_free(mail);
+}
+
+static void end_takes(struct tr_queues *q, bool well)
+{
+	for (struct tr_list *at = q->takes.next, *next; at != &q->takes; at = next) {
+		struct troupe_take *t = tr_container(at, struct troupe_take, link);
+
+		next = at->next;
+		if (t->fresh && !well)
+			tr_take_free(t);
+		else
+			t->fresh = false;
+	}
+}
+
+static void queue_turn_end(struct troupe_actor *a, bool well)
+{
+	struct tr_queues *q = a->queues;
+	bool fresh = false;
+
+	if (!q)
+		return;
+	while (!tr_list_empty(&q->touched)) {
+		struct tr_mail *mail = tr_container(q->touched.next, struct tr_mail, touched);
+
+		tr_list_remove(&mail->touched);
+		if (well)
+			fresh |= settle(mail);
+		else
+			undo(mail);
+	}
+	if (fresh)
+		store_newest(a);
+	end_takes(q, well);
+}
+
+/* ------------------------------------------------------------------ as a part of the actor */
+
+static void adopt(struct troupe_actor *a, const struct tr_bytes *keys, int rc)
+{
+	struct tr_queues *q = a->queues;
+
+	if (keys->failed)
+		rc = TROUPE_ENOMEM;
+	if (rc < 0)
+		tr_error("queue.load", "actor=%s failed=%s", a->row.id, troupe_error_info(rc)->name);
+	q->fault = rc;
+	for (size_t at = 0, size; rc == 0 && at < keys->size; at += sizeof size + size) {
+		struct troupe_text key = { (const char *)keys->data + at + sizeof size, 0 };
+
+		memcpy(&size, keys->data + at, sizeof size);
+		load(a, number_of(key), (struct troupe_text){ key.data + NAME_AT, size - NAME_AT });
+	}
+	if (q->count > 0)
+		tr_queue_soon(a);
+}
+
+static int queue_open(struct troupe_actor *a, const struct tr_stored *stored)
+{
+	const struct tr_clock *clock = &a->core->o.clock;
+	size_t queues = 0;
+	struct tr_queues *q;
+
+	if (!a->kind->queues)
+		return 0;
+	while (a->kind->queues[queues].name)
+		queues++;
+	q = a->queues = tr_alloc(sizeof *q);
+	q->seen = tr_alloc((queues + 1) * sizeof *q->seen);
+	q->timer = clock->ops->timer_new(clock->ctx, tr_queue_work, a);
+	tr_list_init(&q->mail);
+	tr_list_init(&q->touched);
+	tr_list_init(&q->takes);
+	tr_list_init(&q->waits);
+	tr_list_init(&q->ended);
+	adopt(a, stored->mail, stored->mail_rc);
+	return 0;
+}
+
+static void queue_free(struct troupe_actor *a)
+{
+	struct tr_queues *q = a->queues;
+
+	if (!q)
+		return;
+	while (!tr_list_empty(&q->takes))
+		tr_take_free(tr_container(q->takes.next, struct troupe_take, link));
+	while (!tr_list_empty(&q->waits))
+		tr_wait_free(tr_container(q->waits.next, struct tr_wait, link));
+	while (!tr_list_empty(&q->ended))
+		tr_wait_free(tr_container(q->ended.next, struct tr_wait, link));
+	while (!tr_list_empty(&q->mail))
+		mail_free(tr_container(q->mail.next, struct tr_mail, link));
+	a->core->o.clock.ops->timer_free(q->timer);
+	free(q->seen);
+	free(q);
+	a->queues = NULL;
+}
+
+static void queue_woke(struct troupe_actor *a)
+{
+	if (a->queues && a->queues->run_count > 0)
+		tr_actor_hold(a);
+}
+
+/* Not while the author has messages to complete. */
+static bool queue_idle(const struct troupe_actor *a)
+{
+	return !a->queues || a->queues->lent == 0;
+}
+
+static void queue_check(const struct troupe_actor *a)
+{
+	const struct tr_queues *q = a->queues;
+	size_t runs = 0, taken = 0;
+	uint64_t last = 0;
+
+	if (!q)
+		return;
+	assert(tr_list_empty(&q->touched) && tr_check_list(&q->mail) == q->count);
+	assert(tr_check_list(&q->takes) <= q->take_count && tr_check_list(&q->waits) + tr_check_list(&q->ended) <= q->wait_count);
+	for (const struct tr_list *at = q->mail.next; at != &q->mail; at = at->next) {
+		const struct tr_mail *mail = tr_container(at, struct tr_mail, link);
+
+		assert(!mail->fresh && !mail->gone && mail->m.number > last);
+		assert(!mail->taken || mail->lent);
+		last = mail->m.number;
+		runs += mail->queue->run != NULL;
+		taken += mail->taken;
+	}
+	assert(runs == q->run_count && taken == q->lent);
+}
+
+const struct tr_part tr_queues_part = {
+	.open = queue_open, .woke = queue_woke, .turn_end = queue_turn_end, .idle = queue_idle,
+	.leave = tr_queue_close, .free = queue_free, .check = queue_check,
+};

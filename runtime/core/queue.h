@@ -85,6 +85,8 @@ void tr_mail_remove(struct tr_mail *mail);
 void tr_mail_return(struct tr_mail *mail);
 
 /* ---- queue_work.c */
+/* The actor goes: whoever waits is told now, each in a turn. */
+void tr_queue_close(struct troupe_actor *a, bool destroy);
 void tr_queue_work(void *actor); /* queues->timer fires */
 void tr_queue_soon(struct troupe_actor *a); /* there may be something to do */
 /* The wait is over, well (rc 0) or badly; on_done will come as a turn. */

@@ -14,6 +14,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
+#include "runtime/core/part.h"
 
 #define ID_CHARACTERS 30
 
@@ -152,6 +153,14 @@ static struct troupe_actor *seek_live(struct seek *s)
 
 /* ------------------------------------------------------------------ coming to life */
 
+static void wake_parts(struct troupe_actor *a)
+{
+	for (const struct tr_part *const *p = a->core->parts; *p; p++) {
+		if ((*p)->woke)
+			(*p)->woke(a);
+	}
+}
+
 static int create_turn(struct troupe_actor *a, void *arg)
 {
 	struct tr_bytes who = { 0 };
@@ -164,7 +173,7 @@ static int create_turn(struct troupe_actor *a, void *arg)
 	tr_bytes_put(&who, a->row.namespace, strlen(a->row.namespace) + 1);
 	tr_ledger_write(&a->core->ledger, TR_OP_CREATE, a->row.num, (uint64_t)a->row.created_ms, who.data, who.size, NULL, 0);
 	tr_bytes_free(&who);
-	tr_queue_woke(a);
+	wake_parts(a);
 	if (a->kind->create)
 		rc = a->kind->create(a);
 	if (rc >= 0 && a->kind->wake)
@@ -175,7 +184,7 @@ static int create_turn(struct troupe_actor *a, void *arg)
 static int wake_turn(struct troupe_actor *a, void *arg)
 {
 	(void)arg;
-	tr_queue_woke(a);
+	wake_parts(a);
 	return a->kind->wake ? a->kind->wake(a) : 0;
 }
 
@@ -195,12 +204,11 @@ static void stillborn(struct seek *s, struct troupe_actor *a, int rc)
 
 static void bring_up(struct seek *s, struct troupe_actor *a, struct troupe_value state, bool created)
 {
-	int rc = tr_state_load(a, state);
+	const struct tr_stored stored = { state, &s->alarms, &s->mail, s->mail_rc };
+	int rc = tr_actor_open(a, &stored);
 
 	enter(a);
 	tr_dorm_leave(a);
-	tr_queue_open(a);
-	tr_queue_adopt(a, &s->mail, s->mail_rc);
 	if (rc == 0 && created)
 		a->input = s->to.input;
 	if (rc == 0)
@@ -266,10 +274,8 @@ static void found_copy(struct seek *s, const struct tr_actor_row *row, struct tr
 static void seek_wake(struct seek *s)
 {
 	const struct troupe_kind *kind = tr_kind_find(s->core, s->found.row.name);
-	struct troupe_actor *a = tr_actor_new(s->core, kind, &s->found.row, s->found.seq);
 
-	tr_alarms_adopt(a, &s->alarms);
-	bring_up(s, a, s->found.state, false);
+	bring_up(s, tr_actor_new(s->core, kind, &s->found.row, s->found.seq), s->found.state, false);
 }
 
 /* All of it was read, or something could not be. Another seek may have been faster. */
@@ -404,6 +410,22 @@ void tr_roster_seek(struct tr_core *core, const struct tr_address *to, enum tr_s
 
 /* ------------------------------------------------------------------ going */
 
+static void leave_parts(struct troupe_actor *a, bool destroy)
+{
+	for (const struct tr_part *const *p = a->core->parts; *p; p++) {
+		if ((*p)->leave)
+			(*p)->leave(a, destroy);
+	}
+}
+
+static void close_parts(struct troupe_actor *a)
+{
+	for (const struct tr_part *const *p = a->core->parts; *p; p++) {
+		if ((*p)->close)
+			(*p)->close(a);
+	}
+}
+
 static int sleep_turn(struct troupe_actor *a, void *arg)
 {
 	(void)arg;
@@ -413,7 +435,7 @@ static int sleep_turn(struct troupe_actor *a, void *arg)
 		a->busy = false;
 		tr_ledger_write(&a->core->ledger, TR_OP_IDLE, a->row.num, 0, NULL, 0, NULL, 0);
 	}
-	tr_sessions_close(a);
+	close_parts(a);
 	return 0;
 }
 
@@ -422,7 +444,7 @@ static int destroy_turn(struct troupe_actor *a, void *arg)
 	(void)arg;
 	if (a->kind->destroy)
 		a->kind->destroy(a);
-	tr_sessions_close(a);
+	close_parts(a);
 	return 0;
 }
 
@@ -521,7 +543,7 @@ void tr_roster_retire(struct troupe_actor *a, bool destroy)
 	bool draining = a->core->draining;
 
 	a->destroying = a->sleeping = a->risen = false; /* it is being done: the turns below must not begin it again */
-	tr_queue_close(a, destroy);
+	leave_parts(a, destroy);
 	answer_calls(a, TROUPE_EDRAINING, destroy ? "The actor was destroyed." : "The server is restarting.");
 	if (destroy || draining)
 		shut_peers(a, draining ? 1001 : 1000, draining ? "ws.going_away" : "");

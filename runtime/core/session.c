@@ -4,6 +4,7 @@
 
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
+#include "runtime/core/part.h"
 
 /* What every port's session begins with. */
 static struct tr_session_base *base_of(struct troupe_session *s)
@@ -43,11 +44,20 @@ struct troupe_session *troupe_session_close(struct troupe_session *s)
 	return base_of(s)->port->ops->close(s);
 }
 
-void tr_sessions_close(struct troupe_actor *a)
+/* Those that their kind has left open. In the actor's last turn; outside of a turn when it is dropped. */
+static void sessions_close(struct troupe_actor *a)
 {
 	while (a->session_count > 0)
 		troupe_session_close(a->sessions[0]);
 }
+
+static void sessions_free(struct troupe_actor *a)
+{
+	sessions_close(a);
+	free(a->sessions);
+}
+
+const struct tr_part tr_sessions_part = { .close = sessions_close, .free = sessions_free };
 
 int troupe_session_prompt(struct troupe_session *s, struct troupe_call *call, const struct troupe_prompt *p)
 {

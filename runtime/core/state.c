@@ -10,6 +10,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
+#include "runtime/core/part.h"
 
 /* ------------------------------------------------------------------ what the actor owns */
 
@@ -114,7 +115,8 @@ static void each_kept(struct troupe_actor *a, void (*what)(struct troupe_actor *
 
 /* ------------------------------------------------------------------ all of them */
 
-int tr_state_load(struct troupe_actor *a, struct troupe_value state)
+/* From what is stored, or from kind->initial when nothing is. EINTERNAL: it is not the kind's. */
+static int load(struct troupe_actor *a, struct troupe_value state)
 {
 	struct tr_pool pool = { 0 };
 	struct tr_arena arena = tr_pool_arena(&pool);
@@ -138,6 +140,19 @@ int tr_state_load(struct troupe_actor *a, struct troupe_value state)
 	return 0;
 }
 
+/* The saved bytes are this turn's only if it ended well, so after a bad turn they are still the former. */
+static void restore(struct troupe_actor *a)
+{
+	struct tr_bytes saved = a->saved;
+
+	if (!a->kind->state || saved.size == 0)
+		return;
+	a->saved = (struct tr_bytes){ 0 };
+	if (load(a, tr_bytes_value(&saved)) < 0)
+		a->writer.doomed = true; /* our own bytes: a bug, told by load. A failed commit or sleep ends it */
+	tr_bytes_free(&saved);
+}
+
 /* Are they other than when they were last saved? What they are now, in the core's scratch. */
 static bool differ(struct troupe_actor *a)
 {
@@ -155,10 +170,11 @@ static void tell_changed(struct troupe_actor *a)
 	if (!differ(a))
 		return;
 	tr_warn("actor.changed", "kind=%s key=%s reason=\"what changed wrote to kept fields is put back\"", a->row.name, a->row.key);
-	tr_state_restore(a);
+	restore(a);
 }
 
-void tr_state_save(struct troupe_actor *a)
+/* With the ledger, if they changed. */
+static void save(struct troupe_actor *a)
 {
 	struct tr_core *core = a->core;
 	bool first = a->saved.size == 0;
@@ -172,20 +188,7 @@ void tr_state_save(struct troupe_actor *a)
 		tell_changed(a);
 }
 
-/* The saved bytes are this turn's only if it ended well, so after a bad turn they are still the former. */
-void tr_state_restore(struct troupe_actor *a)
-{
-	struct tr_bytes saved = a->saved;
-
-	if (!a->kind->state || saved.size == 0)
-		return;
-	a->saved = (struct tr_bytes){ 0 };
-	if (tr_state_load(a, tr_bytes_value(&saved)) < 0)
-		a->writer.doomed = true; /* our own bytes: a bug, told by load. A failed commit or sleep ends it */
-	tr_bytes_free(&saved);
-}
-
-void tr_state_free(struct troupe_actor *a)
+static void state_free(struct troupe_actor *a)
 {
 	while (!tr_list_empty(&a->owned)) {
 		struct owned *o = tr_container(a->owned.next, struct owned, link);
@@ -195,3 +198,21 @@ void tr_state_free(struct troupe_actor *a)
 	}
 	tr_bytes_free(&a->saved);
 }
+
+/* ------------------------------------------------------------------ as a part of the actor */
+
+static int state_open(struct troupe_actor *a, const struct tr_stored *stored)
+{
+	tr_list_init(&a->owned);
+	return load(a, stored->state);
+}
+
+static void state_turn_end(struct troupe_actor *a, bool well)
+{
+	if (well)
+		save(a);
+	else
+		restore(a);
+}
+
+const struct tr_part tr_state_part = { .open = state_open, .turn_end = state_turn_end, .free = state_free };

@@ -4,6 +4,7 @@
 
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
+#include "runtime/core/part.h"
 
 struct troupe_timer {
 	struct tr_list       link;
@@ -69,8 +70,24 @@ struct troupe_timer *troupe_timer_free(struct troupe_timer *t)
 	return NULL;
 }
 
-void tr_timers_free(struct troupe_actor *a)
+/* ------------------------------------------------------------------ as a part of the actor */
+
+static int timers_open(struct troupe_actor *a, const struct tr_stored *stored)
+{
+	(void)stored;
+	tr_list_init(&a->timers);
+	return 0;
+}
+
+static bool timers_idle(const struct troupe_actor *a)
+{
+	return a->timers_set == 0;
+}
+
+static void timers_free(struct troupe_actor *a)
 {
 	while (!tr_list_empty(&a->timers))
 		troupe_timer_free(tr_container(a->timers.next, struct troupe_timer, link));
 }
+
+const struct tr_part tr_timers_part = { .open = timers_open, .idle = timers_idle, .free = timers_free };
