@@ -42,6 +42,7 @@ static void on_committed(void *arg, int rc)
 	core->committing = false;
 	core->ended = core->commits;
 	core->ledger.seen = 0; /* some of them have waited for this one only */
+	core->releasing = true;
 	if (rc < 0) {
 		tr_error("store.commit", "failed=%s writes=%zu", troupe_error_info(rc)->name, batch->count);
 		doom(core, batch);
@@ -50,6 +51,7 @@ static void on_committed(void *arg, int rc)
 	core->own.doomed = false; /* the server goes on */
 	if (rc < 0)
 		drop_the_doomed(core, rc);
+	core->releasing = false;
 }
 
 static void mark_writers(struct tr_core *core, struct tr_ledger *l, uint64_t commit)
@@ -80,7 +82,7 @@ static void release_what_waits_for_nothing(struct tr_core *core)
 
 void tr_commit(struct tr_core *core)
 {
-	assert(!core->turning);
+	assert(!core->turning && !core->releasing); /* what is told must not be swapped away below its teller */
 	while (!core->committing && (core->ledger.count > 0 || core->ledger.batch.count > 0)) {
 		bool alone = core->actor_count <= 1;
 		struct tr_ledger empty;

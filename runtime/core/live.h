@@ -36,6 +36,7 @@ struct tr_core {
 	uint64_t         commits;  /* the number of the newest, begun or ended */
 	uint64_t         ended;    /* of the newest that has ended */
 	bool             committing, draining;
+	bool             releasing; /* the flight is told of its commit */
 	bool             cleaning, clean_again; /* the store is at it; and then once more */
 	struct troupe_actor *turning;     /* whose turn it is */
 	const struct troupe_call *running; /* whose action it is */
