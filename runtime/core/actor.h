@@ -4,6 +4,7 @@
 #ifndef TR_CORE_ACTOR_H
 #define TR_CORE_ACTOR_H
 
+#include "runtime/base/list.h"
 #include "runtime/core/ports.h"
 
 /* Runs `run` as one turn of the actor, from the loop (a stream's data, a timer). Inside a turn of the same actor it just
@@ -21,23 +22,36 @@ void tr_actor_delete(struct troupe_actor *a, struct troupe_text key);
 /* The same for an item of the server's own (core.h), whose key begins with TR_OWED. */
 void tr_actor_hand_over(struct troupe_actor *a, struct troupe_text key, const void *value, size_t size);
 
+/* For whom something is read. Whatever may go before its actor has one, and names it with each read: once it is forgotten,
+ * nothing that was read for it comes any more, not even the rest of a scan whose callback forgets it. So the memory of a
+ * reader, and of the args, may go right after. */
+struct tr_reader { struct tr_list reads /* under way */, parts, part; };
+void tr_reader_init(struct tr_reader *r);
+void tr_reader_join(struct tr_reader *r, struct tr_reader *whole); /* it is forgotten with that as well */
+void tr_reader_forget(struct tr_reader *r); /* it may be used again */
+/* Of what a call will be answered with: forgotten when it has its answer, or goes without. */
+struct tr_reader *tr_call_reader(struct troupe_call *c);
+
 /* Reading its items, as it wrote them: also in this turn, also what is not committed yet. The callback comes
- * as a turn of the actor; not at all if the actor has gone by then. Reads are answered in the order in which
- * they were asked, but for parts of scans, which may come later. */
-void tr_actor_get(struct troupe_actor *a, struct troupe_text key,
+ * as a turn of the actor; not at all if the actor has gone by then, or the reader has (reader NULL: what
+ * waits lives as long as the actor). Reads are answered in the order in which they were asked, but for
+ * parts of scans, which may come later. */
+void tr_actor_get(struct troupe_actor *a, struct tr_reader *reader, struct troupe_text key,
                   void (*on_value)(struct troupe_actor *a, void *arg, int rc, struct troupe_value value), void *arg);
-void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
+void tr_actor_scan(struct troupe_actor *a, struct tr_reader *reader, struct troupe_text prefix,
                    void (*on_item)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
                                    struct troupe_value value), void *arg);
 
 /* A part of a scan: keys > after (which begins with prefix; size 0: from the first), at most limit (0: all). */
-void tr_actor_scan_after(struct troupe_actor *a, struct troupe_text prefix, struct troupe_text after, unsigned limit,
+void tr_actor_scan_after(struct troupe_actor *a, struct tr_reader *reader, struct troupe_text prefix,
+                         struct troupe_text after, unsigned limit,
                          void (*on_item)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
                                          struct troupe_value value), void *arg);
 
 /* A page of what is committed of its log, as of the store's read_log; lent for the callback. */
 struct tr_actor_event { uint64_t seq; struct troupe_text name; int64_t at_ms; struct troupe_value data; };
-void tr_actor_read_log(struct troupe_actor *a, uint64_t after, unsigned max_events, size_t max_bytes,
+void tr_actor_read_log(struct troupe_actor *a, struct tr_reader *reader, uint64_t after, unsigned max_events,
+                       size_t max_bytes,
                        void (*on_page)(struct troupe_actor *a, void *arg, int rc, const struct tr_actor_event *events,
                                        size_t count, bool more), void *arg);
 

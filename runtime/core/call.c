@@ -18,6 +18,7 @@ struct troupe_call *tr_call_new(struct troupe_actor *a, const struct troupe_acti
 	c->action = action;
 	c->args = tr_pool_value(&c->pool, args);
 	tr_list_init(&c->deadline_link);
+	tr_reader_init(&c->reader);
 	tr_list_push(&a->calls, &c->link);
 	a->call_count++;
 	a->core->call_count++;
@@ -31,6 +32,7 @@ static void call_free(struct troupe_call *c)
 	assert(c->waiting == 0);
 	if (c->page)
 		c->page->call = NULL;
+	tr_reader_forget(&c->reader);
 	tr_list_remove(&c->link);
 	tr_list_remove(&c->deadline_link);
 	a->call_count--;
@@ -223,6 +225,7 @@ void tr_call_hold_answer(struct troupe_call *c)
 {
 	assert(!c->answered); /* a call is answered exactly once */
 	c->answered = true;
+	tr_reader_forget(&c->reader);
 	tr_ledger_hold(&c->actor->core->ledger, &answer_item, &c->actor->writer)->call = c;
 }
 

@@ -133,7 +133,7 @@ static void on_entry(struct troupe_actor *a, void *arg, int rc, const struct tr_
 	e->data = tr_pool_value(&e->call->pool, events->data);
 	size = port ? port->ops->envelope_key(e->data, key) : 0;
 	if (size > 0)
-		tr_actor_get(a, (struct troupe_text){ key, size }, on_envelope, e);
+		tr_actor_get(a, &e->call->reader, (struct troupe_text){ key, size }, on_envelope, e);
 	else
 		respond(e, (struct troupe_value){ 0 });
 }
@@ -149,6 +149,6 @@ int troupe_respond_event(struct troupe_call *c, uint64_t seq)
 	e = tr_call_alloc(c, sizeof *e);
 	e->call = c;
 	e->seq = seq;
-	tr_actor_read_log(c->actor, seq - 1, 1, 1, on_entry, e);
+	tr_actor_read_log(c->actor, &c->reader, seq - 1, 1, 1, on_entry, e);
 	return TROUPE_LATER;
 }

@@ -32,26 +32,56 @@ void tr_actor_hand_over(struct troupe_actor *a, struct troupe_text key, const vo
 
 /* ------------------------------------------------------------------ reading */
 
-/* A read that has not come back finds nobody home when the actor has gone, or is about to. */
+/* A read that has not come back finds nobody home when the actor has gone, or is about to, or its reader
+ * was forgotten. */
 struct pending {
 	struct tr_read       read;      /* of items */
 	struct tr_core      *core;
-	struct tr_list       link;
+	struct tr_list       link;      /* among the actor's */
+	struct tr_list       of_reader; /* and the reader's */
 	struct troupe_actor *actor;
-	void                *callback;
+	void                *callback;  /* NULL: nobody waits for it */
 	void                *arg;
 	char                 keys[];
 };
 
+void tr_reader_init(struct tr_reader *r)
+{
+	tr_list_init(&r->reads);
+	tr_list_init(&r->parts);
+	tr_list_init(&r->part);
+}
+
+void tr_reader_join(struct tr_reader *r, struct tr_reader *whole)
+{
+	tr_list_push(&whole->parts, &r->part);
+}
+
+void tr_reader_forget(struct tr_reader *r)
+{
+	struct tr_list *first;
+
+	while ((first = tr_list_first(&r->reads))) {
+		struct pending *p = tr_container(first, struct pending, of_reader);
+
+		p->callback = NULL;
+		tr_list_remove(&p->of_reader);
+	}
+	while ((first = tr_list_first(&r->parts)))
+		tr_reader_forget(tr_container(first, struct tr_reader, part));
+	tr_list_remove(&r->part);
+}
+
 static bool is_home(const struct pending *p)
 {
-	return p->actor && p->actor->life == TR_AWAKE;
+	return p->callback && p->actor && p->actor->life == TR_AWAKE;
 }
 
 #define KEYS_ROOM (2 * TR_ITEM_KEY_MAX)
 
 /* Most are alone and answered at once: one is kept for the next. */
-static struct pending *pending_new(struct troupe_actor *a, size_t keys, void *callback, void *arg)
+static struct pending *pending_new(struct troupe_actor *a, struct tr_reader *reader, size_t keys, void *callback,
+                                   void *arg)
 {
 	struct pending *p = a->core->spare_read;
 
@@ -67,13 +97,16 @@ static struct pending *pending_new(struct troupe_actor *a, size_t keys, void *ca
 	p->callback = callback;
 	p->arg = arg;
 	tr_list_push(&a->reads, &p->link);
+	tr_list_init(&p->of_reader);
+	if (reader)
+		tr_list_push(&reader->reads, &p->of_reader);
 	return p;
 }
 
-static struct pending *read_new(struct troupe_actor *a, struct troupe_text prefix, struct troupe_text after,
-                                tr_on_read *on_read, void *callback, void *arg)
+static struct pending *read_new(struct troupe_actor *a, struct tr_reader *reader, struct troupe_text prefix,
+                                struct troupe_text after, tr_on_read *on_read, void *callback, void *arg)
 {
-	struct pending *p = pending_new(a, prefix.size + after.size, callback, arg);
+	struct pending *p = pending_new(a, reader, prefix.size + after.size, callback, arg);
 
 	if (prefix.size > 0)
 		memcpy(p->keys, prefix.data, prefix.size);
@@ -90,6 +123,7 @@ static void pending_free(struct pending *p)
 {
 	p->core->read_count--;
 	tr_list_remove(&p->link);
+	tr_list_remove(&p->of_reader);
 	if (p->actor)
 		tr_actor_touch(p->actor); /* it may have waited for nothing else */
 	if (p->core->spare_read)
@@ -140,30 +174,31 @@ static void got_item(void *arg, int rc, struct troupe_text key, struct troupe_va
 		pending_free(f.pending);
 }
 
-void tr_actor_get(struct troupe_actor *a, struct troupe_text key,
+void tr_actor_get(struct troupe_actor *a, struct tr_reader *reader, struct troupe_text key,
                   void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_value value), void *arg)
 {
 	const struct troupe_text none = { 0 };
-	struct pending *p = read_new(a, key, none, got_value, (void *)(uintptr_t)callback, arg);
+	struct pending *p = read_new(a, reader, key, none, got_value, (void *)(uintptr_t)callback, arg);
 
 	tr_read_get(a->core, &p->read, a->written, a->row.num);
 }
 
-void tr_actor_scan_after(struct troupe_actor *a, struct troupe_text prefix, struct troupe_text after, unsigned limit,
+void tr_actor_scan_after(struct troupe_actor *a, struct tr_reader *reader, struct troupe_text prefix,
+                         struct troupe_text after, unsigned limit,
                          void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
                                           struct troupe_value value), void *arg)
 {
-	struct pending *p = read_new(a, prefix, after, got_item, (void *)(uintptr_t)callback, arg);
+	struct pending *p = read_new(a, reader, prefix, after, got_item, (void *)(uintptr_t)callback, arg);
 
 	p->read.limit = limit;
 	tr_read_scan(a->core, &p->read, a->written, a->row.num);
 }
 
-void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
+void tr_actor_scan(struct troupe_actor *a, struct tr_reader *reader, struct troupe_text prefix,
                    void (*callback)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
                                     struct troupe_value value), void *arg)
 {
-	tr_actor_scan_after(a, prefix, (struct troupe_text){ 0 }, 0, callback, arg);
+	tr_actor_scan_after(a, reader, prefix, (struct troupe_text){ 0 }, 0, callback, arg);
 }
 
 /* ------------------------------------------------------------------ the log */
@@ -196,19 +231,25 @@ static void got_page(void *arg, int rc, const struct tr_log_entry *entries, size
 	pending_free(p.pending);
 }
 
-void tr_actor_read_log(struct troupe_actor *a, uint64_t after, unsigned max_events, size_t max_bytes,
+void tr_actor_read_log(struct troupe_actor *a, struct tr_reader *reader, uint64_t after, unsigned max_events,
+                       size_t max_bytes,
                        void (*callback)(struct troupe_actor *a, void *arg, int rc, const struct tr_actor_event *events,
                                         size_t count, bool more), void *arg)
 {
 	struct tr_store *store = &a->core->o.store;
 
 	store->ops->read_log(store->ctx, a->row.num, after, max_events, max_bytes, got_page,
-	                     pending_new(a, 0, (void *)(uintptr_t)callback, arg));
+	                     pending_new(a, reader, 0, (void *)(uintptr_t)callback, arg));
 }
 
 void *tr_call_alloc(struct troupe_call *c, size_t size)
 {
 	return tr_pool_alloc(&c->pool, size);
+}
+
+struct tr_reader *tr_call_reader(struct troupe_call *c)
+{
+	return &c->reader;
 }
 
 /* ------------------------------------------------------------------ as a part of the actor */
@@ -234,6 +275,7 @@ static void forget(struct troupe_actor *a)
 		p->actor = NULL;
 		tr_read_forget(&p->read);
 		tr_list_remove(&p->link);
+		tr_list_remove(&p->of_reader);
 	}
 }
 

@@ -217,6 +217,7 @@ struct troupe_call {
 	struct tr_fault             fault;    /* the answer: an error */
 	struct tr_frame            *frame;    /* the answer, or the error, for a connection */
 	struct tr_page             *page;     /* that it waits for */
+	struct tr_reader            reader;   /* of all else that it waits for */
 	int64_t                     alarm;    /* the id of the alarm that it is; 0: somebody called */
 	struct tr_bytes             output;   /* the answer for HTTP; empty: undefined */
 };

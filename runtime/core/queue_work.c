@@ -51,7 +51,7 @@ static void read_body(struct tr_mail *mail)
 
 	mail->reading = true;
 	tr_mail_key(&key, mail);
-	tr_actor_get(mail->actor, (struct troupe_text){ (const char *)key.data, key.size }, on_body, mail);
+	tr_actor_get(mail->actor, NULL, (struct troupe_text){ (const char *)key.data, key.size }, on_body, mail);
 	tr_bytes_free(&key);
 }
 

@@ -337,5 +337,5 @@ void tr_place_begin(struct tr_place *p)
 		step(p);
 		return;
 	}
-	tr_actor_get(p->actor, tr_place_item_key, on_item, p->all); /* may never come, so it holds no place */
+	tr_actor_get(p->actor, NULL, tr_place_item_key, on_item, p->all); /* may never come, so it holds no place */
 }

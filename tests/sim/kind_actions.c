@@ -109,7 +109,7 @@ static int get_item(struct troupe_actor *a, struct troupe_call *c, int64_t seq)
 	const struct wish *w = troupe_args(c);
 	char key[8];
 
-	tr_actor_get(a, item_key(key, w->n), on_value, reading(a, c, seq));
+	tr_actor_get(a, NULL, item_key(key, w->n), on_value, reading(a, c, seq));
 	return TROUPE_LATER;
 }
 
@@ -148,7 +148,7 @@ static int scan(struct troupe_actor *a, struct troupe_call *c)
 	const struct wish *w = troupe_args(c);
 	int64_t seq = w->op % 2 ? put_item(a, w) : 0;
 
-	tr_actor_scan(a, tr_text_from("item/"), on_scanned, reading(a, c, seq));
+	tr_actor_scan(a, NULL, tr_text_from("item/"), on_scanned, reading(a, c, seq));
 	return TROUPE_LATER;
 }
 

@@ -222,6 +222,7 @@ static void on_looked_up(struct troupe_actor *a, void *arg, int rc, struct troup
 
 	(void)a, (void)value;
 	tr_session_enter(s);
+	tr_list_remove(&asked->link);
 	if (p && p->state <= TR_RUNNING)
 		stop(s, asked->call, p, asked->user_id);
 	else if (p || rc == 0)

@@ -226,7 +226,8 @@ static void read_run(struct reading *r)
 
 	r->run_end = run_from(r);
 	last = (uint64_t)seq_of(r, r->run_end - 1);
-	tr_actor_read_log(r->actor, first - 1, (unsigned)(last - first + 1), r->page.room, on_page, r);
+	tr_actor_read_log(r->actor, tr_call_reader(r->page.call), first - 1, (unsigned)(last - first + 1), r->page.room,
+	                  on_page, r);
 }
 
 static void walk(struct reading *r)
@@ -234,7 +235,7 @@ static void walk(struct reading *r)
 	r->run_end = 0;
 	if (r->walked < r->next)
 		r->walked = r->next; /* an event's seq is its index at least */
-	tr_actor_read_log(r->actor, r->walked - 1, WALK_EVENTS, r->page.room, on_page, r);
+	tr_actor_read_log(r->actor, tr_call_reader(r->page.call), r->walked - 1, WALK_EVENTS, r->page.room, on_page, r);
 }
 
 /* ------------------------------------------------------------------ the index */
@@ -261,7 +262,8 @@ static void read_block(struct reading *r, uint64_t block)
 		memcpy(r->seqs, r->recent, sizeof r->seqs);
 		r->answered = true;
 	} else {
-		tr_actor_get(r->actor, tr_store_block_key(r->session_id, key, block), on_block, r);
+		tr_actor_get(r->actor, tr_call_reader(r->page.call), tr_store_block_key(r->session_id, key, block),
+		             on_block, r);
 	}
 }
 
@@ -327,7 +329,7 @@ static int start(struct troupe_call *call, const char *session_id, uint64_t afte
 	r->next = after < UINT64_MAX ? after + 1 : after;
 	r->given = after;
 	r->block = UINT64_MAX;
-	tr_actor_get(r->actor, tr_store_at_key(r->session_id, key), on_at, r);
+	tr_actor_get(r->actor, tr_call_reader(r->page.call), tr_store_at_key(r->session_id, key), on_at, r);
 	return TROUPE_LATER;
 }
 
@@ -367,7 +369,8 @@ int tr_list_missing(struct troupe_call *call, const char *session_id)
 
 	if (strlen(session_id) > 64)
 		return refuse(call, TROUPE_ENOSESSION);
-	tr_actor_get(troupe_call_actor(call), tr_store_main_key(session_id, key), on_missing, call);
+	tr_actor_get(troupe_call_actor(call), tr_call_reader(call), tr_store_main_key(session_id, key), on_missing,
+	             call);
 	return TROUPE_LATER;
 }
 
@@ -429,7 +432,7 @@ int tr_list_sessions(struct troupe_call *call, const char *cursor, uint32_t limi
 	l = tr_call_alloc(call, sizeof *l);
 	page_init(&l->page, call, limit);
 	size = snprintf(after, sizeof after, TR_SPACE_SESSIONS "%.100s", cursor ? cursor : "");
-	tr_actor_scan_after(troupe_call_actor(call), tr_text_from(TR_SPACE_SESSIONS),
+	tr_actor_scan_after(troupe_call_actor(call), tr_call_reader(call), tr_text_from(TR_SPACE_SESSIONS),
 	                    (struct troupe_text){ after, (size_t)size }, limit + 1, on_session, l);
 	return TROUPE_LATER;
 }

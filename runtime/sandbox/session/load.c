@@ -218,8 +218,6 @@ static void on_owed(struct troupe_actor *a, void *arg, int rc, struct troupe_tex
 	char name[TR_SERVER_ID_MAX];
 
 	(void)a;
-	if (!s->actor)
-		return;
 	tr_session_enter(s);
 	if (rc < 0 || !key.data) {
 		keep_ours(s);
@@ -239,13 +237,11 @@ static void on_item(struct troupe_actor *a, void *arg, int rc, struct troupe_tex
 	size_t skip = tr_store_open_prefix(s, prefix).size;
 
 	(void)a;
-	if (!s->actor)
-		return;
 	tr_session_enter(s);
 	if (rc < 0) {
 		loaded(s, rc);
 	} else if (!key.data) {
-		tr_actor_scan(s->actor, (struct troupe_text){ TR_OWED_AGENT, sizeof TR_OWED_AGENT - 1 }, on_owed, s);
+		tr_actor_scan(s->actor, &s->reader, (struct troupe_text){ TR_OWED_AGENT, sizeof TR_OWED_AGENT - 1 }, on_owed, s);
 	} else if (key.size > skip && key.size - skip < sizeof name) {
 		memcpy(name, key.data + skip, key.size - skip);
 		name[key.size - skip] = '\0';
@@ -259,5 +255,5 @@ void tr_session_load(struct troupe_session *s, void (*then)(struct troupe_sessio
 	char key[TR_ITEM_KEY_MAX];
 
 	s->load_then = then;
-	tr_actor_scan(s->actor, tr_store_open_prefix(s, key), on_item, s);
+	tr_actor_scan(s->actor, &s->reader, tr_store_open_prefix(s, key), on_item, s);
 }

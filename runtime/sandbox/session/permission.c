@@ -452,7 +452,8 @@ int tr_permission_respond(struct troupe_session *s, struct troupe_call *call, co
 	if (!p) {
 		if (!call)
 			return TROUPE_EPERMISSION;
-		tr_actor_get(s->actor, tr_store_resolved_key(s, key, permission_id), on_resolved, call);
+		tr_actor_get(s->actor, tr_call_reader(call), tr_store_resolved_key(s, key, permission_id), on_resolved,
+		             call);
 		return TROUPE_LATER;
 	}
 	if (!tr_acp_option(raw_of(&p->options), reply, option, sizeof option))

@@ -96,6 +96,7 @@ static struct troupe_session *session_close(struct troupe_session *s)
 	if (tr_actor_turning(s->actor))
 		tr_life_slept(s);
 	fall_silent(s);
+	tr_reader_forget(&s->reader);
 	tr_place_leave(&s->place.user);
 	s->actor = NULL;
 	tr_turns_forget(s);
@@ -156,6 +157,7 @@ static int session_open(void *ctx, struct troupe_session **ret, struct troupe_ac
 	s->clock = tr_sandbox_clock(ctx);
 	s->times = tr_sandbox_times(ctx);
 	s->actor = a;
+	tr_reader_init(&s->reader);
 	s->refs = 1;
 	s->settle = tr_settle;
 	s->silence = fall_silent;

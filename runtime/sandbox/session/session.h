@@ -112,6 +112,7 @@ struct troupe_session {
 	struct tr_clock      clock;    /* lent of it, like times */
 	const struct tr_sandbox_times *times;
 	struct troupe_actor *actor;    /* NULL: closed; memory waits for the last callback */
+	struct tr_reader     reader;   /* of its items, while they are loaded */
 	unsigned             refs;
 	unsigned             depth;    /* of turns within turns */
 	bool                 stopped;  /* the core failed us: nothing is read or sent until it closes us */

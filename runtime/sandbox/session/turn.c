@@ -45,6 +45,7 @@ void tr_prompt_free(struct tr_prompt *p)
 
 void tr_asked_free(struct tr_asked *asked)
 {
+	tr_reader_forget(&asked->reader);
 	tr_list_remove(&asked->link);
 	free(asked->prompt_id);
 	free(asked->user_id);
@@ -518,6 +519,14 @@ static void answer_known(struct troupe_value v, struct tr_asked *asked)
 	tr_bytes_free(&p.metadata);
 }
 
+/* If this turn is undone its call is no more, either. */
+static void join(struct troupe_session *s, struct tr_prompt *p, struct troupe_call *call)
+{
+	if (call)
+		tr_session_after(s, on_accepted, p->order);
+	wait_for(p, call);
+}
+
 static void on_looked_up(struct troupe_actor *a, void *arg, int rc, struct troupe_value value)
 {
 	struct tr_asked *asked = arg;
@@ -526,8 +535,9 @@ static void on_looked_up(struct troupe_actor *a, void *arg, int rc, struct troup
 
 	(void)a;
 	tr_session_enter(s);
+	tr_list_remove(&asked->link); /* whoever hears of it may close the session */
 	if (known)
-		wait_for(known, asked->call);
+		join(s, known, asked->call);
 	else if (rc == 0)
 		answer_known(value, asked);
 	else if (rc != TROUPE_ENOTFOUND)
@@ -540,14 +550,30 @@ static void on_looked_up(struct troupe_actor *a, void *arg, int rc, struct troup
 	tr_session_leave(s);
 }
 
+/* Those whose calls failed with the turn that asked: what they wanted is not wanted. */
+static void free_undone(struct troupe_session *s)
+{
+	for (struct tr_list *at = s->turns.asked.next, *next; at != &s->turns.asked; at = next) {
+		struct tr_asked *asked = tr_container(at, struct tr_asked, link);
+
+		next = at->next;
+		if (tr_list_empty(&asked->reader.reads))
+			tr_asked_free(asked);
+	}
+}
+
 void tr_asked_find(struct troupe_session *s, struct tr_asked *asked,
                    void (*found)(struct troupe_actor *a, void *arg, int rc, struct troupe_value value))
 {
 	char key[TR_ITEM_KEY_MAX];
 
+	free_undone(s);
 	asked->session = s;
 	tr_list_push(&s->turns.asked, &asked->link);
-	tr_actor_get(s->actor, tr_store_done_key(s, key, asked->prompt_id), found, asked);
+	tr_reader_init(&asked->reader);
+	if (asked->call)
+		tr_reader_join(&asked->reader, tr_call_reader(asked->call));
+	tr_actor_get(s->actor, &asked->reader, tr_store_done_key(s, key, asked->prompt_id), found, asked);
 }
 
 /* As the sandbox will see it; the envelope around it is small. */

@@ -3,7 +3,7 @@
 #ifndef TR_SESSION_TURN_H
 #define TR_SESSION_TURN_H
 
-#include "runtime/core/ports.h"
+#include "runtime/core/actor.h"
 #include "runtime/sandbox/session/ask.h"
 
 enum tr_prompt_state { TR_QUEUED, TR_RUNNING, TR_DONE, TR_FAILED, TR_CANCELLED };
@@ -38,8 +38,9 @@ struct tr_prompt {
 /* A prompt that is being looked up: is its id known? text NULL: to be cancelled, by user_id. */
 struct tr_asked {
 	struct tr_list         link;
+	struct tr_reader       reader;  /* goes with its call */
 	struct troupe_session *session;
-	struct troupe_call    *call;
+	struct troupe_call    *call;    /* gone when the reader has nothing under way; NULL: nobody asked */
 	char                  *prompt_id, *user_id, *text;
 	struct tr_bytes        content;
 };
@@ -81,7 +82,8 @@ void tr_turn_tell(struct troupe_session *s, const struct tr_prompt *p); /* in a 
 struct tr_prompt *tr_turn_find(struct troupe_session *s, const char *prompt_id); /* that is not durably over */
 const char *tr_turn_state(const struct tr_prompt *p);
 void tr_prompt_free(struct tr_prompt *p);
-/* Looks for its done item; found comes as a turn of the actor, and frees it. */
+/* Looks for its done item; found comes as a turn of the actor, takes it out of its list and frees it. Not if its
+ * session is closed by then, or its call has gone: then it is freed here. */
 void tr_asked_find(struct troupe_session *s, struct tr_asked *asked,
                    void (*found)(struct troupe_actor *a, void *arg, int rc, struct troupe_value value));
 void tr_asked_free(struct tr_asked *asked);

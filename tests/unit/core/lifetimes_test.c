@@ -75,10 +75,16 @@ static void counts_sleep(struct troupe_actor *a)
 	((struct count *)troupe_self(a))->count++;
 }
 
+static bool refuses_late;
+
 static int event_request(struct troupe_actor *a, struct troupe_call *c, const struct troupe_request *rq)
 {
 	(void)a;
 	(void)rq;
+	if (refuses_late) {
+		troupe_respond_event(c, 1);
+		return TROUPE_EFORBIDDEN;
+	}
 	return troupe_respond_event(c, 1);
 }
 
@@ -611,6 +617,31 @@ TEST(an_event_that_is_read_after_its_requester_was_told_of_a_timeout_is_nobodys)
 	tr_world_close(&w);
 }
 
+TEST(an_event_that_is_read_after_the_turn_that_wanted_it_failed_is_nobodys)
+{
+	static const struct tr_response_ops response_ops = { .on_response = on_response };
+	struct troupe_request rq = { .method = "GET", .path = "/", .url = "http://world/" };
+	struct tr_raw_request raw = { .to = at("counter"), .request = &rq };
+	struct told t;
+	int error = 0;
+
+	begin_with("counter");
+	acts(&t, "counter", "say");
+	tr_world_turn(&w);
+	log_by(hold_log);
+	responses = 0;
+	refuses_late = true;
+	tr_core_request(w.core, &raw, &response_ops, &error);
+	refuses_late = false;
+	tr_world_turn(&w);
+	assert_int_equal(responses, 1);
+	assert_int_equal(error, TROUPE_EFORBIDDEN);
+	log_comes();
+	tr_world_turn(&w);
+	assert_int_equal(responses, 1);
+	tr_world_close(&w);
+}
+
 TEST(who_is_closed_since_its_log_cannot_be_read_runs_nothing_more)
 {
 	struct tr_someone ann;
@@ -636,6 +667,7 @@ TEST(who_is_closed_since_its_log_cannot_be_read_runs_nothing_more)
 TESTS(RUN(a_refusal_is_told_when_its_actor_has_gone_by_then),
       RUN(who_is_let_in_by_an_actor_that_wants_to_sleep_is_answered),
       RUN(who_is_let_in_by_an_actor_that_wants_to_be_destroyed_is_answered),
+      RUN(an_event_that_is_read_after_the_turn_that_wanted_it_failed_is_nobodys),
       RUN(a_session_that_its_kind_left_open_is_closed_in_the_last_turn),
       RUN(a_session_of_a_dropped_actor_is_closed_outside_of_a_turn),
       RUN(a_destroy_whose_commit_fails_is_told_as_a_failure),

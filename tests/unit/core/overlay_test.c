@@ -104,7 +104,7 @@ static void on_value(struct troupe_actor *a, void *arg, int rc, struct troupe_va
 
 static void get(struct troupe_actor *a, const char *key)
 {
-	tr_actor_get(a, tr_text_from(key), on_value, NULL);
+	tr_actor_get(a, NULL, tr_text_from(key), on_value, NULL);
 }
 
 static void on_item(struct troupe_actor *a, void *arg, int rc, struct troupe_text key, struct troupe_value value)
@@ -123,7 +123,7 @@ static void scan(struct troupe_actor *a, const char *prefix, const char *after, 
 {
 	struct troupe_text from = { after, after ? strlen(after) : 0 };
 
-	tr_actor_scan_after(a, tr_text_from(prefix), from, limit, on_item, NULL);
+	tr_actor_scan_after(a, NULL, tr_text_from(prefix), from, limit, on_item, NULL);
 }
 
 static void fill(struct troupe_actor *a)
@@ -132,6 +132,56 @@ static void fill(struct troupe_actor *a)
 	put(a, "i/d", "2");
 	put(a, "i/f", "3");
 	put(a, "j/a", "4");
+}
+
+/* ------------------------------------------------------------------ readers */
+
+static struct tr_reader outer, inner;
+
+static void on_item_enough(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
+                           struct troupe_value value)
+{
+	on_item(a, arg, rc, key, value);
+	tr_reader_forget(&outer);
+}
+
+static void reads_with_parts(struct troupe_actor *a)
+{
+	tr_reader_init(&outer);
+	tr_reader_init(&inner);
+	tr_reader_join(&inner, &outer);
+	tr_actor_scan(a, &outer, tr_text_from("i/"), on_item_enough, NULL);
+	tr_actor_get(a, &inner, tr_text_from("i/d"), on_value, NULL);
+	get(a, "i/f");
+}
+
+TEST(a_reader_that_is_forgotten_hears_nothing_more_and_its_parts_neither)
+{
+	begin();
+	does(fill);
+	w.slow = true;
+	does(reads_with_parts);
+	while (tr_world_answer(&w))
+		;
+	assert_string_equal(seen, w.late ? "i/b=1 3;" : "i/b=1 2;3;");
+	w.slow = false;
+	tr_world_close(&w);
+}
+
+TEST(the_memory_of_a_reader_may_go_when_it_is_forgotten)
+{
+	begin();
+	does(fill);
+	w.slow = true;
+	does(reads_with_parts);
+	tr_reader_forget(&outer);
+	memset(&outer, 0xff, sizeof outer);
+	memset(&inner, 0xff, sizeof inner);
+	while (tr_world_answer(&w))
+		;
+	assert_string_equal(seen, w.late ? "3;" : "i/b=1 2;3;");
+	w.slow = false;
+	tr_world_close(&w);
 }
 
 /* ------------------------------------------------------------------ within a turn */
@@ -418,7 +468,9 @@ TEST(at_random_it_is_always_what_was_written)
 	tr_world_close(&w);
 }
 
-TESTS(RUN(a_get_sees_what_its_turn_wrote),
+TESTS(RUN(a_reader_that_is_forgotten_hears_nothing_more_and_its_parts_neither),
+      RUN(the_memory_of_a_reader_may_go_when_it_is_forgotten),
+      RUN(a_get_sees_what_its_turn_wrote),
       RUN(a_scan_sees_what_its_turn_wrote_in_its_place),
       RUN(a_part_of_a_scan_is_as_long_as_it_was_asked_for),
       RUN(what_is_being_committed_is_seen),

@@ -29,7 +29,13 @@ struct fake_after { void (*then)(void *arg, int rc); void *arg; };
 struct fake_told { char *name, *json; struct tr_bytes packed; };
 struct fake_memory { struct fake_memory *next; max_align_t bytes[]; };
 
-struct troupe_call { bool answered; int error; char text[1024], metadata[128]; /* of JSON, its beginning */ };
+struct troupe_call {
+	bool                answered;
+	int                 error;
+	char                text[1024], metadata[128]; /* of JSON, its beginning */
+	struct tr_reader    reader;
+	struct fake_memory *memory;
+};
 
 struct troupe_actor {
 	bool              resting, leaving;
@@ -46,7 +52,7 @@ struct troupe_actor {
 	int               holds, holds_committed;
 	int               commit_fails;      /* the next commit, with this error */
 	int64_t           later_ms;          /* its clock stands still, but for this */
-	struct fake_memory *memory;          /* of calls */
+	bool              late;              /* reads are answered by fake_answer, in their order */
 	char             *replied;           /* the newest answer, as JSON */
 	int               ended, end_error;  /* on_end */
 	unsigned          gets, scanned;     /* items read one by one, and by scans */
@@ -159,22 +165,119 @@ static inline struct fake_item *fake_find(struct troupe_actor *a, const char *ke
 	return NULL;
 }
 
-void tr_actor_get(struct troupe_actor *a, struct troupe_text key,
-                  void (*on_value)(struct troupe_actor *a, void *arg, int rc, struct troupe_value value), void *arg)
+/* ------------------------------------------------------------------ reads */
+
+/* One that was asked, and its answer: at once, or (late) when fake_answer comes to it. */
+struct fake_read {
+	struct tr_list   link, of_reader;
+	bool             forgotten;
+	void           (*answer)(struct troupe_actor *a, struct fake_read *r);
+	void            *callback, *arg;
+	char            *key, *after; /* or the prefix */
+	uint64_t         seq;
+	unsigned         limit;
+	size_t           bytes;
+};
+
+static struct tr_list fake_reads = { &fake_reads, &fake_reads };
+
+typedef void fake_on_value(struct troupe_actor *, void *, int, struct troupe_value);
+typedef void fake_on_item(struct troupe_actor *, void *, int, struct troupe_text, struct troupe_value);
+typedef void fake_on_page(struct troupe_actor *, void *, int, const struct tr_actor_event *, size_t, bool);
+
+void tr_reader_init(struct tr_reader *r)
 {
-	char *name = tr_strndup(key.data, key.size);
-	struct fake_item *item = fake_find(a, name);
+	tr_list_init(&r->reads);
+	tr_list_init(&r->parts);
+	tr_list_init(&r->part);
+}
+
+void tr_reader_join(struct tr_reader *r, struct tr_reader *whole)
+{
+	tr_list_push(&whole->parts, &r->part);
+}
+
+static inline void fake_forget_read(struct fake_read *r)
+{
+	r->forgotten = true;
+	tr_list_remove(&r->of_reader);
+}
+
+void tr_reader_forget(struct tr_reader *r)
+{
+	struct tr_list *first;
+
+	while ((first = tr_list_first(&r->reads)))
+		fake_forget_read(tr_container(first, struct fake_read, of_reader));
+	while ((first = tr_list_first(&r->parts)))
+		tr_reader_forget(tr_container(first, struct tr_reader, part));
+	tr_list_remove(&r->part);
+}
+
+static inline void fake_read_free(struct fake_read *r)
+{
+	tr_list_remove(&r->link);
+	tr_list_remove(&r->of_reader);
+	free(r->key);
+	free(r->after);
+	free(r);
+}
+
+static inline void fake_answer_read(struct fake_read *r)
+{
+	tr_list_remove(&r->link);
+	fake.depth++;
+	if (!r->forgotten)
+		r->answer(&fake, r);
+	fake.depth--;
+	fake_read_free(r);
+}
+
+/* The oldest read is answered; nothing else happens. False: nothing waits. */
+static inline bool fake_answer(void)
+{
+	struct tr_list *first = tr_list_first(&fake_reads);
+
+	if (first)
+		fake_answer_read(tr_container(first, struct fake_read, link));
+	return first != NULL;
+}
+
+static inline void fake_ask(struct troupe_actor *a, struct tr_reader *reader, const struct fake_read *from)
+{
+	struct fake_read *r = tr_alloc(sizeof *r);
+
+	*r = *from;
+	tr_list_push(&fake_reads, &r->link);
+	tr_list_init(&r->of_reader);
+	if (reader)
+		tr_list_push(&reader->reads, &r->of_reader);
+	if (!a->late)
+		fake_answer_read(r);
+}
+
+static inline void fake_give_value(struct troupe_actor *a, struct fake_read *r)
+{
+	fake_on_value *on_value = (fake_on_value *)(uintptr_t)r->callback;
+	struct fake_item *item = fake_find(a, r->key);
 	struct tr_bytes made = { 0 };
 
 	a->gets++;
-	a->depth++;
-	if (a->made_item && a->made_item(name, &made))
-		on_value(a, arg, 0, tr_bytes_value(&made));
+	if (a->made_item && a->made_item(r->key, &made))
+		on_value(a, r->arg, 0, tr_bytes_value(&made));
+	else if (item)
+		on_value(a, r->arg, 0, tr_bytes_value(&item->value));
 	else
-		on_value(a, arg, item ? 0 : TROUPE_ENOTFOUND, item ? tr_bytes_value(&item->value) : (struct troupe_value){ 0 });
-	a->depth--;
+		on_value(a, r->arg, TROUPE_ENOTFOUND, (struct troupe_value){ 0 });
 	tr_bytes_free(&made);
-	free(name);
+}
+
+void tr_actor_get(struct troupe_actor *a, struct tr_reader *reader, struct troupe_text key,
+                  void (*on_value)(struct troupe_actor *a, void *arg, int rc, struct troupe_value value), void *arg)
+{
+	fake_ask(a, reader, &(struct fake_read){
+		.answer = fake_give_value, .callback = (void *)(uintptr_t)on_value, .arg = arg,
+		.key = tr_strndup(key.data, key.size) });
 }
 
 static inline int fake_by_key(const void *a, const void *b)
@@ -182,34 +285,41 @@ static inline int fake_by_key(const void *a, const void *b)
 	return strcmp(((const struct fake_item *)a)->key, ((const struct fake_item *)b)->key);
 }
 
-void tr_actor_scan_after(struct troupe_actor *a, struct troupe_text prefix, struct troupe_text after, unsigned limit,
+static inline void fake_give_items(struct troupe_actor *a, struct fake_read *r)
+{
+	fake_on_item *on_item = (fake_on_item *)(uintptr_t)r->callback;
+
+	qsort(a->items, a->item_count, sizeof *a->items, fake_by_key);
+	for (size_t i = 0; i < a->item_count && !r->forgotten; i++) {
+		struct fake_item *item = &a->items[i];
+
+		if (strncmp(item->key, r->key, strlen(r->key)) != 0 || strcmp(item->key, r->after) <= 0)
+			continue;
+		a->scanned++;
+		on_item(a, r->arg, 0, tr_text_from(item->key), tr_bytes_value(&item->value));
+		if (r->limit > 0 && --r->limit == 0)
+			break;
+	}
+	if (!r->forgotten)
+		on_item(a, r->arg, 0, (struct troupe_text){ 0 }, (struct troupe_value){ 0 });
+}
+
+void tr_actor_scan_after(struct troupe_actor *a, struct tr_reader *reader, struct troupe_text prefix,
+                         struct troupe_text after, unsigned limit,
                          void (*on_item)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
                                          struct troupe_value value), void *arg)
 {
-	char *from = tr_strndup(after.data ? after.data : "", after.size);
-
-	qsort(a->items, a->item_count, sizeof *a->items, fake_by_key);
-	a->depth++;
-	for (size_t i = 0; i < a->item_count; i++) {
-		struct fake_item *item = &a->items[i];
-
-		if (strncmp(item->key, prefix.data, prefix.size) != 0 || strcmp(item->key, from) <= 0)
-			continue;
-		a->scanned++;
-		on_item(a, arg, 0, tr_text_from(item->key), tr_bytes_value(&item->value));
-		if (limit > 0 && --limit == 0)
-			break;
-	}
-	on_item(a, arg, 0, (struct troupe_text){ 0 }, (struct troupe_value){ 0 });
-	a->depth--;
-	free(from);
+	fake_ask(a, reader, &(struct fake_read){
+		.answer = fake_give_items, .callback = (void *)(uintptr_t)on_item, .arg = arg, .limit = limit,
+		.key = tr_strndup(prefix.data, prefix.size),
+		.after = tr_strndup(after.data ? after.data : "", after.size) });
 }
 
-void tr_actor_scan(struct troupe_actor *a, struct troupe_text prefix,
+void tr_actor_scan(struct troupe_actor *a, struct tr_reader *reader, struct troupe_text prefix,
                    void (*on_item)(struct troupe_actor *a, void *arg, int rc, struct troupe_text key,
                                    struct troupe_value value), void *arg)
 {
-	tr_actor_scan_after(a, prefix, (struct troupe_text){ 0 }, 0, on_item, arg);
+	tr_actor_scan_after(a, reader, prefix, (struct troupe_text){ 0 }, 0, on_item, arg);
 }
 
 /* Everything that was told is the log: the n-th has seq n. */
@@ -228,40 +338,90 @@ static inline bool fake_entry(struct troupe_actor *a, uint64_t seq, struct tr_by
 	return true;
 }
 
-void tr_actor_read_log(struct troupe_actor *a, uint64_t after, unsigned max_events, size_t max_bytes,
-                       void (*on_page)(struct troupe_actor *a, void *arg, int rc, const struct tr_actor_event *events,
-                                       size_t count, bool more), void *arg)
+static inline void fake_give_page(struct troupe_actor *a, struct fake_read *r)
 {
-	struct tr_actor_event *events = calloc(max_events + 1, sizeof *events);
-	struct tr_bytes *values = calloc(max_events + 1, sizeof *values);
+	struct tr_actor_event *events = calloc(r->limit + 1, sizeof *events);
+	struct tr_bytes *values = calloc(r->limit + 1, sizeof *values);
 	size_t count = 0, size = 0;
 
 	a->pages++;
-	while (count < max_events && fake_entry(a, after + count + 1, &values[count])) {
+	while (count < r->limit && fake_entry(a, r->seq + count + 1, &values[count])) {
 		size += values[count].size;
-		if (count > 0 && size > max_bytes)
+		if (count > 0 && size > r->bytes)
 			break;
-		events[count] = (struct tr_actor_event){ .seq = after + count + 1, .data = tr_bytes_value(&values[count]) };
+		events[count].seq = r->seq + count + 1;
+		events[count].data = tr_bytes_value(&values[count]);
 		count++;
 	}
 	a->entries += (unsigned)count;
-	a->depth++;
-	on_page(a, arg, 0, events, count, fake_entry(a, after + count + 1, &values[max_events]));
-	a->depth--;
-	for (size_t i = 0; i <= max_events; i++)
+	((fake_on_page *)(uintptr_t)r->callback)(a, r->arg, 0, events, count,
+	                                         fake_entry(a, r->seq + count + 1, &values[r->limit]));
+	for (size_t i = 0; i <= r->limit; i++)
 		tr_bytes_free(&values[i]);
 	free(values);
 	free(events);
+}
+
+void tr_actor_read_log(struct troupe_actor *a, struct tr_reader *reader, uint64_t after, unsigned max_events,
+                       size_t max_bytes,
+                       void (*on_page)(struct troupe_actor *a, void *arg, int rc, const struct tr_actor_event *events,
+                                       size_t count, bool more), void *arg)
+{
+	fake_ask(a, reader, &(struct fake_read){
+		.answer = fake_give_page, .callback = (void *)(uintptr_t)on_page, .arg = arg, .seq = after,
+		.limit = max_events, .bytes = max_bytes });
+}
+
+/* ------------------------------------------------------------------ calls */
+
+/* Tests make a call of zeroes. */
+static inline void fake_call_begin(struct troupe_call *c)
+{
+	if (!c->reader.reads.next)
+		tr_reader_init(&c->reader);
+}
+
+static inline void fake_call_answered(struct troupe_call *c)
+{
+	assert(!c->answered);
+	c->answered = true;
+	fake_call_begin(c);
+	tr_reader_forget(&c->reader);
+}
+
+/* It has gone, with an answer or without: its turn failed, or its actor went. */
+static inline void fake_call_end(struct troupe_call *c)
+{
+	fake_call_begin(c);
+	tr_reader_forget(&c->reader);
+	while (c->memory) {
+		struct fake_memory *m = c->memory;
+
+		c->memory = m->next;
+		free(m);
+	}
+}
+
+/* For another call. */
+static inline void fake_call_new(struct troupe_call *c)
+{
+	fake_call_end(c);
+	memset(c, 0, sizeof *c);
 }
 
 void *tr_call_alloc(struct troupe_call *c, size_t size)
 {
 	struct fake_memory *m = calloc(1, sizeof *m + size);
 
-	(void)c;
-	m->next = fake.memory;
-	fake.memory = m;
+	m->next = c->memory;
+	c->memory = m;
 	return m->bytes;
+}
+
+struct tr_reader *tr_call_reader(struct troupe_call *c)
+{
+	fake_call_begin(c);
+	return &c->reader;
 }
 
 struct troupe_actor *troupe_call_actor(const struct troupe_call *c)
@@ -338,8 +498,8 @@ int troupe_fail(struct troupe_call *c, int error, const char *format, ...)
 {
 	va_list args;
 
-	assert(!c->answered && error < 0);
-	c->answered = true;
+	assert(error < 0);
+	fake_call_answered(c);
 	c->error = error;
 	va_start(args, format);
 	vsnprintf(c->text, sizeof c->text, format, args);
@@ -362,8 +522,7 @@ int troupe_reply_value(struct troupe_call *c, struct troupe_value v)
 {
 	struct tr_bytes json = { 0 };
 
-	assert(!c->answered);
-	c->answered = true;
+	fake_call_answered(c);
 	if (v.size == 0)
 		return 0;
 	assert(tr_value_check(v, 10) == 0 && tr_json_encode(&json, v, TR_JSON_PLAIN) == 0);
@@ -378,8 +537,7 @@ int troupe_reply(struct troupe_call *c, const struct troupe_record *r, const voi
 {
 	size_t used = 0;
 
-	assert(!c->answered);
-	c->answered = true;
+	fake_call_answered(c);
 	for (size_t i = 0; i < r->count; i++) {
 		assert(r->fields[i].type == TROUPE_CSTRING);
 		used += (size_t)snprintf(c->text + used, sizeof c->text - used, "%s%s=%s", i ? " " : "", r->fields[i].name,
@@ -495,6 +653,24 @@ static inline void fake_commit(void)
 	fake_tell_afters(a, rc);
 }
 
+/* Nobody is home for what is being read. */
+static inline void fake_forget_reads(void)
+{
+	struct tr_list *first;
+
+	while ((first = tr_list_first(&fake_reads)))
+		fake_read_free(tr_container(first, struct fake_read, link));
+}
+
+/* The actor is dropped: outside of any turn; what was asked finds nobody any more. */
+static inline struct troupe_session *fake_drop(const struct tr_session_ops *ops, struct troupe_session *s)
+{
+	s = ops->close(s);
+	for (struct tr_list *at = fake_reads.next; at != &fake_reads; at = at->next)
+		fake_forget_read(tr_container(at, struct fake_read, link));
+	return s;
+}
+
 /* The process dies: the session's connections with it, and everything that was not committed. */
 static inline struct troupe_session *fake_crash(const struct tr_session_ops *ops, struct troupe_session *s)
 {
@@ -502,6 +678,7 @@ static inline struct troupe_session *fake_crash(const struct tr_session_ops *ops
 	fake_forget_writes(&fake);
 	fake_tell_afters(&fake, TROUPE_ESTORE);
 	fake.holds = 0;
+	fake_forget_reads();
 	return NULL;
 }
 
@@ -516,12 +693,8 @@ static inline void fake_reset(void)
 		tr_bytes_free(&fake.items[i].value);
 	}
 	fake.item_count = 0;
-	while (fake.memory) {
-		struct fake_memory *m = fake.memory;
-
-		fake.memory = m->next;
-		free(m);
-	}
+	fake_forget_reads();
+	fake.late = false;
 	free(fake.replied);
 	fake.replied = NULL;
 	fake.gets = fake.scanned = fake.pages = fake.entries = 0;

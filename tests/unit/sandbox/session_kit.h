@@ -131,6 +131,8 @@ static inline void kit_crash(void)
 static inline void kit_end(void)
 {
 	kit.ops->close(kit.session);
+	for (size_t i = 0; i < sizeof kit.calls / sizeof *kit.calls; i++)
+		fake_call_end(&kit.calls[i]);
 	fake_reset();
 	tr_sandbox_free(kit.sandbox);
 	tr_curl_free(kit.curl);
@@ -145,7 +147,7 @@ static inline struct troupe_call *kit_new_call(void)
 	struct troupe_call *call = &kit.calls[kit.call_count++];
 
 	assert_true(kit.call_count < 64);
-	memset(call, 0, sizeof *call);
+	fake_call_new(call);
 	return call;
 }
 

@@ -12,7 +12,7 @@ static const char *list_events(const char *session, uint64_t after, uint32_t lim
 {
 	struct troupe_call *call = &kit.calls[63];
 
-	memset(call, 0, sizeof *call);
+	fake_call_new(call);
 	free(fake.replied);
 	fake.replied = NULL;
 	fake.gets = fake.pages = fake.entries = 0;
@@ -27,7 +27,7 @@ static const char *list_sessions(const char *cursor, uint32_t limit)
 {
 	struct troupe_call *call = &kit.calls[63];
 
-	memset(call, 0, sizeof *call);
+	fake_call_new(call);
 	fake.depth++;
 	kit.ops->list_sessions(call, cursor, limit);
 	fake.depth--;
@@ -203,7 +203,7 @@ TEST(a_transcript_is_all_or_an_error)
 	char text[300];
 
 	start_with_events(100);
-	memset(call, 0, sizeof *call);
+	fake_call_new(call);
 	fake.depth++;
 	kit.ops->transcript(call, "default");
 	assert_int_equal(call->error, 0);
@@ -216,7 +216,7 @@ TEST(a_transcript_is_all_or_an_error)
 		in_say(text);
 	in_say("the end");
 	UNTIL(events("the end") == 1);
-	memset(call, 0, sizeof *call);
+	fake_call_new(call);
 	fake.depth++;
 	kit.ops->transcript(call, "default");
 	fake.depth--;
