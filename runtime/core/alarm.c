@@ -142,6 +142,21 @@ void tr_alarms_retry(struct tr_core *core)
 
 /* ------------------------------------------------------------------ running them */
 
+/* In the commit of what it does: so it runs once. */
+static void begin(struct troupe_call *c)
+{
+	tr_alarm_take(c->actor, c->caller.alarm);
+}
+
+static void tell(struct troupe_call *c)
+{
+	if (c->fault.error)
+		tr_warn("alarm.failed", "kind=%s key=%s action=%s failed=%s", c->actor->row.name, c->actor->row.key,
+		        c->action->name, troupe_error_info(c->fault.error)->name);
+}
+
+static const struct tr_caller_ops caller = { .begin = begin, .tell = tell, .told = &tr_caller_nobody, .whole = true };
+
 static int drop_turn(struct troupe_actor *a, void *arg)
 {
 	tr_alarm_take(a, *(const int64_t *)arg);
@@ -152,15 +167,11 @@ static void run(struct troupe_actor *a, const struct troupe_alarm *al)
 {
 	const struct troupe_action *action = tr_kind_action(a->kind, tr_text_from(al->action));
 	int64_t id = al->id;
-	struct troupe_call *c;
 
-	if (action) {
-		c = tr_call_new(a, action, al->args);
-		c->alarm = id;
-		tr_call_run(c);
-	} else {
+	if (action)
+		tr_call_run(tr_call_new(a, action, al->args, (struct tr_caller){ &caller, .alarm = id }));
+	else
 		tr_error("alarm.unknown", "kind=%s key=%s action=%s", a->row.name, a->row.key, al->action);
-	}
 	if (find(a, id)) /* its turn failed */
 		tr_actor_turn(a, drop_turn, &id);
 }

@@ -10,11 +10,15 @@
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
 
-struct troupe_call *tr_call_new(struct troupe_actor *a, const struct troupe_action *action, struct troupe_value args)
+const struct tr_caller_ops tr_caller_nobody = { 0 };
+
+struct troupe_call *tr_call_new(struct troupe_actor *a, const struct troupe_action *action, struct troupe_value args,
+                                struct tr_caller caller)
 {
 	struct troupe_call *c = tr_alloc(sizeof *c);
 
 	c->actor = a;
+	c->caller = caller;
 	c->action = action;
 	c->args = tr_pool_value(&c->pool, args);
 	tr_list_init(&c->deadline_link);
@@ -39,11 +43,10 @@ static void call_free(struct troupe_call *c)
 	a->stream_count -= c->streaming;
 	a->core->call_count--;
 	tr_fault_clear(&c->fault);
-	tr_frame_unref(c->frame);
 	tr_bytes_free(&c->output);
 	tr_pool_free(&c->pool);
-	if (c->conn)
-		tr_conn_unref(c->conn);
+	if (c->caller.ops->leave)
+		c->caller.ops->leave(c);
 	free(c);
 	tr_actor_touch(a);
 	tr_actor_settle(a);
@@ -51,10 +54,10 @@ static void call_free(struct troupe_call *c)
 
 /* ------------------------------------------------------------------ the answer */
 
-static void frame_error(struct troupe_call *c)
+static void put_fault(struct troupe_call *c)
 {
-	tr_frame_unref(c->frame);
-	c->frame = tr_fault_frame(&c->fault, c->conn->encoding, &c->id, &c->actor->label);
+	if (c->caller.ops->fault)
+		c->caller.ops->fault(c);
 }
 
 void tr_call_fail(struct troupe_call *c, struct tr_fault *fault)
@@ -62,34 +65,14 @@ void tr_call_fail(struct troupe_call *c, struct tr_fault *fault)
 	tr_fault_clear(&c->fault);
 	c->fault = *fault;
 	*fault = (struct tr_fault){ 0 };
-	if (c->conn && !c->told)
-		frame_error(c);
+	put_fault(c);
 	tr_call_hold_answer(c);
-}
-
-static void frame_output(struct troupe_call *c, struct troupe_value v)
-{
-	struct tr_bytes *out = &c->actor->core->scratch;
-	int rc;
-
-	tr_bytes_clear(out);
-	rc = tr_client_encode_response(c->conn->encoding, out, c->id, v);
-	if (rc == 0 && out->size <= TR_MESSAGE_OUT_BYTES_MAX) {
-		c->frame = tr_frame_new(out->data, out->size, c->conn->encoding == TR_ENC_JSON);
-		return;
-	}
-	tr_fault_set(&c->fault, rc < 0 ? TROUPE_EINTERNAL : TROUPE_EBIGOUT, NULL);
-	frame_error(c);
 }
 
 int troupe_reply_value(struct troupe_call *c, struct troupe_value v)
 {
-	if (c->told || c->streaming)
-		; /* the time-out was the answer; or pieces are, and this is their end */
-	else if (c->conn)
-		frame_output(c, v);
-	else
-		tr_bytes_put(&c->output, v.data, v.size);
+	if (!c->streaming && c->caller.ops->output) /* else the pieces are the answer, and this is their end */
+		c->caller.ops->output(c, v);
 	tr_call_hold_answer(c);
 	return 0;
 }
@@ -152,7 +135,6 @@ static void take_back(struct troupe_call *c)
 {
 	c->answered = false;
 	c->response.status = 0;
-	c->frame = tr_frame_unref(c->frame);
 	tr_bytes_clear(&c->output);
 }
 
@@ -160,19 +142,15 @@ void tr_call_spoil(struct troupe_call *c, int rc)
 {
 	tr_bytes_clear(&c->output);
 	tr_fault_set(&c->fault, rc, NULL);
-	if (c->conn && !c->told)
-		frame_error(c);
+	put_fault(c);
 }
 
 static void tell(struct troupe_call *c)
 {
-	if (c->conn)
-		tr_conn_send(c->conn, c->frame);
-	else if (c->http)
-		tr_http_answer(c->http, c);
-	else if (c->fault.error)
-		tr_warn("alarm.failed", "kind=%s key=%s action=%s failed=%s", c->actor->row.name, c->actor->row.key, c->action->name,
-		        troupe_error_info(c->fault.error)->name);
+	const struct tr_caller_ops *ops = c->caller.ops;
+
+	ops->tell(c);
+	c->caller.ops = ops->told;
 	c->told = true;
 }
 
@@ -261,11 +239,12 @@ int tr_call_check(struct troupe_actor *a, const struct troupe_action *action, st
 static int run_turn(struct troupe_actor *a, void *arg)
 {
 	struct troupe_call *c = arg;
+	const struct troupe_peer *visitor = troupe_caller(c);
 	int rc;
 
-	if (c->alarm)
-		tr_alarm_take(a, c->alarm);
-	else if (!c->action->reads && troupe_peer_observes(troupe_caller(c)))
+	if (c->caller.ops->begin)
+		c->caller.ops->begin(c);
+	if (!c->action->reads && visitor && troupe_peer_observes(visitor))
 		return troupe_refuse(a, TROUPE_EFORBIDDEN, "An observer may only watch.");
 	rc = read_args(a, c->action, c->args, &c->pool, &c->record);
 	return rc < 0 ? rc : c->action->run(a, c);
@@ -345,10 +324,8 @@ void tr_calls_expire(void *arg)
 			continue;
 		tr_warn("action.timeout", "actor=%s action=%s", c->actor->row.id, c->action->name);
 		tr_fault_set(&c->fault, TROUPE_ETIMEDOUT, NULL);
-		if (c->conn)
-			frame_error(c);
+		put_fault(c);
 		tell(c);
-		c->frame = tr_frame_unref(c->frame);
 		tr_actor_settle(c->actor);
 	}
 }
@@ -367,9 +344,7 @@ struct troupe_value troupe_args_value(const struct troupe_call *c)
 
 struct troupe_peer *troupe_caller(struct troupe_call *c)
 {
-	if (c->conn)
-		return c->conn->peer.actor ? &c->conn->peer : NULL;
-	return c->told || !c->http ? NULL : tr_http_visitor(c->http);
+	return c->caller.ops->visitor ? c->caller.ops->visitor(c) : NULL;
 }
 
 struct troupe_actor *troupe_call_actor(const struct troupe_call *c)
@@ -406,7 +381,7 @@ static void reply_entries(struct tr_page *p, const struct tr_log_entry *entries,
 	tr_put_text(&out, "events");
 	tr_put_array(&out, (uint32_t)count);
 	for (size_t i = 0; i < count; i++)
-		put_entry(&out, &entries[i], !p->call->conn, p->bare);
+		put_entry(&out, &entries[i], p->call->caller.ops->whole, p->bare);
 	tr_put_text(&out, "nextOffset");
 	tr_put_int(&out, (int64_t)(count > 0 ? entries[count - 1].seq : p->offset));
 	tr_put_text(&out, "more");

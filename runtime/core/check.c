@@ -38,6 +38,7 @@ static void check_calls(const struct troupe_actor *a)
 		const struct troupe_call *c = tr_container(at, struct troupe_call, link);
 
 		assert(c->actor == a && !(c->told && c->streaming));
+		assert(c->told == !c->caller.ops->tell && (c->told || c->caller.ops->told));
 		streams += c->streaming;
 	}
 	assert(streams == a->stream_count);

@@ -302,32 +302,6 @@ struct tr_conn *tr_conn_open(struct tr_core *core, const struct tr_conn_request 
 
 /* ------------------------------------------------------------------ from the client */
 
-static void fail_action(struct tr_conn *c, uint64_t id, int error)
-{
-	struct tr_fault fault = { .error = error };
-
-	tr_conn_hold_frame(c, tr_fault_frame(&fault, c->encoding, &id, &c->peer.actor->label));
-}
-
-static void on_action(struct tr_conn *c, const struct tr_client_message *m)
-{
-	struct troupe_actor *a = c->peer.actor;
-	const struct troupe_action *action = tr_kind_open_action(a->kind, m->name);
-	struct troupe_call *call;
-
-	tr_replay_start(c);
-	if (!c->peer.actor) /* its log could not be read: its Close is on the way */
-		return;
-	if (!action || a->call_count - a->stream_count >= TR_MAILBOX_MAX) {
-		fail_action(c, m->id, action ? TROUPE_EOVERLOADED : TROUPE_EACTION);
-		return;
-	}
-	call = tr_call_new(a, action, m->args);
-	call->conn = tr_conn_ref(c);
-	call->id = m->id;
-	tr_call_run(call);
-}
-
 /* A refused subscription closes, as the official server does (spec 6.5); the client subscribes again when it is back, so it
  * is held for a while (9.4). */
 static void on_subscription(struct tr_conn *c, const struct tr_client_message *m)
@@ -381,7 +355,7 @@ void tr_conn_message(struct tr_conn *c, const void *data, size_t size, bool text
 		return;
 	}
 	if (m.kind == TR_CLIENT_ACTION)
-		on_action(c, &m);
+		tr_conn_call(c, &m);
 	else
 		on_subscription(c, &m);
 }

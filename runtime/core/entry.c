@@ -20,10 +20,17 @@ struct entry {
 
 /* ------------------------------------------------------------------ the answer */
 
+/* NULL: it was not asked plainly, or has its answer. */
+static const struct troupe_request *asked(const struct troupe_call *c)
+{
+	return c->caller.ops->request ? c->caller.ops->request(c) : NULL;
+}
+
 /* "bytes=A-B" or "bytes=A-", the only forms that are taken; anything else asks for all. */
 static bool wanted_range(const struct troupe_call *c, size_t size, size_t *first, size_t *end)
 {
-	const char *text = c->told ? NULL : troupe_request_header(tr_http_request(c->http), "range");
+	const struct troupe_request *rq = asked(c);
+	const char *text = rq ? troupe_request_header(rq, "range") : NULL;
 	unsigned long long from, to;
 	int used = 0;
 
@@ -142,7 +149,7 @@ int troupe_respond_event(struct troupe_call *c, uint64_t seq)
 {
 	struct entry *e;
 
-	if (c->conn || c->told || !tr_http_request(c->http)->method)
+	if (!asked(c))
 		return TROUPE_EINVAL;
 	if (seq == 0)
 		return troupe_respond(c, 404, NULL, 0, NULL, 0);

@@ -52,46 +52,6 @@ static void fail(struct tr_http_call *h, const struct tr_fault *fault, const str
 		h->ops->on_response(h->arg, &f, NULL, actor);
 }
 
-/* A handler that answered without troupe_respond has nothing to say: 204. */
-static void respond(struct tr_http_call *h, const struct troupe_call *c)
-{
-	struct tr_raw_response r = c->response;
-
-	if (r.status == 0)
-		r.status = 204;
-	else
-		r.body = c->output.data, r.body_size = c->output.size;
-	h->ops->on_response(h->arg, NULL, &r, &c->actor->label);
-}
-
-void tr_http_begin(struct tr_http_call *h, const struct troupe_call *c)
-{
-	if (h->ops)
-		h->ops->on_response(h->arg, NULL, &c->response, &c->actor->label);
-}
-
-void tr_http_piece(struct tr_http_call *h, const void *data, size_t size)
-{
-	if (h->ops)
-		h->ops->on_piece(h->arg, data, size);
-}
-
-static void end(struct tr_http_call *h, bool whole)
-{
-	if (h->ops)
-		h->ops->on_end(h->arg, whole);
-}
-
-bool tr_http_gone(const struct tr_http_call *h)
-{
-	return !h->ops && !h->on_answer;
-}
-
-size_t tr_http_backlog(const struct tr_http_call *h)
-{
-	return h->ops->backlog(h->arg);
-}
-
 static int leave_turn(struct troupe_actor *a, void *arg)
 {
 	a->kind->leave(a, arg);
@@ -105,8 +65,40 @@ static void leave(struct tr_http_call *h, struct troupe_actor *a)
 	h->joined = false;
 }
 
-void tr_http_answer(struct tr_http_call *h, const struct troupe_call *c)
+/* ------------------------------------------------------------------ as a caller */
+
+static struct troupe_peer *visitor(const struct troupe_call *c)
 {
+	return &c->caller.http->visitor;
+}
+
+static void put_output(struct troupe_call *c, struct troupe_value v)
+{
+	tr_bytes_put(&c->output, v.data, v.size);
+}
+
+/* A handler that answered without troupe_respond has nothing to say: 204. */
+static void respond(struct tr_http_call *h, const struct troupe_call *c)
+{
+	struct tr_raw_response r = c->response;
+
+	if (r.status == 0)
+		r.status = 204;
+	else
+		r.body = c->output.data, r.body_size = c->output.size;
+	h->ops->on_response(h->arg, NULL, &r, &c->actor->label);
+}
+
+static void end(struct tr_http_call *h, bool whole)
+{
+	if (h->ops)
+		h->ops->on_end(h->arg, whole);
+}
+
+static void tell(struct troupe_call *c)
+{
+	struct tr_http_call *h = c->caller.http;
+
 	if (c->streaming)
 		end(h, !c->fault.error);
 	else if (c->fault.error)
@@ -118,18 +110,69 @@ void tr_http_answer(struct tr_http_call *h, const struct troupe_call *c)
 	else if (h->on_sent)
 		h->on_sent(h->arg, NULL, !h->late, tr_bytes_value(&c->output), &c->actor->label);
 	leave(h, c->actor);
+	c->caller.http = NULL;
 	http_free(h);
 }
 
-const struct troupe_request *tr_http_request(struct tr_http_call *h)
+static const struct troupe_request *request(const struct troupe_call *c)
 {
-	return &h->request;
+	return &c->caller.http->request;
 }
 
-struct troupe_peer *tr_http_visitor(struct tr_http_call *h)
+static bool listens(const struct troupe_call *c)
 {
-	return &h->visitor;
+	return c->caller.http->ops;
 }
+
+static void head(struct troupe_call *c)
+{
+	const struct tr_http_call *h = c->caller.http;
+
+	if (h->ops)
+		h->ops->on_response(h->arg, NULL, &c->response, &c->actor->label);
+}
+
+static void piece(struct troupe_call *c, const void *data, size_t size)
+{
+	const struct tr_http_call *h = c->caller.http;
+
+	if (h->ops)
+		h->ops->on_piece(h->arg, data, size);
+}
+
+static size_t backlog(const struct troupe_call *c)
+{
+	const struct tr_http_call *h = c->caller.http;
+
+	return h->ops->backlog(h->arg);
+}
+
+/* Its time was up: what its actor answers, in whatever form, is taken, and nobody hears it. */
+static const struct tr_caller_ops told_caller = { .plain = true };
+
+static const struct tr_caller_ops action_caller = {
+	.visitor = visitor,
+	.output = put_output,
+	.tell = tell,
+	.told = &told_caller,
+	.whole = true,
+};
+
+static const struct tr_caller_ops request_caller = {
+	.visitor = visitor,
+	.output = put_output,
+	.tell = tell,
+	.told = &told_caller,
+	.whole = true,
+	.plain = true,
+	.request = request,
+	.listens = listens,
+	.head = head,
+	.piece = piece,
+	.backlog = backlog,
+};
+
+/* ------------------------------------------------------------------ the call */
 
 static void tell_fault(void *arg, int rc)
 {
@@ -164,17 +207,18 @@ static int run_request(struct troupe_actor *a, struct troupe_call *c)
 {
 	if (!a->kind->request)
 		return troupe_respond(c, 404, NULL, 0, NULL, 0); /* spec 11.1 */
-	return a->kind->request(a, c, tr_http_request(c->http));
+	return a->kind->request(a, c, &c->caller.http->request);
 }
 
 /* The message is stored: whoever sent it learns no more than that its time is up when the actor goes to sleep first. */
 static int on_done(struct troupe_actor *a, void *arg, int rc, struct troupe_value response)
 {
 	struct troupe_call *c = arg;
+	struct tr_http_call *h = c->caller.http;
 
 	(void)a;
-	c->http->late = rc == TROUPE_ETIMEDOUT || rc == TROUPE_EDRAINING;
-	if (rc < 0 && !c->http->late)
+	h->late = rc == TROUPE_ETIMEDOUT || rc == TROUPE_EDRAINING;
+	if (rc < 0 && !h->late)
 		troupe_fail(c, rc, "The actor was destroyed.");
 	else
 		troupe_reply_value(c, response);
@@ -183,14 +227,14 @@ static int on_done(struct troupe_actor *a, void *arg, int rc, struct troupe_valu
 
 static int run_send(struct troupe_actor *a, struct troupe_call *c)
 {
-	const struct tr_http_call *h = c->http;
+	struct tr_http_call *h = c->caller.http;
 	const struct troupe_queue *queue = tr_kind_queue(a->kind, h->name);
 	int rc = 0;
 
 	if (!queue)
 		return 0;
 	if (a->kind->submit)
-		rc = a->kind->submit(a, &c->http->visitor, queue->name, h->args);
+		rc = a->kind->submit(a, &h->visitor, queue->name, h->args);
 	if (rc >= 0)
 		rc = tr_queue_send(a, queue, h->args, h->timeout_ms, h->waits ? on_done : NULL, c);
 	return rc < 0 ? rc : h->waits ? TROUPE_LATER : 0;
@@ -223,7 +267,6 @@ static void run(struct tr_http_call *h, struct troupe_actor *a)
 {
 	const struct troupe_action *action = action_of(h, a);
 	struct tr_fault fault = { 0 };
-	struct troupe_call *call;
 	int rc;
 
 	tr_fault_clear(&a->refusal);
@@ -243,10 +286,9 @@ static void run(struct tr_http_call *h, struct troupe_actor *a)
 		tr_actor_settle(a);
 		return;
 	}
-	call = tr_call_new(a, action, h->args);
-	call->http = h;
-	h->call = call;
-	tr_call_run(call);
+	h->call = tr_call_new(a, action, h->args,
+	                      (struct tr_caller){ h->request.method ? &request_caller : &action_caller, .http = h });
+	tr_call_run(h->call);
 }
 
 static void on_actor(void *arg, struct tr_fault *fault, const struct tr_actor_row *row, struct troupe_actor *a, bool created)

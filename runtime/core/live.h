@@ -9,7 +9,16 @@
  * Its memory is counted: the roster has a reference, and so has each item of a ledger that names it, since what
  * was said may be told after its speaker has gone. Of an actor that has gone, who it was (row, label, kind) is all that is left.
  * A connection is counted: its socket, each call that it made and each held message has a reference. A call lives
- * until its answer is released, and its actor's GONE is behind that; its actor may answer only once. */
+ * until its answer is released, and its actor's GONE is behind that; its actor may answer only once.
+ *
+ * Callers. Who called is a row of functions (struct tr_caller_ops) of the file that makes the call, with what they need:
+ *
+ *	a connection  conn_call.c  a frame in its encoding; it is its call's visitor also when the time-out was the answer
+ *	HTTP          http.c       an action, a message, or a plain request, whose answer may come in pieces
+ *	an alarm      alarm.c      hears nothing; in the turn that runs it, it is taken off
+ *
+ * A call ends with them once: `tell`, after the commit or at the time-out. From then on its caller is the row's `told`: a
+ * caller that takes any answer and hears none, so nobody has to ask whether there still is one. */
 #ifndef TR_CORE_LIVE_H
 #define TR_CORE_LIVE_H
 
@@ -197,11 +206,45 @@ struct tr_http_call;
 /* A page of the log on its way to a call. */
 struct tr_page { struct tr_core *core; struct troupe_call *call; uint64_t offset; bool bare; };
 
+/* What a call has of whoever made it. NULL: there is nothing to do. */
+struct tr_caller_ops {
+	/* In the turn that runs its action, before that. */
+	void (*begin)(struct troupe_call *c);
+	/* Who it is for the author. NULL: nobody. */
+	struct troupe_peer *(*visitor)(const struct troupe_call *c);
+	/* The answer as it will be told: of a value; or of the fault that lies in the call, in place of what was there. */
+	void (*output)(struct troupe_call *c, struct troupe_value v);
+	void (*fault)(struct troupe_call *c);
+	/* The answer, now; or the end of it, when it came in pieces. Once; NULL: it was. */
+	void (*tell)(struct troupe_call *c);
+	const struct tr_caller_ops *told; /* its caller from then on */
+	/* The call goes, and has told: gives back what is still kept for its caller. */
+	void (*leave)(struct troupe_call *c);
+
+	bool whole; /* it takes events that are larger than a frame can carry */
+	bool plain; /* it asked plainly: troupe_respond is its answer, and for that are the following */
+	/* As it was asked. NULL: it was answered. */
+	const struct troupe_request *(*request)(const struct troupe_call *c);
+	/* Does it still listen? NULL: no, and then nothing comes in pieces. */
+	bool (*listens)(const struct troupe_call *c);
+	void (*head)(struct troupe_call *c);
+	void (*piece)(struct troupe_call *c, const void *data, size_t size);
+	size_t (*backlog)(const struct troupe_call *c); /* of pieces that it has not taken; while it listens */
+};
+
+struct tr_caller {
+	const struct tr_caller_ops *ops;
+	union {
+		/* id: the client's, of this call; frame: the answer, or the error. Owns references */
+		struct { struct tr_conn *conn; uint64_t id; struct tr_frame *frame; } at;
+		struct tr_http_call *http;
+		int64_t alarm; /* its id */
+	};
+};
+
 struct troupe_call {
 	struct troupe_actor        *actor;
-	struct tr_conn             *conn;    /* owns a reference; NULL: HTTP */
-	uint64_t                    id;      /* the client's */
-	struct tr_http_call        *http;
+	struct tr_caller            caller;
 	const struct troupe_action *action;
 	struct troupe_value         args;
 	void                       *record;
@@ -215,10 +258,8 @@ struct troupe_call {
 	bool                        full;     /* a piece was not taken: its actor wants to know when there is room */
 	size_t                      waiting;  /* bytes of pieces that are held back */
 	struct tr_fault             fault;    /* the answer: an error */
-	struct tr_frame            *frame;    /* the answer, or the error, for a connection */
 	struct tr_page             *page;     /* that it waits for */
 	struct tr_reader            reader;   /* of all else that it waits for */
-	int64_t                     alarm;    /* the id of the alarm that it is; 0: somebody called */
 	struct tr_bytes             output;   /* the answer for HTTP; empty: undefined */
 };
 
@@ -238,7 +279,11 @@ void tr_actor_touch(struct troupe_actor *a); /* after anything that may have mad
 void tr_actor_take_fault(struct troupe_actor *a, int rc, struct tr_fault *f);
 
 /* ---- call.c */
-struct troupe_call *tr_call_new(struct troupe_actor *a, const struct troupe_action *action, struct troupe_value args);
+/* Takes any answer, and hears none: whoever it was has had one. */
+extern const struct tr_caller_ops tr_caller_nobody;
+/* Takes what the caller owns. */
+struct troupe_call *tr_call_new(struct troupe_actor *a, const struct troupe_action *action, struct troupe_value args,
+                                struct tr_caller caller);
 /* Would the action take these? 0, or TROUPE_EARGS with a sentence. In a turn. */
 int tr_call_check(struct troupe_actor *a, const struct troupe_action *action, struct troupe_value args);
 /* Runs its action as a turn, and answers what can be answered now. */
@@ -258,15 +303,6 @@ void tr_stream_turn(struct troupe_call *c, bool open);
 /* All in one piece, to be freed as such; the path is that of `from` with `before` in front. NULL gives NULL. */
 struct troupe_request *tr_request_copy(const struct troupe_request *from, const char *before);
 
-/* ---- http.c */
-/* The call's answer, as it lies in the call; or the end of it, when it came in pieces. */
-void tr_http_answer(struct tr_http_call *h, const struct troupe_call *c);
-void tr_http_begin(struct tr_http_call *h, const struct troupe_call *c);
-void tr_http_piece(struct tr_http_call *h, const void *data, size_t size);
-bool tr_http_gone(const struct tr_http_call *h); /* the requester */
-size_t tr_http_backlog(const struct tr_http_call *h);
-const struct troupe_request *tr_http_request(struct tr_http_call *h);
-
 /* ---- event.c */
 /* A log entry is a packed array: name, when (ms), data. This is the only place that knows. */
 struct tr_logged { struct troupe_text name; int64_t at_ms; struct troupe_value data; };
@@ -276,8 +312,6 @@ struct tr_frame *tr_event_frame(struct tr_core *core, enum tr_encoding e, struct
 /* Appends data with every large member replaced by { truncated: true, bytes }: what a frame can carry of it
  * (spec/sandbox-agent.md F38). */
 void tr_event_shorten(struct tr_bytes *out, struct troupe_value data);
-
-struct troupe_peer *tr_http_visitor(struct tr_http_call *h);
 
 /* ---- queue.c */
 #define TR_UNDEFINED_PACKED ((struct troupe_value){ "\xc7\0\1", 3 })
@@ -318,6 +352,9 @@ void tr_conn_shut(struct tr_conn *c, int code, const char *reason, int delay_ms)
 void tr_conn_close_now(struct tr_conn *c, int code, const char *reason, int delay_ms);
 void tr_conn_refuse_with(struct tr_conn *c, const struct tr_fault *fault); /* says why, and closes */
 void tr_conn_detach(struct tr_conn *c); /* it is nobody's any more; leave is called if its actor is awake */
+
+/* ---- conn_call.c */
+void tr_conn_call(struct tr_conn *c, const struct tr_client_message *m); /* its client calls an action */
 
 /* ---- dorm.c */
 void tr_dorm_enter(struct troupe_actor *a); /* it sleeps: its connections stay, without it */

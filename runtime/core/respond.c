@@ -16,17 +16,12 @@ static bool header_ok(const struct troupe_header *h)
 	return *h->name && !strpbrk(h->name, ": \t\r\n") && !strpbrk(h->value, "\r\n");
 }
 
-static bool is_action(const struct troupe_call *c)
-{
-	return c->conn || !c->http || (!c->told && !tr_http_request(c->http)->method);
-}
-
 /* TROUPE_EINVAL: this is no head, or not the time for one. */
 static int set_head(struct troupe_call *c, int status, const struct troupe_header *headers, size_t count)
 {
 	struct troupe_header *copies;
 
-	if (is_action(c) || c->answered || c->streaming || status < 200 || status > 599)
+	if (!c->caller.ops->plain || c->answered || c->streaming || status < 200 || status > 599)
 		return TROUPE_EINVAL;
 	for (size_t i = 0; i < count; i++) {
 		if (!header_ok(&headers[i]))
@@ -64,9 +59,9 @@ static void release_piece(const struct tr_release *r)
 
 	c->waiting -= r->piece.size;
 	if (r->piece.data)
-		tr_http_piece(c->http, r->piece.data, r->piece.size);
+		c->caller.ops->piece(c, r->piece.data, r->piece.size);
 	else
-		tr_http_begin(c->http, c);
+		c->caller.ops->head(c);
 	free(r->piece.data);
 }
 
@@ -95,10 +90,9 @@ static void hold_piece(struct troupe_call *c, void *data, size_t size)
 	c->waiting += size;
 }
 
-/* Told of a time-out, or by itself. */
-static bool is_gone(const struct troupe_call *c)
+static bool listens(const struct troupe_call *c)
 {
-	return c->told || tr_http_gone(c->http);
+	return c->caller.ops->listens && c->caller.ops->listens(c);
 }
 
 int troupe_respond_begin(struct troupe_call *c, int status, const struct troupe_header *headers, size_t header_count)
@@ -107,7 +101,7 @@ int troupe_respond_begin(struct troupe_call *c, int status, const struct troupe_
 
 	if (rc < 0)
 		return rc;
-	if (is_gone(c))
+	if (!listens(c))
 		return TROUPE_EGONE;
 	if (c->actor->stream_count >= TR_STREAMS_MAX)
 		return TROUPE_EOVERLOADED;
@@ -123,11 +117,11 @@ int troupe_respond_write(struct troupe_call *c, const void *data, size_t size)
 
 	if (!c->streaming || c->answered)
 		return TROUPE_EINVAL;
-	if (is_gone(c))
+	if (!listens(c))
 		return TROUPE_EGONE;
 	if (size > TR_STREAM_BYTES_MAX)
 		return TROUPE_EBIGOUT;
-	waiting = c->waiting + tr_http_backlog(c->http);
+	waiting = c->waiting + c->caller.ops->backlog(c);
 	c->full = waiting + size > TR_STREAM_BYTES_MAX;
 	if (c->full)
 		return TROUPE_EBACKLOG;

@@ -153,6 +153,8 @@ static int clock_ring(struct troupe_actor *a, struct troupe_call *c)
 
 	assert_null(troupe_caller(c));
 	assert_int_equal(troupe_respond(c, 200, NULL, 0, NULL, 0), TROUPE_EINVAL);
+	assert_int_equal(troupe_respond_begin(c, 200, NULL, 0), TROUPE_EINVAL);
+	assert_int_equal(troupe_respond_event(c, 1), TROUPE_EINVAL);
 	snprintf(text, sizeof text, "%s%s;", self->heard ? self->heard : "", in->text);
 	troupe_set_text(a, &self->heard, text);
 	troupe_publish(a, "rang", &ring, in);
