@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the drawings at the heads of live.h and queue.h promise, asserted: of an actor after each of its turns, of
- * every actor and connection at the end of each turn of the loop. A mistake of ours stops where it is made. */
+/* What the drawings at the heads of live.h and queue.h promise, asserted: of an actor after each of its
+ * turns, of every actor and connection at the end of each turn of the loop. A mistake of ours stops where
+ * it is made. */
 #include <assert.h>
 
 #include "runtime/core/live.h"

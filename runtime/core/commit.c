@@ -2,9 +2,10 @@
 /* The end of a turn of the loop: what the ledger holds is committed once, then released; or, when that fails,
  * those whose writes were in it are dropped.
  *
- * What waits for a commit is what its own actor says, from the write on until that is on disk. What an actor says that
- * has nothing to write is told at once, whoever else waits: so one that writes all the time slows down nobody but
- * itself. For that commits have numbers, and each writer knows that of its newest. */
+ * What waits for a commit is what its own actor says, from the write on until that is on disk. What an
+ * actor says that has nothing to write is told at once, whoever else waits: so one that writes all the
+ * time slows down nobody but itself. For that commits have numbers, and each writer knows that of its
+ * newest. */
 #include <assert.h>
 
 #include "runtime/base/log.h"

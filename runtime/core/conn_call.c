@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connection as a caller: its action calls, and how each hears its answer. Each of its calls has a reference to it, since
- * it may go before it is answered. */
+/* A connection as a caller: its action calls, and how each hears its answer. Each of its calls has a
+ * reference to it, since it may go before it is answered. */
 #include "runtime/base/mem.h"
 #include "runtime/core/live.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The heart, as the gate and main see it: kinds are registered, requests and connections come in, and once for each turn
- * of the loop everything that was written is committed and everything that was held back is released.
+/* The heart, as the gate and main see it: kinds are registered, requests and connections come in, and once
+ * for each turn of the loop everything that was written is committed and everything that was held back is
+ * released.
  *
  * One thread. Nothing here blocks but a store's commit that was told that it may (ports.h). */
 #ifndef TR_CORE_CORE_H
@@ -30,23 +31,25 @@ struct tr_core *tr_core_free(struct tr_core *core);
 /* How large a message from a client may be, by whichever way it comes: a larger one is TROUPE_EBIGIN. */
 size_t tr_core_message_size(const struct tr_core *core);
 
-/* Registers a kind, checking its form: TROUPE_EINVAL with the reason in the log when it is not filled in right. The kind is
- * lent for the core's life. Before the first request. */
+/* Registers a kind, checking its form: TROUPE_EINVAL with the reason in the log when it is not filled in
+ * right. The kind is lent for the core's life. Before the first request. */
 int tr_core_register(struct tr_core *core, const struct troupe_kind *kind);
 
-/* Wakes the actors that have work to do without clients; alarms are looked at from the loop. Once, after registration. */
+/* Wakes the actors that have work to do without clients; alarms are looked at from the loop. Once, after
+ * registration. */
 void tr_core_start(struct tr_core *core);
 
-/* The end of a turn of the loop: commits what was written since the last, releases what was held back. Call it after each
- * round of events; costs nothing when nothing happened. */
+/* The end of a turn of the loop: commits what was written since the last, releases what was held back.
+ * Call it after each round of events; costs nothing when nothing happened. */
 void tr_core_turn_end(struct tr_core *core);
 
-/* Closes every connection (1001 ws.going_away), puts every actor to sleep, commits; on_done comes from the loop when all is
- * durable and every connection has gone. New requests are answered TROUPE_EDRAINING from then on. */
+/* Closes every connection (1001 ws.going_away), puts every actor to sleep, commits; on_done comes from the
+ * loop when all is durable and every connection has gone. New requests are answered TROUPE_EDRAINING from
+ * then on. */
 void tr_core_drain(struct tr_core *core, void (*on_done)(void *arg), void *arg);
 
-/* Nothing is gathered, and the store has been asked nothing that it has not answered: a core that is drained can
- * be freed. The server's own items may be written until then. */
+/* Nothing is gathered, and the store has been asked nothing that it has not answered: a core that is
+ * drained can be freed. The server's own items may be written until then. */
 bool tr_core_quiet(const struct tr_core *core);
 
 /* The server's own items, under TR_NOBODY: what is still to be done for actors that are gone; their keys:
@@ -58,8 +61,9 @@ void tr_core_delete(struct tr_core *core, struct troupe_text key);
  * cannot be taken back waits for it. Never from inside; comes before the core is freed, if turns go on until
  * it is quiet. arg must live until then. */
 void tr_core_after(struct tr_core *core, void (*then)(void *arg, int rc), void *arg);
-/* As the store's scan, with what was put and deleted and is not committed yet; but what an actor hands over
- * (actor.h) is seen when it is on disk: until then it may still be the actor's. The callback may put and delete. When the drain is over: TROUPE_EDRAINING. */
+/* As the store's scan, with what was put and deleted and is not committed yet; but what an actor hands
+ * over (actor.h) is seen when it is on disk: until then it may still be the actor's. The callback may put
+ * and delete. When the drain is over: TROUPE_EDRAINING. */
 void tr_core_scan(struct tr_core *core, struct troupe_text prefix,
                   void (*on_item)(void *arg, int rc, struct troupe_text key, struct troupe_value value), void *arg);
 
@@ -69,8 +73,8 @@ void tr_core_count(const struct tr_core *core, struct tr_core_counts *ret);
 
 /* ------------------------------------------------------------------ requests */
 
-/* Which actor: by id (then nothing else counts but namespace and name, where given: another one's is ENOTFOUND), or by
- * namespace, name and canonical key. Lent for the call. */
+/* Which actor: by id (then nothing else counts but namespace and name, where given: another one's is
+ * ENOTFOUND), or by namespace, name and canonical key. Lent for the call. */
 struct tr_address {
 	struct troupe_text  id;     /* size 0: by key */
 	struct troupe_text  namespace; /* checked (tr_name_plain). size 0: with an id any, else the default one */
@@ -98,12 +102,13 @@ void tr_core_create(struct tr_core *core, const struct tr_address *to, tr_on_row
 void tr_core_destroy(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg); /* ENOTFOUND */
 /* As troupe_sleep; done as soon as it may be. An actor that sleeps goes on sleeping. ENOTFOUND */
 void tr_core_sleep(struct tr_core *core, const struct tr_address *to, tr_on_row *on_row, void *arg);
-/* Rows of a namespace and a kind (name.size 0: of all kinds) with num > after; on_row for each, then once with row NULL. */
+/* Rows of a namespace and a kind (name.size 0: of all kinds) with num > after; on_row for each, then once
+ * with row NULL. */
 void tr_core_list(struct tr_core *core, struct troupe_text namespace, struct troupe_text name, uint64_t after, unsigned limit,
                   tr_on_row *on_row, void *arg);
 
-/* A stateless action: admit, run, answer. output is a packed value (size 0: undefined). on_answer comes exactly once, from
- * tr_core_turn_end or later, unless the request is abandoned. */
+/* A stateless action: admit, run, answer. output is a packed value (size 0: undefined). on_answer comes
+ * exactly once, from tr_core_turn_end or later, unless the request is abandoned. */
 struct tr_action_request {
 	struct tr_address   to;
 	struct troupe_text  action;
@@ -145,9 +150,9 @@ void tr_core_flowing(struct tr_http_call *call);
 struct tr_http_call *tr_core_action(struct tr_core *core, const struct tr_action_request *rq,
 	void (*on_answer)(void *arg, const struct tr_failure *failure, struct troupe_value output,
 	                  const struct tr_client_actor *actor), void *arg);
-/* A message for a queue: admit, submit, store, answer; or answer when it was completed, or its time is up (completed false). A
- * queue that the kind has not: completed, and nothing happens (spec 5.1). Else as tr_core_action. EOVERLOADED comes with the
- * metadata that makes the official client send again (8.3). */
+/* A message for a queue: admit, submit, store, answer; or answer when it was completed, or its time is up
+ * (completed false). A queue that the kind has not: completed, and nothing happens (spec 5.1). Else as
+ * tr_core_action. EOVERLOADED comes with the metadata that makes the official client send again (8.3). */
 struct tr_send_request {
 	struct tr_address   to;
 	struct troupe_text  queue;
@@ -160,7 +165,8 @@ struct tr_send_request {
 struct tr_http_call *tr_core_send(struct tr_core *core, const struct tr_send_request *rq,
 	void (*on_sent)(void *arg, const struct tr_failure *failure, bool completed, struct troupe_value response,
 	                const struct tr_client_actor *actor), void *arg);
-/* The requester has gone: nothing more is called. What runs goes on; an actor that answers in pieces hears of it. */
+/* The requester has gone: nothing more is called. What runs goes on; an actor that answers in pieces hears
+ * of it. */
 void tr_core_abandon(struct tr_http_call *call);
 
 /* ------------------------------------------------------------------ live connections */
@@ -174,10 +180,11 @@ struct tr_conn_request {
 	const struct troupe_request *request; /* for admit, join and socket: troupe_peer_request. NULL: none; not if it is plain */
 };
 
-/* The WebSocket is open (101 is out). Never fails: a refusal is an Error frame and a close through ops. The request is
- * copied; peer and ops are lent until tr_conn_closed. ops may be called from inside. */
+/* The WebSocket is open (101 is out). Never fails: a refusal is an Error frame and a close through ops.
+ * The request is copied; peer and ops are lent until tr_conn_closed. ops may be called from inside. */
 struct tr_conn *tr_conn_open(struct tr_core *core, const struct tr_conn_request *rq, const struct tr_peer_ops *ops, void *peer);
-/* A connection that is refused before it has an actor: the gate found the request bad. Error frame, then close. */
+/* A connection that is refused before it has an actor: the gate found the request bad. Error frame, then
+ * close. */
 void tr_conn_refuse(struct tr_core *core, enum tr_encoding e, int error, const char *message,
                     const struct tr_peer_ops *ops, void *peer);
 /* One whole message. Bytes are lent. */

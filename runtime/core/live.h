@@ -4,21 +4,24 @@
  *	core ──< actor ──< conn ──< sub >── topic
  *	            └────< call
  *
- * Lifetimes. An actor is in the roster from when it wakes until its GONE is released, its commit has failed, or the hook that
- * wakes it has refused. Then tr_actor_close gives back all that it has: its parts (part.h), its author's struct.
- * Its memory is counted: the roster has a reference, and so has each item of a ledger that names it, since what
- * was said may be told after its speaker has gone. Of an actor that has gone, who it was (row, label, kind) is all that is left.
- * A connection is counted: its socket, each call that it made and each held message has a reference. A call lives
- * until its answer is released, and its actor's GONE is behind that; its actor may answer only once.
+ * Lifetimes. An actor is in the roster from when it wakes until its GONE is released, its commit has
+ * failed, or the hook that wakes it has refused. Then tr_actor_close gives back all that it has: its parts
+ * (part.h), its author's struct. Its memory is counted: the roster has a reference, and so has each item
+ * of a ledger that names it, since what was said may be told after its speaker has gone. Of an actor that
+ * has gone, who it was (row, label, kind) is all that is left. A connection is counted: its socket, each
+ * call that it made and each held message has a reference. A call lives until its answer is released, and
+ * its actor's GONE is behind that; its actor may answer only once.
  *
- * Callers. Who called is a row of functions (struct tr_caller_ops) of the file that makes the call, with what they need:
+ * Callers. Who called is a row of functions (struct tr_caller_ops) of the file that makes the call, with
+ * what they need:
  *
  *	a connection  conn_call.c  a frame in its encoding; it is its call's visitor also when the time-out was the answer
  *	HTTP          http.c       an action, a message, or a plain request, whose answer may come in pieces
  *	an alarm      alarm.c      hears nothing; in the turn that runs it, it is taken off
  *
- * A call ends with them once: `tell`, after the commit or at the time-out. From then on its caller is the row's `told`: a
- * caller that takes any answer and hears none, so nobody has to ask whether there still is one. */
+ * A call ends with them once: `tell`, after the commit or at the time-out. From then on its caller is the
+ * row's `told`: a caller that takes any answer and hears none, so nobody has to ask whether there still is
+ * one. */
 #ifndef TR_CORE_LIVE_H
 #define TR_CORE_LIVE_H
 
@@ -266,9 +269,11 @@ struct troupe_call {
 /* ---- actor.c */
 struct troupe_actor *tr_actor_new(struct tr_core *core, const struct troupe_kind *kind, const struct tr_actor_row *row,
                                   uint64_t seq);
-/* Its parts, from what is stored of it; once, before its first turn. Negative: it cannot live, but is to be closed. */
+/* Its parts, from what is stored of it; once, before its first turn. Negative: it cannot live, but is to
+ * be closed. */
 int tr_actor_open(struct troupe_actor *a, const struct tr_stored *stored);
-/* It has left the roster, with its connections and calls: gives back all that it has, and the roster's reference. */
+/* It has left the roster, with its connections and calls: gives back all that it has, and the roster's
+ * reference. */
 void tr_actor_close(struct troupe_actor *a);
 /* A turn in which a call runs; then tr_actor_settle, once the call has its answer. */
 int  tr_actor_turn_for(struct troupe_actor *a, const struct troupe_call *running,
@@ -300,7 +305,8 @@ void tr_call_hold_answer(struct troupe_call *c); /* which lies in the call */
 void tr_stream_turn(struct troupe_call *c, bool open);
 
 /* ---- asked.c */
-/* All in one piece, to be freed as such; the path is that of `from` with `before` in front. NULL gives NULL. */
+/* All in one piece, to be freed as such; the path is that of `from` with `before` in front. NULL gives
+ * NULL. */
 struct troupe_request *tr_request_copy(const struct troupe_request *from, const char *before);
 
 /* ---- event.c */
@@ -374,7 +380,8 @@ struct tr_waiting *tr_waiting_next(struct tr_conn *c); /* the oldest, which ther
 void tr_waiting_forget(struct tr_conn *c);
 
 /* ---- subscription.c */
-/* 0; TROUPE_EINVAL, TROUPE_EOVERLOADED; or what the kind's subscribe hook says, its sentence in the actor's refusal. */
+/* 0; TROUPE_EINVAL, TROUPE_EOVERLOADED; or what the kind's subscribe hook says, its sentence in the
+ * actor's refusal. */
 int  tr_conn_subscribe(struct tr_conn *c, struct troupe_text name, bool on);
 void tr_conn_unsubscribe_all(struct tr_conn *c);
 struct tr_topic *tr_topic_find(struct troupe_actor *a, const char *name);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Items that are written and not committed yet, laid over what the store has: whoever reads, reads what it wrote.
+/* Items that are written and not committed yet, laid over what the store has: whoever reads, reads what it
+ * wrote.
  *
  *	store ◂── committed since the read was asked ◂── being committed ◂── being gathered
  *
- * Each put and delete is linked to the one before it of the same owner in the same batch, so a read looks at its
- * owner's few, however large the batch is; an owner that wrote nothing costs two comparisons. A read may be answered
- * as of any time since it was asked, so what is committed meanwhile is kept for it. Only this file knows how. */
+ * Each put and delete is linked to the one before it of the same owner in the same batch, so a read looks
+ * at its owner's few, however large the batch is; an owner that wrote nothing costs two comparisons. A
+ * read may be answered as of any time since it was asked, so what is committed meanwhile is kept for it.
+ * Only this file knows how. */
 #ifndef TR_CORE_OVERLAY_H
 #define TR_CORE_OVERLAY_H
 
@@ -51,8 +53,8 @@ void tr_overlay_purge(struct tr_core *core, uint64_t writer);
 /* The flight is on disk. */
 void tr_overlay_committed(struct tr_core *core);
 
-/* As the store's get and scan, for an owner: its two, and its number. get calls once, with the key; scan ends with
- * key.data NULL or an error. The memory of r is the caller's again when that comes. */
+/* As the store's get and scan, for an owner: its two, and its number. get calls once, with the key; scan
+ * ends with key.data NULL or an error. The memory of r is the caller's again when that comes. */
 void tr_read_get(struct tr_core *core, struct tr_read *r, const struct tr_written *owner, uint64_t num);
 void tr_read_scan(struct tr_core *core, struct tr_read *r, const struct tr_written *owner, uint64_t num);
 /* Its owner goes: what comes is what the store has. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an actor consists of, beside itself and whoever speaks with it: its parts. Each has a file, and there a
- * row of what it does when something befalls its actor; part.c has the rows in their order. Who runs
- * through them: actor.c (open, turn_end, idle, free), roster.c (woke, leave, close), check.c.
+/* What an actor consists of, beside itself and whoever speaks with it: its parts. Each has a file, and
+ * there a row of what it does when something befalls its actor; part.c has the rows in their order. Who
+ * runs through them: actor.c (open, turn_end, idle, free), roster.c (woke, leave, close), check.c.
  *
  *	open ──▶ woke ──▶ (turn_end, idle, check)* ──▶ leave ──▶ close ──▶ free
  *
