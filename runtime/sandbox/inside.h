@@ -14,7 +14,7 @@ struct tr_sandbox {
 	const struct tr_sandbox_times *times;
 	struct tr_local   *local;
 	char              *agent, *base_url, *token, *cwd, *auto_approve;
-	bool               dispose, pause;
+	bool               dispose, pause, checks;
 	int64_t            permission_ms;
 	bool               cwd_given;
 	char             **offered; /* ends with NULL */

@@ -86,6 +86,10 @@ int tr_sandbox_new(struct tr_sandbox **ret, const struct tr_sandbox_options *o)
 	s->permission_ms = o->permission_ms;
 	s->auto_approve = tr_strdup(o->auto_approve);
 	s->dispose = o->dispose;
+	s->checks = o->checks;
+#ifdef TR_CHECKS
+	s->checks = true;
+#endif
 	s->pause = o->pause;
 	s->cwd_given = o->cwd_given;
 	s->offered = copy_names(o->providers);

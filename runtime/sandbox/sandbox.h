@@ -36,6 +36,8 @@ struct tr_sandbox_options {
 	int64_t            permission_ms;
 	const char        *auto_approve;
 	bool               dispose;    /* agents end when their actors sleep */
+	bool               checks;     /* what session/settle.c promises is asserted after each turn: for tests. Always on
+	                                  where TR_CHECKS is defined, which is so in builds with sanitizers */
 	bool               pause;      /* instead: their sandboxes are paused then, if they are the actors' own and can be */
 };
 

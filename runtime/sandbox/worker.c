@@ -135,6 +135,11 @@ bool tr_sandbox_disposes(const struct tr_sandbox *s)
 	return s->dispose;
 }
 
+bool tr_sandbox_checks(const struct tr_sandbox *s)
+{
+	return s->checks;
+}
+
 const char *tr_sandbox_auto_approve(const struct tr_sandbox *s)
 {
 	return s->auto_approve;

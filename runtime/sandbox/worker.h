@@ -27,6 +27,7 @@ const char *tr_sandbox_agent(const struct tr_sandbox *sandbox);
 int64_t tr_sandbox_permission_ms(const struct tr_sandbox *sandbox);
 bool tr_sandbox_disposes(const struct tr_sandbox *sandbox); /* of agents whose actors sleep */
 bool tr_sandbox_pauses(const struct tr_sandbox *sandbox);   /* while their actors sleep */
+bool tr_sandbox_checks(const struct tr_sandbox *sandbox);   /* each turn is followed by asserts */
 const char *tr_sandbox_auto_approve(const struct tr_sandbox *sandbox);
 
 #endif

@@ -88,7 +88,7 @@ static inline struct tr_sandbox_options kit_sandbox_options(void)
 	return (struct tr_sandbox_options){
 		.base = kit.base, .http = tr_curl_port(kit.curl),
 		.clock = kit.by_hand ? hand_clock() : tr_event_clock(kit.base),
-		.times = &kit.times, .agent = "mock", .base_url = "http://127.0.0.1:1", .cwd = "/w", .private_ok = true };
+		.checks = true, .times = &kit.times, .agent = "mock", .base_url = "http://127.0.0.1:1", .cwd = "/w", .private_ok = true };
 }
 
 static inline void kit_start_sandbox(void)
