@@ -250,6 +250,8 @@
 #define TR_OPTIONS_BYTES_MAX          (64 * 1024)        /* of a permission request: it is refused */
 #define TR_REQUEST_ID_MAX             64                 /* of our requests' ids, with the NUL: they are
                                                             made to fit */
+/* Responses taken from their POSTs, of one kind of request, that the stream may bring yet. */
+#define TR_ANSWERED_MAX               8
 #define TR_SERVER_ID_MAX              129                /* of an instance's name, the same */
 #define TR_PATH_MAX                   (TR_SERVER_ID_MAX + 16) /* of a request to it, with its NUL */
 #define TR_INDEX_BLOCK                64                 /* seqs in one item of a session's index

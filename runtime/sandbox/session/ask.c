@@ -98,6 +98,22 @@ void tr_ask_drop(struct tr_ask *ask)
 	clear(ask);
 }
 
+bool tr_ask_took(struct tr_ask *ask, const struct tr_acp *e)
+{
+	for (unsigned i = 0; i < TR_ANSWERED_MAX; i++) {
+		if (tr_acp_answers(e, ask->answered[i])) {
+			ask->answered[i][0] = '\0';
+			return true;
+		}
+	}
+	return false;
+}
+
+void tr_ask_forget_copies(struct tr_ask *ask)
+{
+	memset(ask->answered, 0, sizeof ask->answered);
+}
+
 void tr_ask_end(struct tr_ask *ask)
 {
 	ask->post = tr_http_leave(ask->post, TR_LINGER_MS, on_late_copy);
@@ -168,7 +184,7 @@ void tr_ask_take_copy(struct tr_ask *ask)
 
 	ask->copy = (struct tr_bytes){ 0 };
 	tr_acp_read(&e, json);
-	snprintf(ask->answered, sizeof ask->answered, "%s", ask->id);
+	snprintf(ask->answered[ask->answered_next++ % TR_ANSWERED_MAX], TR_REQUEST_ID_MAX, "%s", ask->id);
 	tr_ask_end(ask);
 	ask->on_response(s, json, &e);
 	tr_bytes_free(&copy);

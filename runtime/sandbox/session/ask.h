@@ -32,7 +32,8 @@ struct tr_ask {
 	void (*on_kept)(struct troupe_session *s);
 	/* From the loop: unsure, and a healthy stream brings nothing. */
 	void (*on_missing)(struct troupe_session *s);
-	char                    answered[TR_REQUEST_ID_MAX]; /* whose response was taken from the POST; the stream may bring it yet */
+	char                    answered[TR_ANSWERED_MAX][TR_REQUEST_ID_MAX]; /* whose responses were taken from their POSTs */
+	unsigned                answered_next;
 };
 
 void tr_ask_init(struct tr_ask *ask, struct troupe_session *s);
@@ -46,6 +47,8 @@ bool tr_ask_never_sent(const struct tr_ask *ask); /* the agent cannot have seen 
 bool tr_ask_unsent_yet(const struct tr_ask *ask); /* it waits for its commit */
 void tr_ask_proved(struct tr_ask *ask);    /* the agent has got it */
 void tr_ask_take_copy(struct tr_ask *ask); /* in a turn: its copy is the response; the stream will not bring it */
+bool tr_ask_took(struct tr_ask *ask, const struct tr_acp *e); /* once: it is a response whose copy was taken */
+void tr_ask_forget_copies(struct tr_ask *ask); /* no stream will bring them */
 void tr_ask_end(struct tr_ask *ask);       /* answered: the POST may end by itself, for a moment */
 void tr_ask_drop(struct tr_ask *ask);      /* given up */
 

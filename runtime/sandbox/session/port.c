@@ -179,35 +179,34 @@ static int session_open(void *ctx, struct troupe_session **ret, struct troupe_ac
 
 /* ------------------------------------------------------------------ what people ask for */
 
+/* A call that fails undoes the turn that it is in, with all that would follow from the session's state:
+ * nothing does, then. Nothing has changed by it. */
+static int leave(struct troupe_session *s, int rc)
+{
+	if (rc < 0)
+		tr_session_leave_undone(s);
+	else
+		tr_session_leave(s);
+	return rc;
+}
+
 static int prompt(struct troupe_session *s, struct troupe_call *call, const struct troupe_prompt *p)
 {
-	int rc;
-
 	tr_session_enter(s);
-	rc = tr_turn_prompt(s, call, p);
-	tr_session_leave(s);
-	return rc;
+	return leave(s, tr_turn_prompt(s, call, p));
 }
 
 static int respond(struct troupe_session *s, struct troupe_call *call, const char *permission_id, const char *reply,
                    const char *user_id)
 {
-	int rc;
-
 	tr_session_enter(s);
-	rc = tr_permission_respond(s, call, permission_id, reply, user_id);
-	tr_session_leave(s);
-	return rc;
+	return leave(s, tr_permission_respond(s, call, permission_id, reply, user_id));
 }
 
 static int cancel(struct troupe_session *s, struct troupe_call *call, const char *prompt_id, const char *user_id)
 {
-	int rc;
-
 	tr_session_enter(s);
-	rc = tr_turn_cancel(s, call, prompt_id, user_id);
-	tr_session_leave(s);
-	return rc;
+	return leave(s, tr_turn_cancel(s, call, prompt_id, user_id));
 }
 
 static int restart(struct troupe_session *s, struct troupe_call *call, const char *user_id)
@@ -227,42 +226,26 @@ static int restart(struct troupe_session *s, struct troupe_call *call, const cha
 static int set(struct troupe_session *s, struct troupe_call *call, enum troupe_setting what, const char *config_id,
                struct troupe_value value)
 {
-	int rc;
-
 	tr_session_enter(s);
-	rc = tr_settings_set(s, call, what, config_id, value);
-	tr_session_leave(s);
-	return rc;
+	return leave(s, tr_settings_set(s, call, what, config_id, value));
 }
 
 static int await(struct troupe_session *s, struct troupe_call *call, const char *agent)
 {
-	int rc;
-
 	tr_session_enter(s);
-	rc = tr_life_await(s, call, agent);
-	tr_session_leave(s);
-	return rc;
+	return leave(s, tr_life_await(s, call, agent));
 }
 
 static int destroy(struct troupe_session *s, struct troupe_call *call)
 {
-	int rc;
-
 	tr_session_enter(s);
-	rc = tr_life_destroy(s, call);
-	tr_session_leave(s);
-	return rc;
+	return leave(s, tr_life_destroy(s, call));
 }
 
 static int renew(struct troupe_session *s)
 {
-	int rc;
-
 	tr_session_enter(s);
-	rc = tr_session_renew(s);
-	tr_session_leave(s);
-	return rc;
+	return leave(s, tr_session_renew(s));
 }
 
 static const char *status(const struct troupe_session *s)

@@ -36,6 +36,13 @@ void tr_session_enter(struct troupe_session *s)
 	s->depth++;
 }
 
+void tr_session_leave_undone(struct troupe_session *s)
+{
+	assert(s->depth > 0 && s->refs > 0);
+	s->depth--;
+	tr_session_unref(s);
+}
+
 void tr_session_leave(struct troupe_session *s)
 {
 	assert(s->depth > 0 && s->refs > 0);

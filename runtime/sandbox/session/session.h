@@ -162,6 +162,8 @@ bool tr_session_turn(struct troupe_session *s, void (*run)(struct troupe_session
  * settles the session, and writes what has changed. It may be gone then. */
 void tr_session_enter(struct troupe_session *s);
 void tr_session_leave(struct troupe_session *s);
+/* The same, of a turn that will be undone: nothing was changed in it, and nothing follows. */
+void tr_session_leave_undone(struct troupe_session *s);
 /* In a turn: `then` comes from the loop when what this turn wrote is durable; not if the session is closed
  * or stopped. */
 void tr_session_after(struct troupe_session *s, void (*then)(struct troupe_session *s, uint64_t arg), uint64_t arg);

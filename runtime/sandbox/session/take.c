@@ -73,10 +73,6 @@ static void take_bound(struct troupe_session *s, struct troupe_text json, const 
 	for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
 		struct tr_ask *ask = asks[i];
 
-		if (tr_acp_answers(e, ask->answered)) {
-			ask->answered[0] = '\0'; /* its copy on the POST was taken for it already */
-			return;
-		}
 		if (tr_acp_answers(e, ask->id)) {
 			tr_ask_end(ask);
 			ask->on_response(s, json, e);
@@ -99,6 +95,8 @@ static void take_json(struct troupe_session *s, struct troupe_text json)
 	struct tr_acp e;
 
 	tr_acp_read(&e, json);
+	if (tr_ask_took(&s->turns.ask, &e) || tr_ask_took(&s->settings.ask, &e) || tr_ask_took(&s->boot.ask, &e))
+		return;
 	if (s->instance.bound)
 		take_bound(s, json, &e);
 	else

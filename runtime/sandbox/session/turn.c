@@ -264,7 +264,7 @@ void tr_turn_agent_gone(struct troupe_session *s, int error, const char *reason,
 		tr_ask_take_copy(&s->turns.ask);
 	}
 	tr_turn_lost(s, error, reason, message);
-	s->turns.ask.answered[0] = '\0';
+	tr_ask_forget_copies(&s->turns.ask);
 }
 
 struct failure { int error; const char *reason, *message; };
