@@ -70,6 +70,11 @@ static const struct tr_clock_ops clock_ops = {
 	.timer_new = timer_new, .timer_set = timer_set, .timer_free = timer_free,
 };
 
+struct tr_clock tr_world_clock(struct tr_world *w)
+{
+	return (struct tr_clock){ &clock_ops, w };
+}
+
 static struct tr_timer *next_timer(struct tr_world *w, int64_t until)
 {
 	struct tr_timer *first = NULL;

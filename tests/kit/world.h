@@ -83,6 +83,8 @@ void tr_world_boot(struct tr_world *w, const struct troupe_kind *const *kinds,
 /* kill -9: no code of the core's runs any more, and its memory is left as it is. reached: a commit that is under
  * way is on disk all the same. Sockets are for their owners to forget (conn = NULL). */
 void tr_world_kill(struct tr_world *w, bool reached);
+/* The clock of its core, for others that live in the same process. */
+struct tr_clock tr_world_clock(struct tr_world *w);
 /* After tr_core_free, by whoever did it: what is on disk, and what was killed is no more known. */
 void tr_world_forget(struct tr_world *w);
 /* The commit that is pending is on disk from now on, for reads as well; tr_world_commit tells the core. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim [SEEDS]: runs so many seeds, each in a process that others do not depend on. In the environment:
- * SEED=n, that one alone; V=1, its trace as it grows; STEPS=n, how many; FIRST=n, where to begin; STOP=1, one
- * that fails is enough; SHRINK=0, nothing is made shorter. Else a run that fails is: steps are left out for
- * as long as it still fails as it did. */
+/* sim [SEEDS]: runs so many seeds in each of two worlds, that of the core (sim.h) and that of sessions
+ * (agent.h), each seed in a process that others do not depend on. In the environment: WORLD=core,
+ * WORLD=sessions, that one alone; SEED=n, that one alone; V=1, its trace as it grows; LOG=1, what is logged
+ * as well; STEPS=n, how many; FIRST=n, where to begin; STOP=1, one that fails is enough; SHRINK=0, nothing
+ * is made shorter. Else a run that fails is: steps are left out for as long as it still fails as it did. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/base/log.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/agent.h"
 
 #define SEEDS_DEFAULT 1000
 #define STEPS_DEFAULT 400
@@ -23,7 +24,7 @@
 #define HANGS_S       60   /* a run that takes longer goes round in circles */
 
 /* What a process and those that it starts both see. */
-struct shared { uint64_t seed; unsigned done; uint64_t crashes, commits,
+struct shared { bool sessions; uint64_t seed; unsigned done; uint64_t crashes, commits,
 	heard; char what[200]; bool left_out[STEPS_MAX + 1]; };
 static struct shared *shared;
 static unsigned steps = STEPS_DEFAULT;
@@ -88,7 +89,7 @@ static void run_one(uint64_t seed)
 {
 	shared->seed = seed;
 	alarm(HANGS_S);
-	sim_run(seed, steps, kept);
+	shared->sessions ? agents_run(seed, steps, kept) : sim_run(seed, steps, kept);
 	alarm(0);
 	shared->done++;
 	shared->crashes += sim.crashes;
@@ -179,36 +180,23 @@ static void shorten(uint64_t seed)
 static void show_progress(uint64_t done, uint64_t all, uint64_t failed)
 {
 	if (isatty(STDOUT_FILENO))
-		printf("\r  %" PRIu64 " of %" PRIu64 " seeds, %" PRIu64 " failed%s", done, all, failed, done == all ?
+		printf("\r  %" PRIu64 " of %" PRIu64 " seeds, %" PRIu64 " failed%s", done, all, failed,
+		       done == all ?
 		       "\n" : "");
 	fflush(stdout);
 }
 
-int main(int argc, char **argv)
+/* All seeds in one of the worlds. How many fail. */
+static uint64_t run_all(uint64_t first, uint64_t seeds)
 {
-	uint64_t seeds = argc > 1 ? strtoull(argv[1], NULL, 10) : SEEDS_DEFAULT, one = given("SEED",
-	        0), failed = 0;
-	uint64_t first = given("FIRST", 1), end;
+	uint64_t end = first + seeds, failed = 0;
 
-	steps = (unsigned)given("STEPS", STEPS_DEFAULT);
-	if (steps > STEPS_MAX)
-		steps = STEPS_MAX;
-	sim.loud = given("V", 0) > 0;
-	tr_log_setup(TR_LOG_ERROR, false);
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED) {
-		perror("mmap");
-		return 2;
-	}
-	if (one > 0)
-		first = one, seeds = 1;
-	end = first + seeds;
 	for (uint64_t at = first; at < end; at = shared->seed + 1) {
 		uint64_t count = end - at < BATCH ? end - at : BATCH;
 
-		if (!in_child(at, count, one == 0 && failed >= SHOWN_MAX)) {
-			printf("%sseed %" PRIu64 " fails, %s\n", isatty(STDOUT_FILENO) ? "\r" : "", shared->seed,
-			       shared->what);
+		if (!in_child(at, count, seeds > 1 && failed >= SHOWN_MAX)) {
+			printf("%s%sseed %" PRIu64 " fails, %s\n", isatty(STDOUT_FILENO) ? "\r" : "",
+			       shared->sessions ? "sessions: " : "", shared->seed, shared->what);
 			if (failed++ < SHOWN_MAX && given("SHRINK", 1) > 0)
 				shorten(shared->seed);
 		}
@@ -216,8 +204,38 @@ int main(int argc, char **argv)
 		if (failed > 0 && given("STOP", 0) > 0)
 			break;
 	}
+	return failed;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t seeds = argc > 1 ? strtoull(argv[1], NULL, 10) : SEEDS_DEFAULT, one = given("SEED", 0);
+	const char *world = getenv("WORLD");
+	uint64_t failed = 0, ran = 0;
+
+	steps = (unsigned)given("STEPS", STEPS_DEFAULT);
+	if (steps > STEPS_MAX)
+		steps = STEPS_MAX;
+	sim.loud = given("V", 0) > 0;
+	tr_log_setup(given("LOG", 0) > 0 ? TR_LOG_DEBUG : TR_LOG_ERROR, false);
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED) {
+		perror("mmap");
+		return 2;
+	}
+	if (one > 0)
+		seeds = 1;
+	for (int sessions = 0; sessions < 2; sessions++) {
+		if (world && *world && (strcmp(world, "sessions") == 0) != sessions)
+			continue;
+		shared->sessions = sessions;
+		failed += run_all(one > 0 ? one : given("FIRST", 1), seeds);
+		ran += seeds;
+		if (failed > 0 && given("STOP", 0) > 0)
+			break;
+	}
 	printf("%" PRIu64 " commits, %" PRIu64 " crashes, %" PRIu64 " events heard\n", shared->commits,
 	       shared->crashes, shared->heard);
-	printf("%" PRIu64 " passed, %" PRIu64 " failed\n", seeds - failed, failed);
+	printf("%" PRIu64 " passed, %" PRIu64 " failed\n", ran - failed, failed);
 	return failed > 0;
 }

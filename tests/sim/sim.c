@@ -121,7 +121,7 @@ void sim_fail(const char *format, ...)
 
 /* ------------------------------------------------------------------ a run */
 
-void sim_run(uint64_t seed, unsigned steps, bool (*keep)(unsigned step))
+void sim_begin(uint64_t seed)
 {
 	bool loud = sim.loud;
 
@@ -130,6 +130,11 @@ void sim_run(uint64_t seed, unsigned steps, bool (*keep)(unsigned step))
 	sim_sow(0);
 	sim.late = sim_below(4) != 0;
 	sim_note("the disk answers %s", sim.late ? "late" : "at once");
+}
+
+void sim_run(uint64_t seed, unsigned steps, bool (*keep)(unsigned step))
+{
+	sim_begin(seed);
 	model_begin();
 	people_begin();
 	tr_world_late = sim.late;

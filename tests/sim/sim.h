@@ -31,6 +31,7 @@ struct sim {
 	unsigned        step;
 	bool            late;      /* the disk answers when a step says so */
 	bool            settling;  /* faults have stopped */
+	void          (*meanwhile)(void); /* what else happens while time passes; NULL: nothing */
 	bool            loud;      /* the trace is printed as it grows */
 	int64_t         latest_ms; /* that the system's clock has shown */
 	unsigned        crashes, commits, heard; /* for the figures */
@@ -44,6 +45,7 @@ extern const char *const sim_kind_names[SIM_KINDS];
 /* One whole run. Steps for which keep says false are left out, and nothing else about the others changes;
  * NULL: all are done. Ends the process when something is wrong. */
 void sim_run(uint64_t seed, unsigned steps, bool (*keep)(unsigned step));
+void sim_begin(uint64_t seed); /* for a world: of what all runs have */
 void sim_sow(uint64_t salt); /* chance begins anew, from the seed and this */
 uint64_t sim_below(uint64_t n);
 static inline bool sim_once_in(uint64_t n) { return sim_below(n) == 0; }
@@ -60,6 +62,12 @@ extern void (*sim_on_failure)(const char *what); /* is told before anything is p
 /* ---- steps.c */
 void sim_step(void);
 void sim_crash(void);   /* the process is killed, and started again */
+
+/* What happens in either world. */
+void sim_disk_answers(void);
+void sim_disk_turns(void);
+void sim_disk_fails(void);
+void sim_time_passes(void);
 
 /* ---- people.c */
 void people_begin(void);

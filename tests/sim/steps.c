@@ -31,7 +31,7 @@ static bool answer(void)
 	return sim_once_in(3) ? tr_world_answer_commit(w) : tr_world_answer_read(w);
 }
 
-static void disk_answers(void)
+void sim_disk_answers(void)
 {
 	uint64_t count = sim_once_in(3) ? 100 : 1 + sim_below(3);
 
@@ -42,7 +42,7 @@ static void disk_answers(void)
 	}
 }
 
-static void disk_turns(void)
+void sim_disk_turns(void)
 {
 	struct tr_world *w = &sim.world;
 
@@ -52,7 +52,7 @@ static void disk_turns(void)
 		tr_world_commit(w);
 }
 
-static void disk_fails(void)
+void sim_disk_fails(void)
 {
 	static const int errors[] = { TROUPE_ESTORE, TROUPE_EFULL };
 
@@ -70,7 +70,7 @@ static void disk_fails(void)
 
 /* ------------------------------------------------------------------ time */
 
-static void time_passes(void)
+void sim_time_passes(void)
 {
 	static const int64_t times[] = { 0, 1, 10, 50, 300, 600, 1000, 11000, 70000 };
 	int64_t until = sim.world.now_ms + times[sim_below(sizeof times / sizeof *times)];
@@ -79,6 +79,8 @@ static void time_passes(void)
 	do {
 		turn();
 		people_listen();
+		if (sim.meanwhile)
+			sim.meanwhile();
 		if (sim.late && !sim_once_in(3))
 			answer();
 	} while (tr_world_tick(&sim.world, until - sim.world.now_ms));
@@ -119,8 +121,9 @@ static void restart(void)
 /* ------------------------------------------------------------------ all of it */
 
 static const struct { void (*happens)(void); unsigned weight; } steps[] = {
-	{ people_step, 60 }, { callers_step, 25 }, { turn, 40 }, { disk_answers, 40 }, { time_passes, 12 },
-	{ disk_turns, 3 }, { disk_fails, 3 }, { clock_is_set, 2 }, { sim_crash, 1 }, { restart, 1 },
+	{ people_step, 60 }, { callers_step, 25 }, { turn, 40 }, { sim_disk_answers,
+	                                                          40 }, { sim_time_passes, 12 },
+	{ sim_disk_turns, 3 }, { sim_disk_fails, 3 }, { clock_is_set, 2 }, { sim_crash, 1 }, { restart, 1 },
 };
 
 void sim_step(void)
