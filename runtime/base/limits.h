@@ -99,6 +99,10 @@
 #define TR_QUEUE_RETRY_MAX_MS         60000              /* ... up to this */
 #define TR_QUEUE_WORK_MAX             256                /* steps of one actor's queues in one turn of the loop; then the others' */
 
+/* ---- work that goes on */
+#define TR_RESUME_RETRY_MS            1000               /* until those at work when the server ended are
+                                                            looked for again */
+
 /* ---- schedules */
 #define TR_ALARMS_MAX                 1024               /* of an actor, waiting: actor.overloaded to its author */
 #define TR_ALARM_ARGS_BYTES_MAX       4096               /* packed arguments of one: request.invalid */

@@ -22,6 +22,88 @@ static void own_free(struct tr_writer *w)
 	(void)w;
 }
 
+/* ------------------------------------------------------------------ start */
+
+/* Rows come while the store reads; waking writes. So they are gathered first. */
+struct woken { struct tr_core *core; char (*ids)[31]; size_t count; };
+
+/* The disk did not say who is to be woken, or could not wake somebody: all of it once more. Who is awake by
+ * then stays so. */
+static void resume_later(struct tr_core *core)
+{
+	core->o.clock.ops->timer_set(core->resume_timer, TR_RESUME_RETRY_MS);
+}
+
+static void on_busy_actor(void *arg, struct tr_fault *fault, const struct tr_actor_row *row, struct troupe_actor *a, bool created)
+{
+	struct tr_core *core = arg;
+
+	(void)created;
+	if (fault)
+		tr_warn("actor.wake", "failed=%s", troupe_error_info(fault->error)->name);
+	else
+		tr_info("actor.resume", "kind=%s key=%s", row->name, row->key);
+	if (fault && (fault->error == TROUPE_ESTORE || fault->error == TROUPE_ENOMEM))
+		resume_later(core);
+	if (a)
+		a->resumed = true;
+}
+
+static void on_busy_row(void *arg, int rc, const struct tr_actor_row *row)
+{
+	struct woken *w = arg;
+	struct troupe_actor *live = row ? tr_roster_by_num(w->core, row->num) : NULL;
+
+	if (rc == 0 && row) {
+		if (live && live->life == TR_AWAKE) {
+			live->resumed = true;
+			return;
+		}
+		w->ids = tr_realloc(w->ids, (w->count + 1) * sizeof *w->ids);
+		snprintf(w->ids[w->count++], sizeof *w->ids, "%s", row->id);
+		return;
+	}
+	w->core->read_count--;
+	if (rc < 0) {
+		tr_error("store.busy", "failed=%s", troupe_error_info(rc)->name);
+		resume_later(w->core);
+	}
+	for (size_t i = 0; i < w->count && !w->core->draining; i++) {
+		struct tr_address to = { .id = { w->ids[i], strlen(w->ids[i]) } };
+
+		tr_roster_seek(w->core, &to, TR_SEEK_WAKE, on_busy_actor, w->core);
+	}
+	free(w->ids);
+	free(w);
+}
+
+/* Wakes those who had work when the server ended. */
+static void resume(void *arg)
+{
+	struct tr_core *core = arg;
+	struct woken *w;
+
+	if (core->draining)
+		return;
+	w = tr_alloc(sizeof *w);
+	w->core = core;
+	core->read_count++;
+	core->o.store.ops->busy(core->o.store.ctx, on_busy_row, w);
+}
+
+void tr_core_start(struct tr_core *core)
+{
+	const struct tr_sessions *sessions = core->o.sessions;
+
+	if (sessions && sessions->ops->start)
+		sessions->ops->start(sessions->ctx, core);
+	resume(core);
+	tr_clean_soon(core);
+	core->o.clock.ops->timer_set(core->alarm_timer, 0);
+}
+
+/* ------------------------------------------------------------------ made and freed */
+
 int tr_core_new(struct tr_core **ret, const struct tr_core_options *o)
 {
 	struct tr_core *core = tr_alloc(sizeof *core);
@@ -45,6 +127,7 @@ int tr_core_new(struct tr_core **ret, const struct tr_core_options *o)
 	core->deadline_timer = clock->ops->timer_new(clock->ctx, tr_calls_expire, core);
 	core->clean_timer = clock->ops->timer_new(clock->ctx, tr_clean, core);
 	core->alarm_timer = clock->ops->timer_new(clock->ctx, tr_alarms_look, core);
+	core->resume_timer = clock->ops->timer_new(clock->ctx, resume, core);
 	core->alarm_at_ms = core->alarm_retry_ms = core->alarm_missed_ms = INT64_MAX;
 	*ret = core;
 	return 0;
@@ -65,6 +148,7 @@ struct tr_core *tr_core_free(struct tr_core *core)
 	core->o.clock.ops->timer_free(core->deadline_timer);
 	core->o.clock.ops->timer_free(core->clean_timer);
 	core->o.clock.ops->timer_free(core->alarm_timer);
+	core->o.clock.ops->timer_free(core->resume_timer);
 	tr_ledger_free(&core->ledger);
 	tr_ledger_free(&core->flight);
 	free(core->spare_read);
@@ -80,58 +164,6 @@ struct tr_core *tr_core_free(struct tr_core *core)
 int tr_core_register(struct tr_core *core, const struct troupe_kind *kind)
 {
 	return tr_kind_add(core, kind);
-}
-
-/* ------------------------------------------------------------------ start */
-
-/* Rows come while the store reads; waking writes. So they are gathered first. */
-struct woken { struct tr_core *core; char (*ids)[31]; size_t count; };
-
-static void on_busy_actor(void *arg, struct tr_fault *fault, const struct tr_actor_row *row, struct troupe_actor *a, bool created)
-{
-	(void)arg;
-	(void)created;
-	if (fault)
-		tr_warn("actor.wake", "failed=%s", troupe_error_info(fault->error)->name);
-	else
-		tr_info("actor.resume", "kind=%s key=%s", row->name, row->key);
-	if (a)
-		a->busy = true; /* marked in the store: a sleep without a hold takes the mark away */
-}
-
-static void on_busy_row(void *arg, int rc, const struct tr_actor_row *row)
-{
-	struct woken *w = arg;
-
-	if (rc < 0)
-		tr_error("store.busy", "failed=%s", troupe_error_info(rc)->name);
-	if (rc == 0 && row) {
-		w->ids = tr_realloc(w->ids, (w->count + 1) * sizeof *w->ids);
-		snprintf(w->ids[w->count++], sizeof *w->ids, "%s", row->id);
-		return;
-	}
-	w->core->read_count--;
-	for (size_t i = 0; i < w->count && !w->core->draining; i++) {
-		struct tr_address to = { .id = { w->ids[i], strlen(w->ids[i]) } };
-
-		tr_roster_seek(w->core, &to, TR_SEEK_WAKE, on_busy_actor, NULL);
-	}
-	free(w->ids);
-	free(w);
-}
-
-void tr_core_start(struct tr_core *core)
-{
-	const struct tr_sessions *sessions = core->o.sessions;
-	struct woken *w = tr_alloc(sizeof *w);
-
-	w->core = core;
-	if (sessions && sessions->ops->start)
-		sessions->ops->start(sessions->ctx, core);
-	core->read_count++;
-	core->o.store.ops->busy(core->o.store.ctx, on_busy_row, w);
-	tr_clean_soon(core);
-	core->o.clock.ops->timer_set(core->alarm_timer, 0);
 }
 
 /* ------------------------------------------------------------------ turns of the loop, and the last of them */

@@ -64,7 +64,7 @@ struct tr_core {
 	size_t           gone_count;      /* actors whose memory waits for a reference */
 	size_t           read_count;      /* asked of the store and not answered: a drain waits */
 	struct tr_list   deadlines;       /* kept calls of actions that are not slow, oldest first */
-	struct tr_timer *deadline_timer, *clean_timer, *alarm_timer;
+	struct tr_timer *deadline_timer, *clean_timer, *alarm_timer, *resume_timer;
 	int64_t          alarm_at_ms;     /* for when alarm_timer is set, by the system's clock; INT64_MAX: it is not */
 	int64_t          alarm_retry_ms;  /* as of mono_ms: then what could not be run is tried again; INT64_MAX: nothing */
 	struct tr_alarm_place alarm_tried; /* those up to here had their chance */
@@ -101,6 +101,7 @@ struct troupe_actor {
 	bool                      resting;   /* it goes to sleep while its server goes on */
 	bool                      spent;     /* its last turn has been: what it wrote is all that it will */
 	bool                      busy;      /* marked so in the store */
+	bool                      resumed;   /* the start found that mark: a sleep without a hold takes it away */
 	unsigned                  holds;
 	uint64_t                  seq;       /* of the newest event, committed or not */
 	uint64_t                  released;  /* of the newest event that was sent to who is live */
@@ -327,7 +328,6 @@ void tr_queue_note(struct tr_bytes *keys, struct troupe_text key);
 /* In a turn. Puts a message there; body.size 0: undefined. on_done not NULL: as troupe_queue_send_wait. */
 int  tr_queue_send(struct troupe_actor *a, const struct troupe_queue *queue, struct troupe_value body, int64_t timeout_ms,
                    tr_on_done *on_done, void *arg);
-bool tr_queue_known(const struct troupe_actor *a); /* what waits in its queues could be read */
 
 /* ---- queue_work.c */
 /* Whoever waits with this arg does not any more; on_done will not come. */

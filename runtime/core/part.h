@@ -17,7 +17,6 @@ struct tr_stored {
 	struct troupe_value    state;   /* size 0: none */
 	struct tr_list        *alarms;  /* struct tr_alarm; to be taken */
 	const struct tr_bytes *mail;    /* as tr_queue_note noted it */
-	int                    mail_rc; /* negative: it could not be read */
 };
 
 struct tr_part {

@@ -133,11 +133,6 @@ void tr_queue_note(struct tr_bytes *keys, struct troupe_text key)
 	tr_bytes_put(keys, key.data, key.size);
 }
 
-bool tr_queue_known(const struct troupe_actor *a)
-{
-	return !a->queues || !a->queues->fault;
-}
-
 size_t troupe_queue_count(const struct troupe_actor *a)
 {
 	return a->queues ? a->queues->count : 0;
@@ -183,7 +178,7 @@ static int check(struct troupe_actor *a, const struct troupe_queue *queue, struc
 {
 	size_t bytes = a->kind->queue_bytes ? a->kind->queue_bytes : TR_QUEUE_BYTES_MAX;
 	size_t messages = a->kind->queue_messages ? a->kind->queue_messages : TR_QUEUE_MESSAGES_MAX;
-	int rc = a->queues->fault ? a->queues->fault : check_body(a, queue->takes, body);
+	int rc = check_body(a, queue->takes, body);
 
 	if (rc < 0)
 		return rc;
@@ -391,16 +386,11 @@ static void queue_turn_end(struct troupe_actor *a, bool well)
 
 /* ------------------------------------------------------------------ as a part of the actor */
 
-static void adopt(struct troupe_actor *a, const struct tr_bytes *keys, int rc)
+static void adopt(struct troupe_actor *a, const struct tr_bytes *keys)
 {
 	struct tr_queues *q = a->queues;
 
-	if (keys->failed)
-		rc = TROUPE_ENOMEM;
-	if (rc < 0)
-		tr_error("queue.load", "actor=%s failed=%s", a->row.id, troupe_error_info(rc)->name);
-	q->fault = rc;
-	for (size_t at = 0, size; rc == 0 && at < keys->size; at += sizeof size + size) {
+	for (size_t at = 0, size; at < keys->size; at += sizeof size + size) {
 		struct troupe_text key = { (const char *)keys->data + at + sizeof size, 0 };
 
 		memcpy(&size, keys->data + at, sizeof size);
@@ -428,7 +418,7 @@ static int queue_open(struct troupe_actor *a, const struct tr_stored *stored)
 	tr_list_init(&q->takes);
 	tr_list_init(&q->waits);
 	tr_list_init(&q->ended);
-	adopt(a, stored->mail, stored->mail_rc);
+	adopt(a, stored->mail);
 	return 0;
 }
 

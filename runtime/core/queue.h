@@ -70,7 +70,6 @@ struct tr_queues {
 	size_t           lent;      /* of it, taken and not completed */
 	uint64_t         stored;    /* up to this number all is on disk */
 	uint64_t         newest;    /* number of what was sent last since the actor woke; 0: nothing was */
-	int              fault;     /* why what was there is not known; 0: it is */
 	bool             closing;   /* the actor goes: nothing is taken or waited for any more */
 	bool             working;
 	struct tr_timer *timer;     /* for the next piece of work */

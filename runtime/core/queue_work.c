@@ -180,8 +180,6 @@ static int may_take(const struct tr_queues *q)
 {
 	if (q->closing)
 		return TROUPE_EABORTED;
-	if (q->fault)
-		return q->fault;
 	if (q->lent > 0)
 		return TROUPE_EUNCOMPLETED;
 	return q->take_count < TR_QUEUE_TAKES_MAX ? 0 : TROUPE_EOVERLOADED;
@@ -321,7 +319,7 @@ static enum progress progress(struct troupe_take *t)
 
 	if (last && last->reading)
 		return WAITS;
-	if (t->over || q->fault)
+	if (t->over)
 		return IS_READY;
 	if (q->lent > 0) /* also when it has read already: somebody before it was faster */
 		return t->o.timeout_ms == 0 ? IS_READY : WAITS;
@@ -344,7 +342,6 @@ static bool step_takes(struct troupe_actor *a)
 		if (p == WAITS)
 			continue;
 		if (p == IS_READY) {
-			t->rc = t->over ? t->rc : q->fault;
 			trim(t);
 			tell_take(t);
 		}

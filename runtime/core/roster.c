@@ -80,7 +80,6 @@ struct seek {
 	struct { struct tr_actor_row row; struct troupe_value state; uint64_t seq; } found; /* who is to wake; copied */
 	struct tr_list    alarms;   /* its */
 	struct tr_bytes   mail;     /* keys of what waits in its queues */
-	int               mail_rc;
 	const char       *id, *namespace, *name, *key; /* NULL: not given */
 	enum tr_seek_mode mode;
 	bool              stale;    /* the actor has gone since the store was asked: what it says may be older */
@@ -204,7 +203,7 @@ static void stillborn(struct seek *s, struct troupe_actor *a, int rc)
 
 static void bring_up(struct seek *s, struct troupe_actor *a, struct troupe_value state, bool created)
 {
-	const struct tr_stored stored = { state, &s->alarms, &s->mail, s->mail_rc };
+	const struct tr_stored stored = { state, &s->alarms, &s->mail };
 	int rc = tr_actor_open(a, &stored);
 
 	enter(a);
@@ -296,7 +295,7 @@ static void seek_read(struct seek *s, int rc)
 		seek_fail(s, rc < 0 ? rc : TROUPE_EDRAINING);
 }
 
-/* Without its queues it is still somebody. */
+/* Who does not know what waits for it does not wake. */
 static void on_mail(void *arg, int rc, struct troupe_text key)
 {
 	struct seek *s = arg;
@@ -305,8 +304,11 @@ static void on_mail(void *arg, int rc, struct troupe_text key)
 		tr_queue_note(&s->mail, key);
 		return;
 	}
-	s->mail_rc = rc;
-	seek_read(s, 0);
+	if (rc == 0 && s->mail.failed)
+		rc = TROUPE_ENOMEM;
+	if (rc < 0)
+		tr_error("queue.load", "actor=%s failed=%s", s->found.row.id, troupe_error_info(rc)->name);
+	seek_read(s, rc);
 }
 
 static void on_alarm(void *arg, int rc, uint64_t id, int64_t at_ms, struct troupe_value value)
@@ -431,8 +433,8 @@ static int sleep_turn(struct troupe_actor *a, void *arg)
 	(void)arg;
 	if (a->kind->sleep)
 		a->kind->sleep(a);
-	if (a->busy && a->holds == 0 && tr_queue_known(a)) {
-		a->busy = false;
+	if ((a->busy || a->resumed) && a->holds == 0) {
+		a->busy = a->resumed = false;
 		tr_ledger_write(&a->core->ledger, TR_OP_IDLE, a->row.num, 0, NULL, 0, NULL, 0);
 	}
 	close_parts(a);

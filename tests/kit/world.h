@@ -27,8 +27,8 @@ struct tr_world {
 	bool                   hold_commits;  /* commits wait for tr_world_commit */
 	int                    next_commit;   /* what the next commit ends with, once; 0: well */
 	int                    next_find;     /* what the next search for an actor ends with, once; 0: well */
-	int                    next_read;     /* what the next other read ends with, once, when it is late; not of
-	                                         keys, nor of who is busy */
+	int                    next_read;     /* what the next other read ends with, once; when the world is not
+	                                         late, the next of keys, or of who is busy */
 	unsigned               commits;       /* that ended well */
 	unsigned               log_reads;     /* pages asked for */
 	unsigned               item_reads;    /* items whose values were read */

@@ -250,7 +250,8 @@ const struct tr_store_ops tr_world_late_ops = {
 
 static bool may_fail(enum asked asked)
 {
-	return asked == LIST || asked == READ_LOG || asked == GET || asked == SCAN || asked == ALARMS || asked == DUE;
+	return asked == LIST || asked == READ_LOG || asked == GET || asked == SCAN ||
+	       asked == KEYS || asked == BUSY || asked == ALARMS || asked == DUE;
 }
 
 static void answer_badly(struct tr_world_late *l, int rc)
@@ -263,6 +264,8 @@ static void answer_badly(struct tr_world_late *l, int rc)
 	case READ_LOG: l->on.page(l->arg, rc, NULL, 0, false); break;
 	case GET:      l->on.value(l->arg, rc, none); break;
 	case SCAN:     l->on.item(l->arg, rc, no_key, none); break;
+	case KEYS:     l->on.key(l->arg, rc, no_key); break;
+	case BUSY:     l->on.row(l->arg, rc, NULL); break;
 	case ALARMS:   l->on.alarm(l->arg, rc, 0, 0, none); break;
 	case DUE:      l->on.due(l->arg, rc, NULL, NULL); break;
 	default:       break; /* these do not fail so */

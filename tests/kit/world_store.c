@@ -37,6 +37,16 @@ struct tr_world_row *tr_world_row(struct tr_world *w, uint64_t num)
 	return NULL;
 }
 
+/* A late one has been asked what fails before (world_late.c). */
+static int failing(struct tr_world *w)
+{
+	int rc = w->late ? 0 : w->next_read;
+
+	if (!w->late)
+		w->next_read = 0;
+	return rc;
+}
+
 static bool is_at(const struct tr_actor_row *row, const char *namespace, const char *name, const char *key)
 {
 	return strcmp(row->namespace, namespace) == 0 && strcmp(row->name, name) == 0 && strcmp(row->key, key) == 0;
@@ -145,14 +155,15 @@ static void read_keys(struct tr_world *w, uint64_t actor, struct troupe_text pre
                       void (*on_key)(void *arg, int rc, struct troupe_text key), void *arg)
 {
 	struct tr_world_row *r = tr_world_row(w, actor);
+	int rc = failing(w);
 
-	for (size_t i = 0; r && i < r->item_count; i++) {
+	for (size_t i = 0; rc == 0 && r && i < r->item_count; i++) {
 		struct tr_world_item *it = &r->items[i];
 
 		if (it->key_size >= prefix.size && memcmp(it->key, prefix.data, prefix.size) == 0)
 			on_key(arg, 0, (struct troupe_text){ it->key, it->key_size });
 	}
-	on_key(arg, 0, (struct troupe_text){ 0 });
+	on_key(arg, rc, (struct troupe_text){ 0 });
 }
 
 static void store_keys(void *ctx, uint64_t actor, struct troupe_text prefix,
@@ -214,12 +225,13 @@ static void store_scan(void *ctx, uint64_t actor, struct troupe_text prefix, str
 static void store_busy(void *ctx, void (*on_row)(void *arg, int rc, const struct tr_actor_row *row), void *arg)
 {
 	struct tr_world *w = ctx;
+	int rc = failing(w);
 
-	for (size_t i = 0; i < w->row_count; i++) {
+	for (size_t i = 0; rc == 0 && i < w->row_count; i++) {
 		if (w->rows[i].busy && !w->rows[i].destroyed)
 			on_row(arg, 0, &w->rows[i].row);
 	}
-	on_row(arg, 0, NULL);
+	on_row(arg, rc, NULL);
 }
 
 static void store_alarms(void *ctx, uint64_t actor,

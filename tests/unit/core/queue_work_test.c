@@ -564,6 +564,93 @@ TEST(what_waits_is_known_before_the_first_turn)
 	tr_world_close(&w);
 }
 
+/* The next read of keys, by whoever wakes x. */
+static void keys_fail(void)
+{
+	if (w.late) { /* x's row and its alarms are read before */
+		tr_world_answer(&w);
+		tr_world_answer(&w);
+	}
+	w.next_read = TROUPE_ESTORE;
+}
+
+TEST(an_actor_whose_queues_cannot_be_read_does_not_wake_and_is_tried_again)
+{
+	struct sent s;
+
+	shop_open();
+	shop_send("a", "1");
+	tr_world_restart(&w, shop_kinds, NULL);
+	shop_log[0] = 0;
+	tr_world_turn(&w);
+	if (!w.late)
+		keys_fail();
+	shop_acts(&s, shop_count);
+	if (w.late)
+		keys_fail();
+	tr_world_turn(&w);
+	assert_int_equal(w.next_read, 0);
+	assert_string_equal(s.text, "storage.failed "); /* it would not know what waits */
+	assert_waiting(1);
+	wish = (struct troupe_take_options){ .count = 1 };
+	shop_does(takes);
+	tr_world_pass(&w, 0);
+	assert_log("took a1;");
+	tr_world_close(&w);
+}
+
+/* Was run before the process died, and is to be run again. */
+static void dies_with_a_job(void)
+{
+	shop_open();
+	shop_run = shop_keeps;
+	shop_send("jobs", "1");
+	tr_world_pass(&w, 0);
+	assert_log("run jobs 1;");
+	shop_run = NULL;
+}
+
+TEST(who_was_busy_is_woken_also_when_that_could_not_be_read_at_first)
+{
+	dies_with_a_job();
+	w.next_read = TROUPE_ESTORE;
+	tr_world_restart(&w, shop_kinds, NULL);
+	shop_log[0] = 0;
+	tr_world_pass(&w, TR_RESUME_RETRY_MS - 1);
+	assert_int_equal(w.next_read, 0);
+	assert_log("");
+	tr_world_pass(&w, 1);
+	tr_world_pass(&w, 0);
+	assert_log("run jobs 1;");
+	tr_world_close(&w);
+}
+
+TEST(who_was_busy_is_woken_also_when_it_could_not_be_read_at_first)
+{
+	dies_with_a_job();
+	w.next_find = TROUPE_ESTORE;
+	tr_world_restart(&w, shop_kinds, NULL);
+	shop_log[0] = 0;
+	tr_world_pass(&w, TR_RESUME_RETRY_MS - 1);
+	assert_int_equal(w.next_find, 0);
+	assert_log("");
+	tr_world_pass(&w, 1);
+	tr_world_pass(&w, 0);
+	assert_log("run jobs 1;");
+	tr_world_close(&w);
+}
+
+TEST(who_could_not_be_read_at_the_start_is_nobodys_when_the_server_drains)
+{
+	dies_with_a_job();
+	w.next_read = TROUPE_ESTORE;
+	tr_world_restart(&w, shop_kinds, NULL);
+	shop_log[0] = 0;
+	tr_world_turn(&w);
+	tr_world_close(&w); /* which sees that it drains */
+	assert_log("");
+}
+
 /* Behind the queues' back. */
 static int spoils(struct troupe_actor *a, struct troupe_call *c)
 {
@@ -612,4 +699,8 @@ TESTS(
 	RUN(no_more_is_read_than_is_given),
 	RUN(bodies_may_come_late),
 	RUN(what_waits_is_known_before_the_first_turn),
+	RUN(an_actor_whose_queues_cannot_be_read_does_not_wake_and_is_tried_again),
+	RUN(who_was_busy_is_woken_also_when_that_could_not_be_read_at_first),
+	RUN(who_was_busy_is_woken_also_when_it_could_not_be_read_at_first),
+	RUN(who_could_not_be_read_at_the_start_is_nobodys_when_the_server_drains),
 	RUN(a_body_that_cannot_be_read_is_told_to_who_wanted_it))
