@@ -11,6 +11,17 @@
 #include "runtime/base/log.h"
 #include "runtime/core/live.h"
 
+/* NULL: it has gone, and whoever goes has no writes left. */
+static struct tr_writer *writer_of(struct tr_core *core, const struct tr_op *op)
+{
+	struct troupe_actor *a;
+
+	if (op->writer == core->own.num)
+		return &core->own;
+	a = tr_roster_by_num(core, op->writer);
+	return a ? &a->writer : NULL;
+}
+
 static void drop_the_doomed(struct tr_core *core, int rc)
 {
 	for (struct tr_list *at = core->actors.next, *next; at != &core->actors; at = next) {
@@ -59,13 +70,13 @@ static void mark_writers(struct tr_core *core, struct tr_ledger *l, uint64_t com
 {
 	for (; l->marked < l->batch.count; l->marked++) {
 		const struct tr_op *op = &l->batch.ops[l->marked];
-		struct troupe_actor *a;
+		struct tr_writer *w;
 
 		if (l->marked > 0 && op[-1].writer == op->writer)
 			continue;
-		a = tr_roster_by_num(core, op->writer);
-		if (a)
-			a->writer.commit = commit;
+		w = writer_of(core, op);
+		if (w)
+			w->commit = commit;
 	}
 }
 

@@ -152,6 +152,27 @@ TEST(whoever_wrote_an_item_of_the_servers_own_is_told_when_it_is_on_disk)
 	tr_world_close(&w);
 }
 
+/* It waits for its own, not for the one before it. */
+TEST(whoever_wrote_an_item_of_the_servers_own_while_another_commit_is_under_way_waits_for_the_next)
+{
+	memset(&payer, 0, sizeof payer);
+	memset(&told, 0, sizeof told);
+	tr_world_open(&w, kinds, &payers);
+	w.hold_commits = true;
+	tr_core_put(w.core, tr_text_from("owed/1/a"), "\xc3", 1);
+	tr_world_turn(&w);
+	tr_core_put(w.core, tr_text_from("owed/1/b"), "\xc3", 1);
+	tr_core_after(w.core, on_durable, NULL);
+	tr_world_turn(&w);
+	assert_int_equal(told.count, 0);
+	w.hold_commits = false;
+	tr_world_commit(&w);
+	tr_world_turn(&w);
+	assert_int_equal(told.count, 1);
+	assert_int_equal(told.rc, 0);
+	tr_world_close(&w);
+}
+
 TEST(whoever_wrote_an_item_of_the_servers_own_is_told_that_its_commit_failed)
 {
 	memset(&payer, 0, sizeof payer);
@@ -219,6 +240,7 @@ TESTS(
 	RUN(who_sleeps_owes_nothing_to_others_yet_and_who_is_destroyed_does),
 	RUN(the_servers_own_items_are_put_and_deleted_with_a_commit),
 	RUN(whoever_wrote_an_item_of_the_servers_own_is_told_when_it_is_on_disk),
+	RUN(whoever_wrote_an_item_of_the_servers_own_while_another_commit_is_under_way_waits_for_the_next),
 	RUN(whoever_wrote_an_item_of_the_servers_own_is_told_that_its_commit_failed),
 	RUN(whoever_has_written_nothing_is_not_told_of_others_failures),
 	RUN(what_an_actor_hands_over_is_seen_when_it_is_on_disk)
