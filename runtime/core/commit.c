@@ -52,7 +52,7 @@ static void on_committed(void *arg, int rc)
 	if (rc == 0)
 		tr_overlay_committed(core);
 	core->committing = false;
-	core->ended = core->commits;
+	core->ended = core->batch - 1;
 	core->ledger.seen = 0; /* some of them have waited for this one only */
 	core->releasing = true;
 	if (rc < 0) {
@@ -84,7 +84,7 @@ static void mark_writers(struct tr_core *core, struct tr_ledger *l, uint64_t com
 static void release_what_waits_for_nothing(struct tr_core *core)
 {
 	do {
-		mark_writers(core, &core->ledger, core->commits + 1);
+		mark_writers(core, &core->ledger, core->batch);
 		tr_ledger_sift(&core->ledger, core->ended, &core->early);
 		if (core->early.count == 0)
 			return;
@@ -106,7 +106,6 @@ void tr_commit(struct tr_core *core)
 		core->ledger = empty;
 		core->batch++;
 		core->flight.batch.alone = alone;
-		core->commits++;
 		core->committing = true;
 		if (core->flight.batch.count == 0)
 			on_committed(core, 0);
@@ -114,7 +113,7 @@ void tr_commit(struct tr_core *core)
 			core->o.store.ops->commit(core->o.store.ctx, &core->flight.batch, on_committed, core);
 	}
 	if (core->committing) {
-		mark_writers(core, &core->flight, core->commits);
+		mark_writers(core, &core->flight, core->batch - 1);
 		release_what_waits_for_nothing(core);
 	}
 }

@@ -45,8 +45,7 @@ struct tr_core {
 	struct tr_list   reads;    /* of items, under way */
 	void            *spare_read; /* of items.c */
 	struct tr_ledger early;    /* being released before that */
-	uint64_t         commits;  /* the number of the newest, begun or ended */
-	uint64_t         ended;    /* of the newest that has ended */
+	uint64_t         ended;    /* the number of the newest that was committed, well or not */
 	bool             committing, draining;
 	bool             releasing; /* the flight is told of its commit */
 	bool             cleaning, clean_again; /* the store is at it; and then once more */
